@@ -1,0 +1,117 @@
+# Every target first creates what it needs: .venv (the package, its extras) and .tools (programs of
+# other languages, the generator's own environment). Both are safe to delete (`make clean`).
+
+PYTHON ?= python3
+GRPCURL_VERSION := v1.9.4
+BUF_VERSION := 1.75.0
+
+VENV := .venv/bin
+BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
+GRPCURL := .tools/bin/grpcurl-$(GRPCURL_VERSION)
+PROTO_ENV := .tools/proto
+
+# `make proto LANG=go`; the LANG that every shell exports for its locale does not count.
+ifeq ($(origin LANG),command line)
+PROTO_FLAGS := --language $(LANG)
+unexport LANG
+endif
+
+.PHONY: help demo test lint format proto docs bench clean buf-lint buf-breaking
+.SILENT:
+.DELETE_ON_ERROR:
+
+help:
+	echo "make demo    a real cluster analyses real data"
+	echo "make test    all tests (ARGS= goes to pytest)"
+	echo "make lint    ruff, mypy, buf"
+	echo "make format  let ruff put the code in order"
+	echo "make proto   generate the Python stubs from proto/"
+	echo "make docs    generate docs/protocol.md"
+	echo "make bench   against dask.distributed and Ray"
+	echo "make clean   delete .venv, .tools and caches"
+
+demo: .venv/installed-demo
+	$(VENV)/python docs/examples/flights.py $(ARGS)
+
+test: .venv/installed-test $(PROTO_ENV)/installed
+	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL),the tests that need grpcurl)
+	$(VENV)/python -m pytest $(ARGS)
+
+lint: .venv/installed-test
+	echo "ruff check"; $(VENV)/ruff check --quiet
+	echo "ruff format --check"; $(VENV)/ruff format --quiet --check
+	echo "mypy"; $(VENV)/mypy --no-error-summary
+	$(call if_there,npm,$(MAKE) --no-print-directory buf-lint buf-breaking,buf lint and buf breaking)
+
+format: .venv/installed-test
+	$(VENV)/ruff check --fix && $(VENV)/ruff format
+
+proto: $(PROTO_ENV)/installed
+	echo "generating from proto/gdistributed/v1"
+	$(PROTO_ENV)/bin/python proto/generate.py $(PROTO_FLAGS)
+
+docs: .venv/installed-test
+	echo "writing docs/protocol.md"
+	$(VENV)/python docs/generate_protocol.py
+
+bench: .venv/installed-demo
+	$(VENV)/python benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# ---- Python: pip installs uv, uv the rest (a cold install takes 10 s instead of 60). Where uv does not
+# know what pip is configured to know (a package index of your own), pip does it.
+
+install = $(VENV)/uv pip install --quiet --python $(1) $(2) || $(VENV)/pip install --quiet --python $(1) $(2)
+
+.venv/bin/uv:
+	$(PYTHON) -c 'import sys; sys.exit("gdistributed needs Python 3.11 or newer; " \
+	    "name one with: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	echo "creating .venv"
+	$(PYTHON) -m venv .venv
+	$(VENV)/pip install --quiet --disable-pip-version-check uv
+
+.venv/installed-%: pyproject.toml | .venv/bin/uv
+	echo "installing gdistributed[$*] into .venv"
+	$(call install,.venv,-e '.[$*]')
+	touch $@
+
+$(PROTO_ENV)/installed: proto/requirements.txt | .venv/bin/uv
+	echo "installing the generator into $(PROTO_ENV)"
+	$(PYTHON) -m venv --without-pip $(PROTO_ENV)
+	$(call install,$(PROTO_ENV),-r proto/requirements.txt)
+	touch $@
+
+# ---- Programs of other languages. A machine without Go or npm skips what needs them and says so; with
+# CI=true nothing may be skipped.
+
+# $(call if_there,program,command,what is skipped without it)
+if_there = if command -v $(1) >/dev/null; then $(2); \
+	elif [ "$$CI" = true ]; then echo "no $(1) here, and with CI=true nothing may be skipped: $(3)" >&2; exit 1; \
+	else echo "no $(1) here: skipping $(3)"; fi
+
+$(GRPCURL):
+	echo "building grpcurl $(GRPCURL_VERSION)"
+	GOBIN=$(CURDIR)/.tools/bin GOFLAGS= go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
+	mv .tools/bin/grpcurl $@
+	ln -sf $(notdir $@) .tools/bin/grpcurl
+
+$(BUF):
+	echo "installing buf $(BUF_VERSION)"
+	npm install --silent --no-audit --no-fund --no-save --prefix .tools/buf-$(BUF_VERSION) @bufbuild/buf@$(BUF_VERSION)
+	test -x $@
+
+buf-lint: $(BUF)
+	echo "buf lint"
+	cd proto && ../$(BUF) lint
+
+# Against the last release: its proto/ is unpacked beside, since buf can't clone a git worktree.
+buf-breaking: $(BUF)
+	tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true); \
+	if [ -z "$$tag" ]; then echo "buf breaking: no release tag v* yet, nothing to compare with"; exit 0; fi; \
+	echo "buf breaking against $$tag"; \
+	rm -rf .tools/released && mkdir -p .tools/released && \
+	git archive "$$tag" proto | tar -x -C .tools/released && \
+	cd proto && ../$(BUF) breaking --against ../.tools/released/proto
