@@ -1,0 +1,84 @@
+"""What a brain wants said: open batches by peer, which the shell takes and sends.
+
+The order of effects, for every brain: first what must be written down (a journal, when there is
+one), then what is dropped, then what is fetched and run, and messages last. A brain that has local
+work keeps it in lanes of its own beside its outboxes; the shell empties the lanes in that order
+before it wakes the links.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Batch = TypeVar("Batch")
+
+MESSAGE_OVERHEAD_NBYTES = 64
+
+
+class Outbox(Generic[Batch]):
+    """Open batches, one for each peer that has mail.
+
+    Parameters
+    ----------
+    make
+        Makes an empty batch, for instance ``pb.ToWorker``.
+    batch_nbytes
+        A batch that has grown to about this size is closed and another one opened, so that no
+        message grows without bound.
+    """
+
+    def __init__(self, make: Callable[[], Batch], batch_nbytes: int) -> None:
+        self._make = make
+        self._batch_nbytes = batch_nbytes
+        self._open: dict[str, Batch] = {}
+        self._sizes: dict[str, int] = {}
+        self._closed: dict[str, deque[Batch]] = {}
+        self._fresh: dict[str, None] = {}
+
+    def to(self, peer: str, nbytes: int = 0) -> Batch:
+        """Return the open batch for a peer, to which about `nbytes` will be added now."""
+        batch = self._open.get(peer)
+        if batch is None:
+            return self._begin(peer, nbytes)
+        size = self._sizes[peer] + nbytes + MESSAGE_OVERHEAD_NBYTES
+        if size > self._batch_nbytes:
+            self._closed.setdefault(peer, deque()).append(batch)
+            return self._begin(peer, nbytes)
+        self._sizes[peer] = size
+        return batch
+
+    def _begin(self, peer: str, nbytes: int) -> Batch:
+        batch = self._open[peer] = self._make()
+        self._sizes[peer] = nbytes + MESSAGE_OVERHEAD_NBYTES
+        self._fresh[peer] = None
+        return batch
+
+    def take(self, peer: str) -> Batch | None:
+        """Return the oldest batch for a peer, or None; it is then the caller's to send."""
+        closed = self._closed.get(peer)
+        if closed:
+            batch = closed.popleft()
+            if not closed:
+                del self._closed[peer]
+            return batch
+        self._fresh.pop(peer, None)
+        return self._open.pop(peer, None)
+
+    def fresh(self) -> list[str]:
+        """Return the peers for whom a batch was opened since the last call: wake their links."""
+        peers = list(self._fresh)
+        self._fresh.clear()
+        return peers
+
+    def drop(self, peer: str) -> None:
+        """Forget all mail for a peer that is gone."""
+        self._open.pop(peer, None)
+        self._sizes.pop(peer, None)
+        self._closed.pop(peer, None)
+        self._fresh.pop(peer, None)
+
+    def peers(self) -> list[str]:
+        """Return the peers that have mail."""
+        return list(self._open)

@@ -1,0 +1,227 @@
+"""Every exception of gdistributed, as one tree. The first cut is whose fault it was.
+
+GDistributedError
+├── TaskFailed               the user's code, or what became of it
+│   ├── TaskError            raised remotely, and the original cannot be rebuilt here
+│   ├── KilledWorker         the task was executing on worker after worker as they died
+│   ├── DataLost             data that cannot be computed again was lost with its worker
+│   ├── SerializationError   a result cannot be encoded or decoded
+│   ├── TaskTimeout          the task ran longer than its time limit
+│   └── CancelledError       somebody gave the task up
+├── ClusterError             the cluster is not as it should be
+│   ├── ConnectTimeout       nobody answers at an address
+│   ├── WaitTimeout          something did not happen in time
+│   ├── ConnectionLost       the connection to a peer broke and does not come back
+│   ├── NoWorker             no worker can ever run the task
+│   ├── AddressInUse         a server cannot listen where it was told to
+│   └── NotFound             a name, key or worker that nobody knows
+├── ProtocolError            the peer's fault
+│   ├── VersionMismatch      its protocol has another major version
+│   ├── CapabilityMissing    it lacks what we need, or needs what we lack
+│   ├── Superseded           a newer stream of the same peer took the place
+│   └── MalformedMessage     it said what must not be said
+└── UsageError               the caller's fault
+    ├── UnpicklableArgument  an argument or function cannot be sent
+    ├── BadGraph             a graph has a cycle or names keys that nobody holds
+    ├── NameTaken            the name belongs to somebody else
+    └── ClientClosed         the client is closed
+InvariantBroken              our own fault
+
+Each class has a `reason`: the same word stands in the gRPC status of a failed call
+(`google.rpc.ErrorInfo.reason`), in `TaskError.reason` on the wire, and in docs/errors.md.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from typing import ClassVar
+
+
+class GDistributedError(Exception):
+    """Base of all errors that gdistributed raises on purpose."""
+
+    reason: ClassVar[str] = "ERROR"
+
+
+class TaskFailed(GDistributedError):
+    """A task has no result."""
+
+    reason = "TASK_FAILED"
+
+
+class TaskError(TaskFailed):
+    """A task raised, and its exception cannot be rebuilt in this process.
+
+    Parameters
+    ----------
+    message
+        What a person reads: type, message, where it happened.
+    type_name
+        Qualified type of the original, for instance ``"mylib.BadThing"``.
+    traceback_text
+        Traceback in the habit of the language in which it happened; may be empty.
+    runtime
+        Language in which it happened, ``"python"`` by default.
+    """
+
+    reason = "TASK_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        type_name: str = "",
+        traceback_text: str = "",
+        runtime: str = "python",
+    ) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.traceback_text = traceback_text
+        self.runtime = runtime
+
+
+class KilledWorker(TaskFailed):
+    """A task was executing on several workers as each of them died."""
+
+    reason = "KILLED_WORKER"
+
+
+class DataLost(TaskFailed):
+    """Data that cannot be computed again was lost with the worker that held it."""
+
+    reason = "DATA_LOST"
+
+
+class SerializationError(TaskFailed, TypeError):
+    """A result cannot be encoded where it was made, or decoded where it is wanted."""
+
+    reason = "SERIALIZATION_FAILED"
+
+
+class TaskTimeout(TaskFailed, TimeoutError):
+    """A task ran longer than its time limit."""
+
+    reason = "TASK_TIMEOUT"
+
+
+class CancelledError(TaskFailed, concurrent.futures.CancelledError):
+    """Somebody gave the task up; the message says who and why, where known."""
+
+    reason = "CANCELLED"
+
+
+class ClusterError(GDistributedError):
+    """The cluster is not as it should be."""
+
+    reason = "CLUSTER_ERROR"
+
+
+class ConnectTimeout(ClusterError, TimeoutError):
+    """Nobody answers at an address."""
+
+    reason = "CONNECT_TIMEOUT"
+
+
+class WaitTimeout(ClusterError, TimeoutError):
+    """Something did not happen in time."""
+
+    reason = "WAIT_TIMEOUT"
+
+
+class ConnectionLost(ClusterError, ConnectionError):
+    """The connection to a peer broke and does not come back."""
+
+    reason = "CONNECTION_LOST"
+
+
+class NoWorker(ClusterError):
+    """No worker can ever run the task."""
+
+    reason = "NO_WORKER"
+
+
+class AddressInUse(ClusterError, OSError):
+    """A server cannot listen where it was told to."""
+
+    reason = "ADDRESS_IN_USE"
+
+
+class NotFound(ClusterError, LookupError):
+    """A name, key or worker that nobody knows."""
+
+    reason = "NOT_FOUND"
+
+
+class ProtocolError(GDistributedError):
+    """A peer broke the protocol."""
+
+    reason = "PROTOCOL_ERROR"
+
+
+class VersionMismatch(ProtocolError):
+    """The peer speaks another major version of the protocol."""
+
+    reason = "PROTOCOL_VERSION"
+
+
+class CapabilityMissing(ProtocolError):
+    """One side requires what the other does not offer."""
+
+    reason = "CAPABILITY_MISSING"
+
+
+class Superseded(ProtocolError):
+    """A newer stream of the same peer took the place of this one."""
+
+    reason = "SUPERSEDED"
+
+
+class MalformedMessage(ProtocolError):
+    """A message that must not be sent, or not now."""
+
+    reason = "MALFORMED_MESSAGE"
+
+
+class UsageError(GDistributedError):
+    """The caller asked for what cannot be."""
+
+    reason = "USAGE_ERROR"
+
+
+class UnpicklableArgument(UsageError, TypeError):
+    """A function or an argument cannot be sent to a worker; the message names it."""
+
+    reason = "UNPICKLABLE_ARGUMENT"
+
+
+class BadGraph(UsageError, ValueError):
+    """A graph that cannot be computed; the message names the keys.
+
+    Parameters
+    ----------
+    message
+        What is wrong, for people.
+    keys
+        The keys that the message is about.
+    """
+
+    reason = "BAD_GRAPH"
+
+    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+class NameTaken(UsageError, ValueError):
+    """The name belongs to somebody else who is alive."""
+
+    reason = "NAME_TAKEN"
+
+
+class ClientClosed(UsageError, RuntimeError):
+    """The client is closed."""
+
+    reason = "CLIENT_CLOSED"
+
+
+class InvariantBroken(AssertionError):
+    """A bug of ours: the books do not agree. Please report it."""

@@ -1,0 +1,134 @@
+"""Every setting, with its unit and default. Only `cli` reads the environment or files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+PROTOCOL_MAJOR: Final = 1
+PROTOCOL_MINOR: Final = 0
+DEFAULT_PORT: Final = 8786
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """Limits of a session; the scheduler states them in its welcome.
+
+    Attributes
+    ----------
+    inline_nbytes
+        Results whose encoding is not larger ride along with the report.
+    chunk_nbytes
+        Size of the pieces in which larger values move (1 MiB measured best).
+    batch_nbytes
+        A batch is closed when it has grown to about this size.
+    message_nbytes
+        No message may be larger; a single argument has to fit.
+    heartbeat_s
+        How often a heartbeat is sent.
+    grace_s
+        How long a session without a stream is kept.
+    """
+
+    inline_nbytes: int = 16 * KIB
+    chunk_nbytes: int = 1 * MIB
+    batch_nbytes: int = 1 * MIB
+    message_nbytes: int = 256 * MIB
+    heartbeat_s: float = 1.0
+    grace_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSettings:
+    """How the scheduler decides.
+
+    Attributes
+    ----------
+    prefetch_s
+        How far ahead of each worker tasks are handed out, in seconds of expected run time.
+    prefetch_tasks_min
+        At least this many tasks a thread are handed out ahead.
+    unknown_duration_s
+        Expected run time of a task whose prefix has never run.
+    bandwidth
+        Bytes a second between two workers, until it has been measured.
+    latency_s
+        Fixed cost of moving one value.
+    allowed_failures
+        A task errs when it was executing on this many workers as they died.
+    kept_nbytes
+        Bound on small results that the scheduler keeps to pass on.
+    candidates
+        At most this many idle workers are weighed for one task.
+    """
+
+    prefetch_s: float = 0.05
+    prefetch_tasks_min: int = 2
+    unknown_duration_s: float = 0.1
+    bandwidth: float = 500 * MIB
+    latency_s: float = 0.001
+    allowed_failures: int = 3
+    kept_nbytes: int = 64 * MIB
+    candidates: int = 4
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How a worker works.
+
+    Attributes
+    ----------
+    fetch_nbytes
+        Bound on the bytes that are on their way from peers at one time.
+    fetch_keys
+        At most this many keys are asked for in one call.
+    ahead_s
+        Tasks expected to be this short are given to a thread several at a time, so that a batch
+        of them costs one wake-up.
+    """
+
+    fetch_nbytes: int = 256 * MIB
+    fetch_keys: int = 1000
+    ahead_s: float = 0.005
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """How a client behaves.
+
+    Attributes
+    ----------
+    connect_timeout_s
+        How long to try to reach a scheduler.
+    large_argument_nbytes
+        An argument larger than this brings a warning that proposes `scatter`.
+    """
+
+    connect_timeout_s: float = 10.0
+    large_argument_nbytes: int = 10 * MIB
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CenterSettings:
+    """How the Center behaves.
+
+    Attributes
+    ----------
+    lease_s
+        How long a member lives without a heartbeat.
+    heartbeat_s
+        How often members renew their leases.
+    history
+        How many changes are kept for watchers that come late.
+    """
+
+    lease_s: float = 15.0
+    heartbeat_s: float = 3.0
+    history: int = 10_000

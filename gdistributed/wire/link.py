@@ -1,0 +1,97 @@
+"""One live stream between two peers: batches go out as soon as the last write was accepted.
+
+There is no batching timer. While a write waits for its peer, mail piles up in the brain's open
+batch; when it is accepted, all that piled up is the next batch. The functions given to a link are
+called on the event loop that runs it and must not block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import grpc.aio
+
+from gdistributed.core.session import Numbered, Session
+
+In = TypeVar("In", bound=Numbered)
+Out = TypeVar("Out", bound=Numbered)
+
+
+class Link(Generic[In, Out]):
+    """The reading and the writing of one stream, alike on both ends of it.
+
+    Parameters
+    ----------
+    session
+        Numbers outgoing messages and admits incoming ones.
+    take
+        Gives the next batch to write, or None when there is no mail.
+    receive
+        Is called with each incoming message that is new.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        take: Callable[[], Out | None],
+        receive: Callable[[In], None],
+    ) -> None:
+        self.session = session
+        self._take = take
+        self._receive = receive
+        self._mail = asyncio.Event()
+        self._finishing = False
+
+    def wake(self) -> None:
+        """Say that there is mail. To be called on the link's event loop."""
+        self._mail.set()
+
+    def finish(self) -> None:
+        """End the writing once all mail has been written."""
+        self._finishing = True
+        self._mail.set()
+
+    async def run(
+        self,
+        read: Callable[[], Awaitable[In]],
+        write: Callable[[Out], Awaitable[None]],
+    ) -> None:
+        """Read and write until the peer ends the stream, or until `finish` and the mail is out.
+
+        Raises
+        ------
+        ProtocolError
+            If the peer's numbers do not fit, or `receive` refuses a message.
+        grpc.aio.AioRpcError
+            If the stream breaks.
+        """
+        tasks = [
+            asyncio.ensure_future(self._read_all(read)),
+            asyncio.ensure_future(self._write_all(write)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _read_all(self, read: Callable[[], Awaitable[In]]) -> None:
+        while (message := await read()) is not grpc.aio.EOF:
+            if self.session.admit(message):
+                self._receive(message)
+
+    async def _write_all(self, write: Callable[[Out], Awaitable[None]]) -> None:
+        while True:
+            batch = self._take()
+            if batch is not None:
+                self.session.number(batch)
+                await write(batch)
+            elif self._finishing:
+                return
+            else:
+                self._mail.clear()
+                await self._mail.wait()
