@@ -44,7 +44,8 @@ lint: .venv/installed-test
 	$(call if_there,npm,$(MAKE) --no-print-directory buf-lint buf-breaking,buf lint and buf breaking)
 
 format: .venv/installed-test
-	$(VENV)/ruff check --fix && $(VENV)/ruff format
+	$(VENV)/ruff format
+	$(VENV)/ruff check --fix
 
 proto: $(PROTO_ENV)/installed
 	echo "generating from proto/gdistributed/v1"

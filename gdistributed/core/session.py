@@ -91,7 +91,8 @@ def check_software(peer: pb.Software, own: pb.Software, peer_role: str) -> None:
         If the peer requires a capability that this side lacks.
     """
     if peer.protocol_major != PROTOCOL_MAJOR:
-        older = peer_role if peer.protocol_major < PROTOCOL_MAJOR else f"side that met the {peer_role}"
+        is_older = peer.protocol_major < PROTOCOL_MAJOR
+        older = peer_role if is_older else f"side that met the {peer_role}"
         raise VersionMismatch(
             f"the {peer_role} speaks protocol version {peer.protocol_major}.{peer.protocol_minor} "
             f"({peer.name or 'unknown software'} {peer.version}), this side speaks "

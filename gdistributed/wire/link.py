@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import grpc.aio
 
@@ -55,7 +55,7 @@ class Link(Generic[In, Out]):
 
     async def run(
         self,
-        read: Callable[[], Awaitable[In]],
+        read: Callable[[], Awaitable[object]],
         write: Callable[[Out], Awaitable[None]],
     ) -> None:
         """Read and write until the peer ends the stream, or until `finish` and the mail is out.
@@ -79,8 +79,9 @@ class Link(Generic[In, Out]):
             for task in tasks:
                 task.cancel()
 
-    async def _read_all(self, read: Callable[[], Awaitable[In]]) -> None:
-        while (message := await read()) is not grpc.aio.EOF:
+    async def _read_all(self, read: Callable[[], Awaitable[object]]) -> None:
+        while (received := await read()) is not grpc.aio.EOF:
+            message = cast("In", received)  # the types of grpc.aio promise no more than an object
             if self.session.admit(message):
                 self._receive(message)
 
