@@ -94,8 +94,11 @@ if_there = if command -v $(1) >/dev/null; then $(2); \
 	else echo "no $(1) here: skipping $(3)"; fi
 
 $(GRPCURL):
-	echo "building grpcurl $(GRPCURL_VERSION)"
-	GOBIN=$(CURDIR)/.tools/bin GOFLAGS= go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
+	echo "building grpcurl $(GRPCURL_VERSION) (a minute, once)"
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install -ldflags '-X main.version=$(GRPCURL_VERSION)' \
+	    github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION) >.tools/grpcurl.log 2>&1 \
+	    || { cat .tools/grpcurl.log; exit 1; }
 	mv .tools/bin/grpcurl $@
 	ln -sf $(notdir $@) .tools/bin/grpcurl
 
