@@ -62,7 +62,7 @@ clean:
 	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# ---- Python: pip installs uv, uv the rest (a cold install takes 10 s instead of 60). Where uv does not
+# ---- Python: pip installs uv, uv the rest (3 s with empty caches where pip takes 26). Where uv does not
 # know what pip is configured to know (a package index of your own), pip does it.
 
 install = $(VENV)/uv pip install --quiet --python $(1) $(2) || $(VENV)/pip install --quiet --python $(1) $(2)
