@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 
 from docs.generate_errors import CALL_ERROR, exceptions, page, reasons
 from gdistributed import errors
-from tests.house.source import ROOT
+from tests.house.source import ROOT, Module, package_modules
 
 
 def test_each_exception_has_a_reason_of_its_own() -> None:
@@ -52,3 +54,23 @@ def test_an_error_of_a_call_is_read_with_all_its_lines() -> None:
     comment = "Errors:\n- NOT_FOUND (A): one\n  more.\n- ABORTED (B): two."
     found = CALL_ERROR.findall(comment)
     assert found == [("NOT_FOUND", "A", "one\n  more."), ("ABORTED", "B", "two.")]
+
+
+def given_reasons(module: Module) -> Iterator[str]:
+    """Yield the reasons that a module gives by hand: `StatusError(code, "REASON", ...)`."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("StatusError"):
+            by_name = [word.value for word in node.keywords if word.arg == "reason"]
+            for given in [*by_name, *node.args[1:2]]:
+                if isinstance(given, ast.Constant):
+                    yield given.value
+
+
+def test_no_call_fails_for_a_reason_that_the_protocol_does_not_list() -> None:
+    given = {reason for module in package_modules() for reason in given_reasons(module)}
+    assert given - reasons().keys() == set()
+
+
+def test_reasons_given_by_hand_are_found() -> None:
+    text = "status.StatusError(A, 'ONE', 'text')\nStatusError(code=A, reason='TWO')\nOther(A, 'B')"
+    assert list(given_reasons(Module("a", text))) == ["ONE", "TWO"]
