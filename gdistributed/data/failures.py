@@ -242,7 +242,7 @@ def _causes(exception: BaseException) -> Iterator[BaseException]:
 
 def _has_sources(failure: pb.TaskError) -> bool:
     """Say whether this machine can show the lines of all frames."""
-    return all(
+    return bool(failure.frames) and all(
         os.path.exists(frame.file) and linecache.getline(frame.file, frame.line)
         for frame in failure.frames
         if frame.source
