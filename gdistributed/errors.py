@@ -6,7 +6,7 @@ GDistributedError
 │   ├── KilledWorker         the task was executing on worker after worker as they died
 │   ├── DataLost             data that cannot be computed again was lost with its worker
 │   ├── SerializationError   a result cannot be encoded or decoded
-│   │   └── CodecUnsupported in none of the codecs that the reader accepts
+│   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
 │   └── CancelledError       somebody gave the task up
 ├── ClusterError             the cluster is not as it should be

@@ -87,7 +87,9 @@ class SchedulerBrain:
         """
         self.now = now
         if not (hello.worker_id and hello.address and hello.nthreads):
-            raise MalformedMessage("the hello of a worker needs worker_id, address and nthreads")
+            raise MalformedMessage(
+                "the hello of a worker needs worker_id, address and nthreads"
+            ).with_reason("BAD_HELLO")
         name = hello.name or hello.address
         other = self.books.names.get(name)
         if other is not None:
@@ -232,7 +234,9 @@ class SchedulerBrain:
         """
         self.now = now
         if not hello.client_id:
-            raise MalformedMessage("the hello of a client needs a client_id")
+            raise MalformedMessage("the hello of a client needs a client_id").with_reason(
+                "BAD_HELLO"
+            )
         client = ClientRecord(
             id=hello.client_id,
             name=hello.name or hello.client_id,
