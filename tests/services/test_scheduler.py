@@ -50,10 +50,13 @@ class Peer:
         self.sequence += 1
         await self.call.write(self.message(sequence=self.sequence, **fields))
 
+    async def read_all(self) -> None:
+        while (await self.call.read()) is not grpc.aio.EOF:
+            pass
+
     async def refusal(self) -> tuple[grpc.StatusCode, str]:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            while (await self.call.read()) is not grpc.aio.EOF:
-                pass
+            await self.read_all()
         return caught.value.code(), reason_of_call(caught.value)
 
 
@@ -163,8 +166,7 @@ async def test_malformed_bytes_end_the_call_and_nothing_else(scheduler: Schedule
         call = connect()
         await call.write(b"\xff\xff\xff garbage")
         with pytest.raises(grpc.aio.AioRpcError):
-            while (await call.read()) is not grpc.aio.EOF:
-                pass
+            await Peer(call, pb.FromClient).read_all()
         stub = scheduler_pb2_grpc.SchedulerStub(channel)
         assert await client_peer(stub).hello(client_id="c")
 
@@ -330,7 +332,6 @@ async def test_two_addresses() -> None:
 
 
 def test_plain_code_needs_no_event_loop() -> None:
-    with Scheduler() as scheduler:
-        with grpc.insecure_channel(scheduler.address_to_clients) as channel:
-            stub = scheduler_pb2_grpc.SchedulerStub(channel)
-            assert stub.GetSummary(pb.GetSummaryRequest()).workers == 0
+    with Scheduler() as scheduler, grpc.insecure_channel(scheduler.address_to_clients) as channel:
+        stub = scheduler_pb2_grpc.SchedulerStub(channel)
+        assert stub.GetSummary(pb.GetSummaryRequest()).workers == 0
