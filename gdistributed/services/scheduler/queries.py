@@ -6,7 +6,7 @@ They change nothing except by the same events as streams do, and take no decisio
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import grpc.aio
 from gdistributed.data.transfer import fetch
 
 from gdistributed.core.scheduler.records import TaskRecord
-from gdistributed.core.scheduler.states import ERRED, MEMORY
+from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
 from gdistributed.core.scheduler.story import explain
 from gdistributed.core.scheduler.watching import Happening
 from gdistributed.services.scheduler import plain
@@ -53,11 +53,19 @@ class Queries:
         Runs the brain.
     channels
         To fetch results that the scheduler does not keep.
+    summary
+        Gives the facts of the server for a summary.
     """
 
-    def __init__(self, shell: Shell, channels: Channels) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        channels: Channels,
+        summary: Callable[[], pb.GetSummaryResponse],
+    ) -> None:
         self._shell = shell
         self._channels = channels
+        self._summary = summary
 
     # Tasks
 
@@ -70,9 +78,7 @@ class Queries:
         shell.call(shell.brain.submit, batch, graph_id, shell.now() + keep_s)
         return pb.SubmitResponse(graph_id=graph_id, keys=keys)
 
-    async def GetResult(
-        self, request: pb.GetResultRequest, _: Context
-    ) -> pb.GetResultResponse:
+    async def GetResult(self, request: pb.GetResultRequest, _: Context) -> pb.GetResultResponse:
         """Wait for a task and return what became of it."""
         self._task(request.key)
         timeout_s = (
@@ -166,7 +172,7 @@ class Queries:
 
     async def RetryTasks(self, request: pb.RetryTasksRequest, _: Context) -> pb.RetryTasksResponse:
         """Run erred tasks again."""
-        retried = self._shell.call(self._shell.brain.retry_now, request.keys)
+        retried = self._shell.call(self._shell.brain.retry, request.keys)
         return pb.RetryTasksResponse(retried=retried)
 
     async def ExplainTask(
@@ -184,7 +190,7 @@ class Queries:
         task = brain.books.tasks.get(request.key)
         if task is None and story:
             explanation = "It is forgotten: nobody asked for it any more."
-            state = STATES["forgotten"]
+            state = STATES[FORGOTTEN]
         else:
             task = self._task(request.key)
             explanation, state = explain(brain.books, task), STATES[task.state]
@@ -242,7 +248,8 @@ class Queries:
         """Count tasks by state, workers, and memory."""
         brain = self._shell.brain
         books = brain.books
-        return pb.GetSummaryResponse(
+        summary = self._summary()
+        counted = pb.GetSummaryResponse(
             tasks={str(state): count for state, count in books.counts.items() if count},
             workers=len(books.workers),
             nthreads=books.nthreads,
@@ -254,6 +261,8 @@ class Queries:
             uptime=duration(self._shell.uptime_s),
             revision=brain.watchers.revision,
         )
+        summary.MergeFrom(counted)
+        return summary
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, _: Context
