@@ -1,0 +1,142 @@
+"""`gd status`: a look into a running cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from gdistributed.v1 import scheduler_pb2
+
+PAGE_SIZE: Final = 1000
+# The order in which a task goes through them; states of which there are none are not shown.
+STATES: Final = ("released", "waiting", "queued", "no_worker", "processing", "memory", "erred")
+
+
+@click.command()
+@click.argument("address")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to try to reach the scheduler.",
+)
+def status(address: str, timeout_s: float) -> None:
+    """Show a cluster's workers, tasks and memory.
+
+    ADDRESS is the scheduler's.
+    """
+    from rich.console import Console
+
+    summary, workers = asyncio.run(_ask(address, timeout_s))
+    console = Console()
+    for part in _report(summary, workers):
+        console.print(part)
+
+
+async def _ask(
+    address: str, timeout_s: float
+) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
+    import grpc.aio
+
+    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
+    from gdistributed.wire.channel import connect
+    from gdistributed.wire.status import error_from_call
+
+    channel = await connect(address, timeout_s)
+    try:
+        scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
+        summary = await scheduler.GetSummary(scheduler_pb2.GetSummaryRequest(), timeout=timeout_s)
+        workers: list[scheduler_pb2.WorkerDescription] = []
+        page = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+        while True:
+            answer = await scheduler.ListWorkers(page, timeout=timeout_s)
+            workers.extend(answer.workers)
+            if not answer.next_page_token:
+                return summary, workers
+            page.page_token = answer.next_page_token
+    except grpc.aio.AioRpcError as error:
+        raise error_from_call(error, address, "asking for its status") from error
+    finally:
+        await channel.close()
+
+
+def _report(
+    summary: scheduler_pb2.GetSummaryResponse, workers: list[scheduler_pb2.WorkerDescription]
+) -> list[RenderableType]:
+    from dask.utils import format_bytes
+
+    memory = format_bytes(summary.held_nbytes)
+    if summary.memory_limit_nbytes:
+        memory += f" of {format_bytes(summary.memory_limit_nbytes)}"
+    addresses = summary.address_to_clients
+    if summary.address_to_workers != summary.address_to_clients:
+        addresses += f" (workers: {summary.address_to_workers})"
+    head = (
+        f"[bold]scheduler[/bold]  {addresses}, up {_duration(summary.uptime.ToTimedelta())}\n"
+        f"[bold]cluster[/bold]    {_count(summary.workers, 'worker')},"
+        f" {_count(summary.nthreads, 'thread')}, {_count(summary.clients, 'client')}\n"
+        f"[bold]results[/bold]    {memory}\n"
+    )
+    return [head, _workers_table(workers), _tasks_table(dict(summary.tasks))]
+
+
+def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> RenderableType:
+    from dask.utils import format_bytes
+
+    if not workers:
+        return "No workers. Start one with:  gd worker ADDRESS\n"
+    from gdistributed.v1 import worker_pb2
+
+    table = _table("worker", "address", "state", "threads", "tasks", "held", "memory")
+    for worker in workers:
+        state = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+        used = format_bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-"
+        table.add_row(
+            worker.name or worker.worker_id[:8],
+            worker.address,
+            state,
+            str(worker.nthreads),
+            str(worker.processing),
+            f"{worker.held} ({format_bytes(worker.held_nbytes)})" if worker.held else "-",
+            used,
+        )
+    return table
+
+
+def _tasks_table(counts: dict[str, int]) -> RenderableType:
+    known = [state for state in STATES if counts.get(state)]
+    others = sorted(state for state, count in counts.items() if count and state not in STATES)
+    if not known and not others:
+        return "No tasks."
+    table = _table("tasks", *known, *others)
+    table.add_row(f"{sum(counts.values()):,}", *(f"{counts[s]:,}" for s in [*known, *others]))
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column(first, overflow="fold")
+    for name in others:
+        is_text = name in ("address", "state")
+        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+    return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _duration(span: object) -> str:
+    return str(span).split(".")[0]
