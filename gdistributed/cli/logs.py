@@ -17,7 +17,7 @@ class LineFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(part)-9s %(message)s", "%H:%M:%S")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (its name there)
+    def formatMessage(self, record: logging.LogRecord) -> str:
         record.part = _part(record.name)
         line = super().formatMessage(record)
         fields = {
@@ -37,7 +37,7 @@ def _part(logger_name: str) -> str:
 
 
 def set_up_logging(level: str) -> None:
-    """Write what `gdistributed` logs at `level` and above to standard error; of others, warnings."""
+    """Write our lines from `level` on to standard error, and warnings of everybody else."""
     writer = logging.StreamHandler()
     writer.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[writer], force=True)

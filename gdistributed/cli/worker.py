@@ -168,7 +168,9 @@ def _workers_and_threads(nworkers: str, nthreads: int | None, cores: int) -> tup
     try:
         count = int(nworkers)
     except ValueError:
-        raise click.BadParameter("is neither a number nor 'auto'", param_hint="--nworkers") from None
+        raise click.BadParameter(
+            "neither a number nor 'auto'", param_hint="--nworkers"
+        ) from None
     if count < 0:
         count += cores + 1
     if count < 1:
@@ -181,7 +183,7 @@ def _ports(text: str, count: int) -> list[int]:
         first, _, last = text.partition(":")
         ports = list(range(int(first), int(last or first) + 1))
     except ValueError:
-        raise click.BadParameter("is neither a port nor FIRST:LAST", param_hint="--port") from None
+        raise click.BadParameter("neither a port nor FIRST:LAST", param_hint="--port") from None
     if ports == [0]:
         return [0] * count
     if len(ports) < count:

@@ -30,11 +30,12 @@ def run_workers(each: list[WorkerOptions], with_parent: bool) -> None:
     """
     news: queue.SimpleQueue[int] = queue.SimpleQueue()  # which child ended; or STOP
     children: list[ChildProcess] = []
-    Stopping(
-        begin=lambda reason: news.put(STOP),
-        at_once=lambda: [child.kill() for child in children],
-        with_parent=with_parent,
-    )
+
+    def kill_all() -> None:
+        for child in children:
+            child.kill()
+
+    Stopping(lambda reason: news.put(STOP), with_parent=with_parent, at_once=kill_all)
     children += [ChildProcess(f"worker {i}", _arguments(of)) for i, of in enumerate(each)]
     for index in range(len(children)):
         threading.Thread(target=_wait, args=[children[index], index, news], daemon=True).start()

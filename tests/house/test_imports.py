@@ -19,6 +19,7 @@ FLOORS = (
     ("services", "client"),
     ("dashboard", "deploy", "conformance", "testing"),
     ("cli",),
+    ("__main__",),
 )
 GROUND = FLOORS[0]
 ONLY = {
