@@ -1,6 +1,6 @@
 """Write docs/protocol.md from the comments in the `.proto` files (`make docs` runs this).
 
-    python docs/generate_protocol.py [--output FILE]
+    python -m docs.generate_protocol [--output FILE]
 
 Reads `gdistributed/v1/gdistributed.protoset`, so run `make proto` first if a `.proto` has changed.
 Comments are Markdown and go through unchanged, except in table cells, where they become one line.
@@ -80,6 +80,14 @@ class File:
     def services(self) -> Iterator[Entry]:
         for index, service in enumerate(self.definition.service):
             yield self._entry(service.name, (SERVICES, index), service)
+
+    def calls(self) -> Iterator[tuple[str, str]]:
+        """Yield each rpc as `Service.Call`, with its comment."""
+        for service in self.services():
+            assert isinstance(service.definition, ServiceDescriptorProto)
+            for index, rpc in enumerate(service.definition.method):
+                comment = self.comment(*service.address, METHODS, index)
+                yield f"{service.name}.{rpc.name}", comment
 
     def messages(self) -> Iterator[Entry]:
         """Yield the messages, each before those nested in it; without the entries of maps."""

@@ -50,13 +50,6 @@ def uncommented(file: File) -> list[str]:
     return [name for name, address in named_parts(file) if not file.comment(*address)]
 
 
-def rpc_comments(file: File) -> Iterator[tuple[str, str]]:
-    for service in file.services():
-        assert isinstance(service.definition, ServiceDescriptorProto)
-        for index, rpc in enumerate(service.definition.method):
-            yield f"{service.name}.{rpc.name}", file.comment(*service.address, 2, index)
-
-
 def faults_of_errors(name: str, comment: str) -> Iterator[str]:
     _, said, errors = comment.partition("\nErrors:")
     if not said:
@@ -72,7 +65,7 @@ def test_everything_is_commented() -> None:
 
 
 def test_every_call_lists_its_errors() -> None:
-    comments = [pair for file in read_files() for pair in rpc_comments(file)]
+    comments = [pair for file in read_files() for pair in file.calls()]
     assert comments
     assert [fault for pair in comments for fault in faults_of_errors(*pair)] == []
 
