@@ -202,13 +202,16 @@ class BadGraph(UsageError, ValueError):
         What is wrong, for people.
     keys
         The keys that the message is about.
+    code
+        What is wrong, for programs: "CYCLE", "UNKNOWN_KEYS" or "BAD_TASK".
     """
 
     reason = "BAD_GRAPH"
 
-    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, keys: tuple[str, ...] = (), code: str = "BAD_TASK") -> None:
         super().__init__(message)
         self.keys = keys
+        self.code = code
 
 
 class NameTaken(UsageError, ValueError):

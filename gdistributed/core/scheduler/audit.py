@@ -1,0 +1,140 @@
+"""Recount everything and compare: the books must agree with themselves.
+
+For tests, the simulator, and `gd debug`. Linear in all records. The numbers in brackets are those
+of the invariants that a scheduler of this kind has to keep; each message names the record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.states import (
+    ACTIVE,
+    ERRED,
+    FORGOTTEN,
+    MEMORY,
+    NO_WORKER,
+    PROCESSING,
+    QUEUED,
+    WAITING,
+)
+from gdistributed.core.scheduler.transitions import next_state
+from gdistributed.errors import InvariantBroken
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+
+
+def audit(brain: SchedulerBrain) -> None:
+    """Raise if anything is wrong.
+
+    Raises
+    ------
+    InvariantBroken
+        With all that was found, a line each.
+    """
+    found = list(_findings(brain))
+    if found:
+        raise InvariantBroken("\n".join(found))
+
+
+def _findings(brain: SchedulerBrain) -> Iterator[str]:
+    books = brain.books
+    for key, task in books.tasks.items():
+        if task.key != key:
+            yield f"{task} is entered as {key!r}"
+        yield from _about_task(brain, task)
+    for worker in books.workers.values():
+        yield from _about_worker(brain, worker)
+    for client in books.clients.values():
+        yield from _about_client(brain, client)
+    counts = Counter(task.state for task in books.tasks.values())
+    if +counts != +books.counts:
+        yield f"tasks by state are {dict(counts)}, the books say {dict(books.counts)}"
+    kept = sum(len(task.value) for task in books.tasks.values())
+    if kept != books.kept_nbytes:
+        yield f"{kept} bytes are kept, the books say {books.kept_nbytes}"
+    if books.nthreads != sum(worker.nthreads for worker in books.workers.values()):
+        yield "the count of threads is wrong"
+
+
+def _about_task(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
+    state, active = task.state, task.state in ACTIVE
+    if state is FORGOTTEN:
+        yield f"{task} is forgotten and still entered"
+    if next_state(task) is not state:
+        yield f"{task} should be {next_state(task)}"
+    if (state is PROCESSING) != (task.processing_on is not None):
+        yield f"{task} is on {task.processing_on}"
+    if (state is MEMORY) != bool(task.who_has):
+        yield f"{task} is held by {task.who_has}"
+    if (state is ERRED) != (task.error is not None):
+        yield f"{task} has the error {task.error}"
+    lacking = sum(1 for each in task.dependencies if not each.who_has)
+    if active and task.waiting_on != lacking:
+        yield f"{task} waits for {task.waiting_on} dependencies, but {lacking} are lacking"
+    if state is WAITING and not lacking:
+        yield f"{task} waits for nothing"
+    if state in (QUEUED, NO_WORKER) and lacking:
+        yield f"{task} is ready but lacks {lacking} dependencies"
+    waiters = sum(1 for each in task.dependents or () if each.state in ACTIVE)
+    if task.waiters != waiters:
+        yield f"{task} has {waiters} active dependents, its record says {task.waiters}"
+    for dependency in task.dependencies:
+        if brain.books.tasks.get(dependency.key) is not dependency:
+            yield f"{task} depends on {dependency}, which is forgotten"
+        if task not in (dependency.dependents or ()):
+            yield f"{dependency} does not know its dependent {task}"
+    for dependent in task.dependents or ():
+        if task not in dependent.dependencies:
+            yield f"{dependent} does not depend on {task}"
+    yield from _about_ties(brain, task)
+
+
+def _about_ties(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
+    for worker in task.who_has:
+        if task not in worker.has or brain.books.workers.get(worker.id) is not worker:
+            yield f"{task} is said to be on {worker}"
+    for client in task.wanted_by:
+        if task not in client.wants or brain.books.clients.get(client.id) is not client:
+            yield f"{task} is said to be wanted by {client}"
+    worker_on = task.processing_on
+    if worker_on is not None and task not in worker_on.processing:
+        yield f"{task} is said to be processing on {worker_on}"
+    if task.template is not None:
+        requirement = task.template.requirement
+        if (task.state is NO_WORKER) != (task in requirement.unrunnable):
+            yield f"{task} and the tasks without a worker do not agree"
+
+
+def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
+    for task in worker.processing:
+        if task.processing_on is not worker:
+            yield f"{worker} is said to process {task}"
+    for task in worker.has:
+        if worker not in task.who_has:
+            yield f"{worker} is said to hold {task}"
+    occupancy = sum(task.expected_ns for task in worker.processing)
+    if occupancy != worker.occupancy_ns:
+        yield f"{worker} is occupied for {occupancy} ns, its record says {worker.occupancy_ns}"
+    held = sum(task.nbytes for task in worker.has)
+    if held != worker.held_nbytes:
+        yield f"{worker} holds {held} bytes, its record says {worker.held_nbytes}"
+    booked: Counter[str] = Counter()
+    for task in worker.processing:
+        if task.template is not None:
+            booked.update(dict(task.template.requirement.resources))  # type: ignore[arg-type]
+    for name, amount in worker.resources_used.items():
+        if abs(booked[name] - amount) > 1e-9 or amount > worker.hello.resources.get(name, 0.0):
+            yield f"{worker} has {amount} of {name} booked, its tasks hold {booked[name]}"
+
+
+def _about_client(brain: SchedulerBrain, client: ClientRecord) -> Iterator[str]:
+    for task in client.wants:
+        if client not in task.wanted_by:
+            yield f"{client} is said to want {task}"
+        if brain.books.tasks.get(task.key) is not task:
+            yield f"{client} wants {task}, which is forgotten"

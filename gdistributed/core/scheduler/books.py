@@ -1,0 +1,287 @@
+"""The indexes over the records: the only place that adds to them or removes from them.
+
+A replica, a want and a run are each written in two records; the functions here keep the two in
+step. They know no states and decide nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gdistributed.core.scheduler.records import (
+    ClientRecord,
+    PrefixRecord,
+    RequirementRecord,
+    TaskRecord,
+    TemplateRecord,
+    WorkerRecord,
+)
+from gdistributed.core.scheduler.states import QUEUED, RELEASED, State
+from gdistributed.v1 import task_pb2
+
+# Shares of a rank: the user's priority above all, then the place in the order of arrival.
+PRIORITY_SHIFT = 52
+PRIORITY_MAX = 1000
+STALE_MIN = 1000
+
+
+class Move(NamedTuple):
+    """A replica that came into being, or that is gone."""
+
+    task: TaskRecord
+    worker: WorkerRecord
+    added: bool
+
+
+@dataclass(slots=True)
+class Books:
+    """All records of a scheduler by their names.
+
+    Attributes
+    ----------
+    names
+        Workers by the names that people gave them.
+    freed
+        Workers that may have room again since decisions were last taken.
+    moved
+        Changes of who holds what, for a Center in another process; None when there is none.
+    """
+
+    tasks: dict[str, TaskRecord] = field(default_factory=dict)
+    workers: dict[str, WorkerRecord] = field(default_factory=dict)
+    clients: dict[str, ClientRecord] = field(default_factory=dict)
+    prefixes: dict[str, PrefixRecord] = field(default_factory=dict)
+    templates: dict[bytes, TemplateRecord] = field(default_factory=dict)
+    requirements: dict[tuple[object, ...], RequirementRecord] = field(default_factory=dict)
+    counts: Counter[State] = field(default_factory=Counter)
+    names: dict[str, WorkerRecord] = field(default_factory=dict)
+    freed: dict[WorkerRecord, None] = field(default_factory=dict)
+    moved: list[Move] | None = None
+    nthreads: int = 0
+    kept_nbytes: int = 0
+    pushes: int = 0
+
+    # Tasks
+
+    def add_task(self, task: TaskRecord) -> None:
+        """Enter a new task, and tie it to its dependencies."""
+        self.tasks[task.key] = task
+        self.counts[RELEASED] += 1
+        for dependency in task.dependencies:
+            if dependency.dependents is None:
+                dependency.dependents = {}
+            dependency.dependents[task] = None
+
+    def forget_task(self, task: TaskRecord) -> None:
+        """Remove a task that nobody needs and nothing depends on."""
+        del self.tasks[task.key]
+        for dependency in task.dependencies:
+            if dependency.dependents is not None:
+                dependency.dependents.pop(task, None)
+        task.dependencies = ()
+
+    # Wants
+
+    def want(self, client: ClientRecord, task: TaskRecord) -> bool:
+        """Note that a client wants a task; False if it did already."""
+        if task in client.wants:
+            return False
+        client.wants[task] = None
+        task.wanted_by = task.wanted_by + client.alone if task.wanted_by else client.alone
+        return True
+
+    def unwant(self, client: ClientRecord, task: TaskRecord) -> None:
+        """Note that a client no longer wants a task."""
+        client.wants.pop(task, None)
+        task.wanted_by = tuple(other for other in task.wanted_by if other is not client)
+
+    # Replicas
+
+    def add_replica(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Note that a worker holds a task's result."""
+        if task not in worker.has:
+            worker.has[task] = None
+            worker.held_nbytes += task.nbytes
+            task.who_has = task.who_has + worker.alone if task.who_has else worker.alone
+            if self.moved is not None:
+                self.moved.append(Move(task, worker, True))
+
+    def remove_replica(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Note that a worker no longer holds a task's result."""
+        if task in worker.has:
+            del worker.has[task]
+            worker.held_nbytes -= task.nbytes
+            task.who_has = tuple(other for other in task.who_has if other is not worker)
+            if self.moved is not None:
+                self.moved.append(Move(task, worker, False))
+
+    def keep_value(self, task: TaskRecord, value: bytes, limit_nbytes: int) -> None:
+        """Keep a small result to pass it on, while all that are kept stay under the limit."""
+        if value and self.kept_nbytes + len(value) <= limit_nbytes:
+            task.value = value
+            self.kept_nbytes += len(value)
+
+    def drop_value(self, task: TaskRecord) -> None:
+        """Drop a result that was kept."""
+        self.kept_nbytes -= len(task.value)
+        task.value = b""
+
+    # Runs
+
+    def begin_run(self, task: TaskRecord, worker: WorkerRecord, expected_ns: int) -> None:
+        """Note that a task is handed to a worker, and book what it takes there."""
+        task.processing_on = worker
+        task.expected_ns = expected_ns
+        worker.processing[task] = None
+        worker.occupancy_ns += expected_ns
+        assert task.template is not None
+        for name, amount in task.template.requirement.resources:
+            worker.resources_used[name] = worker.resources_used.get(name, 0.0) + amount
+
+    def end_run(self, task: TaskRecord) -> WorkerRecord | None:
+        """Note that a task is no longer on the worker to which it was handed, and return that."""
+        worker = task.processing_on
+        if worker is None:
+            return None
+        task.processing_on = None
+        del worker.processing[task]
+        worker.occupancy_ns -= task.expected_ns
+        self.freed[worker] = None
+        assert task.template is not None
+        for name, amount in task.template.requirement.resources:
+            worker.resources_used[name] -= amount
+        return worker
+
+    # The queues of ready tasks
+
+    def push_ready(self, task: TaskRecord) -> None:
+        """Put a task into the queue of its requirement."""
+        assert task.template is not None
+        self.pushes += 1
+        heapq.heappush(task.template.requirement.queue, (task.rank, self.pushes, task))
+
+    def pop_ready(self, requirement: RequirementRecord) -> TaskRecord | None:
+        """Take the first task that is still queued, or None; its entry is gone."""
+        queue = requirement.queue
+        while queue:
+            task = heapq.heappop(queue)[2]
+            if task.state is QUEUED:
+                return task
+            requirement.stale -= 1
+        return None
+
+    def leave_queue(self, task: TaskRecord) -> None:
+        """Note that a task's entry is stale; when most are, throw them out."""
+        assert task.template is not None
+        requirement = task.template.requirement
+        requirement.stale += 1
+        if requirement.stale > STALE_MIN and requirement.stale * 2 > len(requirement.queue):
+            requirement.queue = [entry for entry in requirement.queue if entry[2].state is QUEUED]
+            heapq.heapify(requirement.queue)
+            requirement.stale = 0
+
+    # Workers and what tasks require of them
+
+    def add_worker(self, worker: WorkerRecord) -> None:
+        """Enter a worker, under every requirement that it satisfies."""
+        self.workers[worker.id] = worker
+        self.names[worker.name] = worker
+        self.nthreads += worker.nthreads
+        self.freed[worker] = None
+        for requirement in self.requirements.values():
+            self._try_for(worker, requirement)
+
+    def remove_worker(self, worker: WorkerRecord) -> None:
+        """Remove a worker that is gone."""
+        del self.workers[worker.id]
+        del self.names[worker.name]
+        self.nthreads -= worker.nthreads
+        self.freed.pop(worker, None)
+        for requirement in worker.requirements:
+            requirement.eligible.pop(worker, None)
+            requirement.idle.pop(worker, None)
+        worker.requirements.clear()
+
+    def requirement_of(
+        self, function: task_pb2.Function, template: task_pb2.TaskTemplate
+    ) -> RequirementRecord:
+        """Return the requirement that a template makes, the same for all that make the same."""
+        name = function.name if function.WhichOneof("body") == "name" else ""
+        workers = () if template.allow_other_workers else tuple(sorted(template.workers))
+        resources = tuple(sorted(template.resources.items()))
+        requires = tuple(sorted(function.requires))
+        identity = (function.runtime, name if function.runtime != "python" else "", workers)
+        known = self.requirements.get((*identity, resources, requires))
+        if known is not None:
+            return known
+        requirement = RequirementRecord(
+            runtime=function.runtime,
+            function_name=identity[1],
+            workers=workers,
+            resources=resources,
+            requires=requires,
+        )
+        self.requirements[(*identity, resources, requires)] = requirement
+        for worker in self.workers.values():
+            self._try_for(worker, requirement)
+        return requirement
+
+    def _try_for(self, worker: WorkerRecord, requirement: RequirementRecord) -> None:
+        if satisfies(worker, requirement):
+            requirement.eligible[worker] = None
+            requirement.idle[worker] = None
+            worker.requirements[requirement] = None
+
+    def prefix(self, name: str) -> PrefixRecord:
+        """Return the record of a prefix, made on first use."""
+        record = self.prefixes.get(name)
+        if record is None:
+            record = self.prefixes[name] = PrefixRecord(name)
+        return record
+
+    def intern_template(
+        self, template: task_pb2.TaskTemplate, functions: Iterable[task_pb2.Function]
+    ) -> TemplateRecord:
+        """Return the record of a template, the same for all clients that announce the same."""
+        message = task_pb2.TaskTemplate()
+        message.CopyFrom(template)
+        message.id = 0
+        identity = message.SerializeToString(deterministic=True)
+        record = self.templates.get(identity)
+        if record is None:
+            functions = tuple(functions)
+            clamped = max(-PRIORITY_MAX, min(PRIORITY_MAX, template.priority))
+            message.id = len(self.templates) + 1
+            record = self.templates[identity] = TemplateRecord(
+                number=message.id,
+                message=message,
+                functions=functions,
+                prefix=self.prefix(template.prefix or template.function_id),
+                requirement=self.requirement_of(functions[0], template),
+                rank=-clamped << PRIORITY_SHIFT,
+                retries=template.retries,
+            )
+        return record
+
+
+def satisfies(worker: WorkerRecord, requirement: RequirementRecord) -> bool:
+    """Whether a worker could ever run the tasks of a requirement."""
+    if requirement.workers and not (
+        {worker.name, worker.address, worker.host, worker.id} & set(requirement.workers)
+    ):
+        return False
+    total = worker.hello.resources
+    if any(total.get(name, 0.0) < amount for name, amount in requirement.resources):
+        return False
+    capabilities = worker.hello.software.capabilities
+    if any(word not in capabilities for word in requirement.requires):
+        return False
+    for offer in worker.hello.runtimes:
+        if offer.runtime == requirement.runtime:
+            name = requirement.function_name
+            return not name or offer.any_name or any(name == each.name for each in offer.functions)
+    return False

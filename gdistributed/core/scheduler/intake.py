@@ -1,0 +1,179 @@
+"""A graph arrives: it is checked whole, and then entered whole, or refused.
+
+A key that is known already keeps the task that it has. Dependencies must be known or come with the
+graph; a graph whose tasks come with their dependencies first needs no search for cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, TemplateRecord
+from gdistributed.errors import BadGraph
+from gdistributed.v1 import scheduler_pb2, task_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+
+NAMED_AT_MOST = 10
+
+
+def accept_graph(
+    brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph
+) -> list[TaskRecord]:
+    """Enter the tasks of a graph and return those that the client wants by it.
+
+    Raises
+    ------
+    BadGraph
+        If it has a cycle, names keys that nobody holds, or a template that was not announced.
+        Nothing has been entered then.
+    """
+    tasks = brain.books.tasks
+    specs = {spec.key: spec for spec in graph.tasks}
+    new = {key: spec for key, spec in specs.items() if key not in tasks}
+    ordered = dependencies_first(new, tasks)
+    for spec in ordered:
+        _template_of(client, spec.template)
+    for array in graph.arrays:
+        _template_of(client, array.template)
+        if len(array.keys) != len(array.arguments):
+            raise BadGraph(
+                f"an array has {len(array.keys)} keys and {len(array.arguments)} arguments"
+            )
+    wanted = _wanted_keys(graph, specs)
+    _check_known(wanted, tasks, specs, graph)
+
+    base = brain.next_rank
+    highest = 0
+    for spec in ordered:
+        template = _template_of(client, spec.template)
+        task = TaskRecord(spec.key, template, template.rank + base + spec.order, spec.arguments)
+        task.dependencies = tuple(tasks[key] for key in dict.fromkeys(spec.dependencies))
+        brain.books.add_task(task)
+        highest = max(highest, spec.order)
+    for array in graph.arrays:
+        template = _template_of(client, array.template)
+        highest = max(highest, array.first_order + len(array.keys))
+        _enter_array(brain, array, template, template.rank + base + array.first_order)
+    brain.next_rank = base + highest + 1
+    return [tasks[key] for key in wanted]
+
+
+def _enter_array(
+    brain: SchedulerBrain, array: task_pb2.TaskArray, template: TemplateRecord, rank: int
+) -> None:
+    tasks = brain.books.tasks
+    add_task = brain.books.add_task
+    for key, arguments in zip(array.keys, array.arguments, strict=True):
+        if key not in tasks:
+            add_task(TaskRecord(key, template, rank, arguments))
+        rank += 1
+
+
+def _template_of(client: ClientRecord, number: int) -> TemplateRecord:
+    template = client.templates.get(number)
+    if template is None:
+        raise BadGraph(f"a task names the template {number}, which was not announced")
+    return template
+
+
+def _wanted_keys(
+    graph: scheduler_pb2.SubmitGraph, specs: dict[str, task_pb2.TaskSpec]
+) -> list[str]:
+    wanted = list(graph.wants)
+    if graph.wants_all:
+        wanted.extend(specs)
+        for array in graph.arrays:
+            wanted.extend(array.keys)
+    return wanted
+
+
+def _check_known(
+    wanted: list[str],
+    tasks: dict[str, TaskRecord],
+    specs: dict[str, task_pb2.TaskSpec],
+    graph: scheduler_pb2.SubmitGraph,
+) -> None:
+    if not graph.wants:
+        return
+    arrayed = {key for array in graph.arrays for key in array.keys}
+    unknown = [
+        key for key in wanted if key not in tasks and key not in specs and key not in arrayed
+    ]
+    if unknown:
+        raise unknown_keys(unknown)
+
+
+def dependencies_first(
+    new: dict[str, task_pb2.TaskSpec], known: dict[str, TaskRecord]
+) -> Iterable[task_pb2.TaskSpec]:
+    """Return the new tasks in an order in which each comes after all that it depends on.
+
+    Linear in tasks and dependencies. Tasks that already come so are returned as they are.
+
+    Raises
+    ------
+    BadGraph
+        If there is no such order, or a dependency is neither known nor in the graph.
+    """
+    placed: set[str] = set()
+    for key, spec in new.items():
+        if not all(name in placed or name in known for name in spec.dependencies):
+            break
+        placed.add(key)
+    else:
+        return new.values()
+    return _sort_topologically(new, known)
+
+
+def _sort_topologically(
+    new: dict[str, task_pb2.TaskSpec], known: dict[str, TaskRecord]
+) -> list[task_pb2.TaskSpec]:
+    missing: dict[str, int] = {}
+    dependents: dict[str, list[str]] = {}
+    unknown: dict[str, None] = {}
+    for key, spec in new.items():
+        within = [name for name in dict.fromkeys(spec.dependencies) if name in new]
+        unknown.update(
+            (name, None) for name in spec.dependencies if name not in new and name not in known
+        )
+        missing[key] = len(within)
+        for name in within:
+            dependents.setdefault(name, []).append(key)
+    if unknown:
+        raise unknown_keys(list(unknown))
+    free = [key for key, count in missing.items() if not count]
+    for key in free:  # grows while it is walked
+        for dependent in dependents.get(key, ()):
+            missing[dependent] -= 1
+            if not missing[dependent]:
+                free.append(dependent)
+    if len(free) < len(new):
+        raise _cycle(new, {key for key, count in missing.items() if count})
+    return [new[key] for key in free]
+
+
+def _cycle(new: dict[str, task_pb2.TaskSpec], stuck: set[str]) -> BadGraph:
+    """Walk back from a stuck task until one comes again: those between are a cycle."""
+    key = next(name for name in new if name in stuck)
+    path: dict[str, None] = {}
+    while key not in path:
+        path[key] = None
+        key = next(name for name in new[key].dependencies if name in stuck)
+    keys = list(path)
+    cycle = tuple(keys[keys.index(key) :])
+    arrows = " → ".join(repr(each) for each in (*reversed(cycle), cycle[-1]))
+    return BadGraph(f"the graph has a cycle: {arrows}", cycle, "CYCLE")
+
+
+def unknown_keys(keys: list[str]) -> BadGraph:
+    """Say that keys are neither known nor submitted."""
+    named = ", ".join(repr(key) for key in keys[:NAMED_AT_MOST])
+    rest = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
+    return BadGraph(
+        f"nobody holds or computes {named}{rest}: they were never submitted, or were released",
+        tuple(keys),
+        "UNKNOWN_KEYS",
+    )

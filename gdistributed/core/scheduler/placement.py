@@ -1,0 +1,133 @@
+"""Decisions: which ready task is handed out now, and to which worker.
+
+Ready tasks wait at the scheduler. A worker has room while what it was handed would keep its
+threads busy for less than `prefetch_s`, or is fewer than `prefetch_tasks_min` tasks a thread: tiny
+tasks get a deep pipeline and long ones a shallow one. For each task a few workers with room and
+the holders of its dependencies are weighed by expected wait and bytes to move; the cost of a
+decision does not grow with the number of workers.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.states import PROCESSING
+from gdistributed.settings import SchedulerSettings
+from gdistributed.v1 import worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+
+RUNNING = worker_pb2.WORKER_STATUS_RUNNING
+NS = 1_000_000_000
+
+
+def hand_out(brain: SchedulerBrain) -> None:
+    """Hand out ready tasks in the order of their ranks, while workers have room for them."""
+    ready = [each for each in brain.books.requirements.values() if each.queue and each.idle]
+    while ready:
+        requirement = ready[0] if len(ready) == 1 else min(ready, key=_first_rank)
+        candidates = idle_candidates(requirement, brain.settings)
+        task = brain.books.pop_ready(requirement) if candidates else None
+        if task is None:
+            ready.remove(requirement)
+            continue
+        worker = best_worker(task, requirement, candidates, brain.settings)
+        brain.epoch_attempts += 1
+        task.attempt = brain.epoch_attempts
+        brain.books.begin_run(task, worker, brain.expected_ns(task))
+        brain.transition(task, PROCESSING)
+        if not (requirement.queue and requirement.idle):
+            ready.remove(requirement)
+
+
+def _first_rank(requirement: RequirementRecord) -> int:
+    return requirement.queue[0][0]
+
+
+def has_room(worker: WorkerRecord, settings: SchedulerSettings) -> bool:
+    """Whether a worker takes tasks now, and is not far enough ahead yet."""
+    return worker.status == RUNNING and (
+        worker.occupancy_ns < settings.prefetch_s * NS * worker.nthreads
+        or len(worker.processing) < settings.prefetch_tasks_min * worker.nthreads
+    )
+
+
+def fits(worker: WorkerRecord, requirement: RequirementRecord) -> bool:
+    """Whether the resources that a task holds are free on a worker."""
+    return all(
+        worker.hello.resources.get(name, 0.0) - worker.resources_used.get(name, 0.0) >= amount
+        for name, amount in requirement.resources
+    )
+
+
+def idle_candidates(
+    requirement: RequirementRecord, settings: SchedulerSettings
+) -> list[WorkerRecord]:
+    """Return a few workers with room, and put them last in line."""
+    idle = requirement.idle
+    candidates: list[WorkerRecord] = []
+    for _ in range(min(len(idle), settings.candidates)):
+        worker = next(iter(idle))
+        if has_room(worker, settings) and (not requirement.resources or fits(worker, requirement)):
+            idle.move_to_end(worker)
+            candidates.append(worker)
+        else:
+            del idle[worker]
+    return candidates
+
+
+def regain_room(worker: WorkerRecord, settings: SchedulerSettings) -> None:
+    """Put a worker back in line where its tasks have left room."""
+    if has_room(worker, settings):
+        for requirement in worker.requirements:
+            if worker not in requirement.idle and fits(worker, requirement):
+                requirement.idle[worker] = None
+
+
+def best_worker(
+    task: TaskRecord,
+    requirement: RequirementRecord,
+    candidates: list[WorkerRecord],
+    settings: SchedulerSettings,
+) -> WorkerRecord:
+    """Return the worker on which a task is expected to start first.
+
+    A holder of dependencies is weighed even when it has no room: to wait for it may be cheaper
+    than to move the data.
+    """
+    if not task.dependencies:
+        return candidates[0] if len(candidates) == 1 else min(candidates, key=wait_ns)
+    weighed = dict.fromkeys(candidates)
+    for dependency in task.dependencies:
+        for holder in islice(dependency.who_has, settings.candidates):
+            if (
+                holder.status == RUNNING
+                and holder in requirement.eligible
+                and (not requirement.resources or fits(holder, requirement))
+            ):
+                weighed[holder] = None
+        if len(weighed) > settings.candidates * 2:
+            break
+    if len(weighed) == 1:
+        return candidates[0]
+    return min(weighed, key=lambda worker: wait_ns(worker) + transfer_ns(task, worker, settings))
+
+
+def wait_ns(worker: WorkerRecord) -> float:
+    """Return how long a new task would wait on a worker for a thread."""
+    return worker.occupancy_ns / worker.nthreads
+
+
+def transfer_ns(task: TaskRecord, worker: WorkerRecord, settings: SchedulerSettings) -> float:
+    """Return how long it takes to move what a task needs to a worker."""
+    nbytes = moves = 0
+    for dependency in task.dependencies:
+        if dependency not in worker.has:
+            nbytes += dependency.nbytes
+            if not dependency.value:
+                moves += 1
+    latency_ns = settings.latency_s * NS if moves else 0.0
+    return latency_ns + nbytes * NS / settings.bandwidth

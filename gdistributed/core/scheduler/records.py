@@ -1,0 +1,282 @@
+"""What the scheduler knows of tasks, workers, clients, and what tasks have in common.
+
+A record holds facts and answers questions about itself; `books` alone adds and removes what ties
+records together. Collections that most tasks never need are made on first use, and the tuple that
+names one worker or one client is shared by all tasks that it is the only one for: a held task has
+to cost less than a kilobyte.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler.states import RELEASED, State
+
+if TYPE_CHECKING:
+    from gdistributed.v1 import error_pb2, server_pb2, task_pb2, worker_pb2
+
+
+@dataclass(slots=True, eq=False)
+class TaskRecord:
+    """One task.
+
+    Attributes
+    ----------
+    key
+        Its name, and that of its result.
+    template
+        What it has in common with others; None for data that a client has put on a worker.
+    rank
+        Lower runs sooner: graph by graph and in each by its order, all of it below or above zero
+        by the user's priority.
+    arguments
+        A serialised Arguments message, passed on unread.
+    dependencies
+        Tasks whose results it needs.
+    dependents
+        Tasks that need its result, in the order in which they came; None for none.
+    state
+        Where it stands.
+    waiting_on
+        While active: how many of its dependencies have no replica.
+    waiters
+        How many active tasks depend on it.
+    wanted_by
+        Clients and holders that want its result.
+    processing_on
+        Worker to which it was handed.
+    attempt
+        Number of its last hand-out.
+    expected_ns
+        Run time that was expected when it was handed out.
+    who_has
+        Workers that hold its result.
+    nbytes
+        Size of its result, estimated by the worker.
+    type
+        Type of its result, for people.
+    value
+        Its result as a serialised Payload, when it is small and the scheduler keeps it.
+    failures
+        How often it failed and was run again.
+    deaths
+        How often a worker died while executing it.
+    error
+        Why it has no result.
+    """
+
+    key: str
+    template: TemplateRecord | None
+    rank: int = 0
+    arguments: bytes = b""
+    dependencies: tuple[TaskRecord, ...] = ()
+    dependents: dict[TaskRecord, None] | None = None
+    state: State = RELEASED
+    waiting_on: int = 0
+    waiters: int = 0
+    wanted_by: tuple[ClientRecord, ...] = ()
+    processing_on: WorkerRecord | None = None
+    attempt: int = 0
+    expected_ns: int = 0
+    who_has: tuple[WorkerRecord, ...] = ()
+    nbytes: int = 0
+    type: str = ""
+    value: bytes = b""
+    failures: int = 0
+    deaths: int = 0
+    error: error_pb2.TaskError | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a client wants it or an active task depends on it."""
+        return bool(self.wanted_by or self.waiters)
+
+    @property
+    def prefix(self) -> str:
+        """The name of its kind; empty for data."""
+        return self.template.prefix.name if self.template is not None else ""
+
+    def __repr__(self) -> str:
+        return f"<task {self.key!r} {self.state}>"
+
+
+@dataclass(slots=True, eq=False)
+class WorkerRecord:
+    """One incarnation of a worker.
+
+    Attributes
+    ----------
+    number
+        Short name of it on all streams of this scheduler.
+    nthreads
+        How many tasks it runs at once.
+    processing
+        Tasks handed to it, in the order of their hand-out.
+    has
+        Tasks whose results it holds.
+    held_nbytes
+        Size of these results.
+    occupancy_ns
+        Expected run time of all that it was handed.
+    requirements
+        What it can satisfy; tasks wait by these.
+    templates, functions, peers
+        What was announced to it.
+    resources_used
+        How much of each of its resources is booked.
+    alone
+        The tuple of itself, shared by all tasks that it alone holds.
+    """
+
+    id: str
+    number: int
+    name: str
+    address: str
+    host: str
+    nthreads: int
+    hello: worker_pb2.WorkerHello
+    memory_limit_nbytes: int = 0
+    status: int = 1
+    last_seen: float = 0.0
+    metrics: worker_pb2.WorkerMetrics | None = None
+    processing: dict[TaskRecord, None] = field(default_factory=dict)
+    has: dict[TaskRecord, None] = field(default_factory=dict)
+    held_nbytes: int = 0
+    occupancy_ns: int = 0
+    requirements: dict[RequirementRecord, None] = field(default_factory=dict)
+    templates: set[int] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
+    peers: set[int] = field(default_factory=set)
+    resources_used: dict[str, float] = field(default_factory=dict)
+    alone: tuple[WorkerRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.alone = (self,)
+
+    def __repr__(self) -> str:
+        return f"<worker {self.name!r} at {self.address}>"
+
+
+@dataclass(slots=True, eq=False)
+class ClientRecord:
+    """A client, or a holder that wants keys under a name of its own.
+
+    Attributes
+    ----------
+    id
+        The client's incarnation, or the holder's name ("dataset:flights").
+    wants
+        Tasks whose results it wants.
+    connected
+        Whether somebody listens: reports are written for it.
+    graphs_accepted
+        Number of the last graph that was accepted or refused.
+    templates
+        Templates by the numbers that the client gave them.
+    functions
+        Functions that the client announced.
+    expires
+        When a holder's wants end; None for never.
+    alone
+        The tuple of itself, shared by all tasks that it alone wants.
+    """
+
+    id: str
+    name: str
+    host: str = ""
+    connected: bool = False
+    wants: dict[TaskRecord, None] = field(default_factory=dict)
+    graphs_accepted: int = 0
+    templates: dict[int, TemplateRecord] = field(default_factory=dict)
+    functions: dict[str, task_pb2.Function] = field(default_factory=dict)
+    peers: set[int] = field(default_factory=set)
+    software: server_pb2.Software | None = None
+    expires: float | None = None
+    alone: tuple[ClientRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.alone = (self,)
+
+    def __repr__(self) -> str:
+        return f"<client {self.name!r}>"
+
+
+@dataclass(slots=True, eq=False)
+class PrefixRecord:
+    """What was learned of one kind of task.
+
+    Attributes
+    ----------
+    duration_ns
+        Run time, exponentially weighted; 0 until one has run.
+    """
+
+    name: str
+    duration_ns: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class RequirementRecord:
+    """What a worker must have for a group of tasks, and the tasks of that group that are ready.
+
+    Attributes
+    ----------
+    runtime
+        Runtime of the function.
+    function_name
+        Name that the worker must offer; empty for code.
+    workers
+        Names, addresses or hosts, one of which must be the worker's; empty means any.
+    resources
+        Amounts that a task holds while it is processing.
+    requires
+        Capabilities of the worker.
+    eligible
+        Workers that satisfy it.
+    idle
+        Those of them that may have room; the next to be asked first. Others are never here.
+    queue
+        A heap of (rank, number, task); an entry whose task is no longer queued is stale.
+    stale
+        How many entries are stale.
+    unrunnable
+        Tasks in the state no_worker.
+    """
+
+    runtime: str
+    function_name: str
+    workers: tuple[str, ...]
+    resources: tuple[tuple[str, float], ...]
+    requires: tuple[str, ...]
+    eligible: dict[WorkerRecord, None] = field(default_factory=dict)
+    idle: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
+    queue: list[tuple[int, int, TaskRecord]] = field(default_factory=list)
+    stale: int = 0
+    unrunnable: dict[TaskRecord, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class TemplateRecord:
+    """What many tasks have in common.
+
+    Attributes
+    ----------
+    number
+        Its id on the workers' streams.
+    message
+        The template as workers are told it.
+    functions
+        The function that the tasks run, and those that their arguments refer to.
+    rank
+        The part of a task's rank that comes from the user's priority.
+    """
+
+    number: int
+    message: task_pb2.TaskTemplate
+    functions: tuple[task_pb2.Function, ...]
+    prefix: PrefixRecord
+    requirement: RequirementRecord
+    rank: int
+    retries: int

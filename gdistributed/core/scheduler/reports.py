@@ -1,0 +1,161 @@
+"""What the scheduler says: one function for each kind of message, in the open batch of its peer.
+
+What a peer has to know first (a function, a template, where a worker is) is put in front.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+    from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
+
+
+def say_run(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Hand a task to the worker that the books say it is on."""
+    worker, template = task.processing_on, task.template
+    assert worker is not None
+    assert template is not None
+    batch = brain.workers.to(worker.id, len(task.arguments) + len(task.key))
+    if template.number not in worker.templates:
+        worker.templates.add(template.number)
+        for function in template.functions:
+            if function.id not in worker.functions:
+                worker.functions.add(function.id)
+                batch.functions.append(function)
+        batch.templates.append(template.message)
+    run = batch.run.add(
+        key=task.key,
+        attempt=task.attempt,
+        template=template.number,
+        rank=task.rank,
+        expected_ns=task.expected_ns,
+        arguments=task.arguments,
+    )
+    for dependency in task.dependencies:
+        _name_dependency(worker, batch, run.dependencies.add(), dependency)
+
+
+def _name_dependency(
+    worker: WorkerRecord,
+    batch: worker_pb2.ToWorker,
+    message: worker_pb2.Dependency,
+    dependency: TaskRecord,
+) -> None:
+    message.key = dependency.key
+    message.nbytes = dependency.nbytes
+    if dependency in worker.has:
+        message.holders.append(worker.number)
+        return
+    if dependency.value:
+        message.value = dependency.value
+    for holder in dependency.who_has:
+        if holder.number not in worker.peers:
+            worker.peers.add(holder.number)
+            batch.peers.append(peer_of(holder))
+        message.holders.append(holder.number)
+
+
+def say_cancel(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
+    """Tell a worker that a run is no longer wanted."""
+    batch = brain.workers.to(worker.id, len(task.key))
+    batch.cancel.add(key=task.key, attempt=task.attempt)
+
+
+def say_finished(
+    brain: SchedulerBrain,
+    client: ClientRecord,
+    task: TaskRecord,
+    report: task_pb2.TaskFinished,
+) -> None:
+    """Pass on the report of a worker, which names the holders by now."""
+    if not client.connected:
+        return
+    batch = brain.clients.to(client.id, len(task.value) + len(task.key))
+    for holder in task.who_has:
+        if holder.number not in client.peers:
+            client.peers.add(holder.number)
+            batch.peers.append(peer_of(holder))
+    batch.finished.append(report)
+
+
+def finished_report(task: TaskRecord) -> task_pb2.TaskFinished:
+    """Make the report of a result that came earlier."""
+    return task_pb2.TaskFinished(
+        key=task.key,
+        attempt=task.attempt,
+        nbytes=task.nbytes,
+        type=task.type,
+        holders=[holder.number for holder in task.who_has],
+        value=task.value,
+    )
+
+
+def say_erred(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
+    """Tell a client that a task erred, itself or one that it depends on."""
+    if client.connected and task.error is not None:
+        brain.clients.to(client.id, task.error.ByteSize()).erred.add(
+            key=task.key, attempt=task.attempt, error=task.error
+        )
+
+
+def say_lost(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
+    """Tell a client that a result is gone; news of it follows."""
+    if client.connected:
+        brain.clients.to(client.id, len(task.key)).lost.append(task.key)
+
+
+def say_cancelled(
+    brain: SchedulerBrain, client: ClientRecord, key: str, reason: str, by: str
+) -> None:
+    """Tell a client that a key was given up."""
+    if client.connected:
+        brain.clients.to(client.id, len(key)).cancelled.add(key=key, reason=reason, client=by)
+
+
+def peer_of(worker: WorkerRecord) -> task_pb2.Peer:
+    """Describe a worker to others."""
+    return task_pb2.Peer(
+        number=worker.number, worker_id=worker.id, address=worker.address, host=worker.host
+    )
+
+
+# Errors that the scheduler itself gives a task
+
+
+def data_lost(task: TaskRecord) -> error_pb2.TaskError:
+    """Say that data is gone which nobody can compute."""
+    return error_pb2.TaskError(
+        type="gdistributed.errors.DataLost",
+        message=(
+            f"the data {task.key!r} was put on the cluster by a client and lost with the worker "
+            f"that held it; it cannot be computed again: scatter it once more"
+        ),
+        runtime="gdistributed",
+        kind=error_pb2.TASK_ERROR_KIND_DATA_LOST,
+        reason="DATA_LOST",
+        key=task.key,
+        missing_keys=[task.key],
+    )
+
+
+def killed_worker(task: TaskRecord, worker: WorkerRecord, cause: str) -> error_pb2.TaskError:
+    """Say that workers die of a task."""
+    return error_pb2.TaskError(
+        type="gdistributed.errors.KilledWorker",
+        message=(
+            f"the task {task.key!r} was executing on {task.deaths} workers as each of them died, "
+            f"the last one {worker.name!r} at {worker.address} ({cause}); it is not tried again. "
+            f"Look into that worker's log; memory and crashes of native code are usual causes"
+        ),
+        runtime="gdistributed",
+        kind=error_pb2.TASK_ERROR_KIND_WORKER_LOST,
+        reason="KILLED_WORKER",
+        key=task.key,
+        worker_id=worker.id,
+        worker_name=worker.name,
+        attempt=task.attempt,
+    )

@@ -1,0 +1,110 @@
+"""What happened to a task, as far as it is remembered, and why it is not running.
+
+The story is one ring for all tasks, bounded in length: old lines fall out as new ones come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord
+from gdistributed.core.scheduler.states import (
+    ERRED,
+    MEMORY,
+    NO_WORKER,
+    PROCESSING,
+    QUEUED,
+    WAITING,
+)
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.books import Books
+
+LINES = 20_000
+NAMED_AT_MOST = 5
+
+
+class Line(NamedTuple):
+    """One thing that happened: a change of state, or a note when `state` is not one."""
+
+    now: float
+    key: str
+    state: str
+    worker: str
+
+
+class Story:
+    """The ring of what happened."""
+
+    def __init__(self, lines: int = LINES) -> None:
+        self._lines: deque[Line] = deque(maxlen=lines)
+
+    def note(self, now: float, key: str, text: str, worker: str = "") -> None:
+        """Add a line."""
+        self._lines.append(Line(now, key, text, worker))
+
+    def of(self, key: str) -> Iterator[Line]:
+        """Yield what is remembered of a key, oldest first."""
+        return (line for line in self._lines if line.key == key)
+
+
+def explain(books: Books, task: TaskRecord) -> str:
+    """Say in a sentence or two why a task is not running, or what became of it."""
+    if task.state is WAITING:
+        lacking = [each for each in task.dependencies if not each.who_has]
+        named = ", ".join(f"{each.key!r} ({each.state})" for each in lacking[:NAMED_AT_MOST])
+        more = len(lacking) - NAMED_AT_MOST
+        return f"It waits for {named}{f' and {more} more' if more > 0 else ''}."
+    if task.state is QUEUED:
+        return _explain_queued(task)
+    if task.state is NO_WORKER:
+        return _explain_no_worker(books, task)
+    if task.state is PROCESSING and task.processing_on is not None:
+        worker = task.processing_on
+        place = next(i for i, each in enumerate(worker.processing) if each is task)
+        where = f"worker {worker.name!r} at {worker.address}"
+        if place < worker.nthreads:
+            return f"It was handed to {where} and should be running there."
+        return f"It was handed to {where}, where {place} tasks were handed before it."
+    if task.state is MEMORY:
+        holders = ", ".join(worker.address for worker in task.who_has[:NAMED_AT_MOST])
+        return f"It is done; its result ({task.nbytes} bytes) lies on {holders}."
+    if task.state is ERRED and task.error is not None:
+        where = "" if task.error.key == task.key else f" in the task {task.error.key!r}"
+        return f"It failed{where}: {task.error.type}: {task.error.message}"
+    return "It is known, but nobody asks for its result."
+
+
+def _explain_queued(task: TaskRecord) -> str:
+    assert task.template is not None
+    requirement = task.template.requirement
+    before = sum(1 for entry in requirement.queue if entry[0] < task.rank)
+    busy = len(requirement.eligible)
+    return (
+        f"It is ready and waits for a turn: {before} tasks come before it, "
+        f"and {busy} {'worker is' if busy == 1 else 'workers are'} busy with earlier ones."
+    )
+
+
+def _explain_no_worker(books: Books, task: TaskRecord) -> str:
+    if not books.workers:
+        return "It is ready, but the cluster has no workers."
+    assert task.template is not None
+    needs = "; ".join(_needs(task.template.requirement))
+    return (
+        f"It is ready, but none of the {len(books.workers)} workers may run it: it needs {needs}."
+    )
+
+
+def _needs(requirement: RequirementRecord) -> Iterator[str]:
+    yield f"the runtime {requirement.runtime!r}"
+    if requirement.function_name:
+        yield f"the function {requirement.function_name!r}"
+    if requirement.workers:
+        yield f"one of the workers {', '.join(requirement.workers)}"
+    for name, amount in requirement.resources:
+        yield f"{amount:g} of the resource {name!r}"
+    for word in requirement.requires:
+        yield f"the capability {word!r}"

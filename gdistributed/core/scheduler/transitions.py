@@ -1,0 +1,318 @@
+"""The states of a task: what follows from the facts, and one function for each edge.
+
+Rules of this file. An event changes facts (who holds a result, which worker a task is on, whether
+it failed, who wants it) and puts the task on the worklist. `next_state` reads the facts and says
+which state follows; the edge does what the change entails, and may put further tasks on the
+worklist, but changes no other task's state and takes no decisions. The only edge that is not a
+consequence is queued → processing: that is a decision, taken by `placement`. A pair of states
+without an edge is a bug of ours and raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from gdistributed.core.scheduler import reports
+from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.states import (
+    ACTIVE,
+    ERRED,
+    FORGOTTEN,
+    MEMORY,
+    NO_WORKER,
+    PROCESSING,
+    QUEUED,
+    RELEASED,
+    WAITING,
+    State,
+)
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+
+Edge = Callable[["SchedulerBrain", TaskRecord], None]
+
+
+def next_state(task: TaskRecord) -> State:
+    """Return the state that follows from a task's facts; its own when nothing is to change."""
+    state = task.state
+    if state is PROCESSING:
+        return _after_processing(task)
+    if state is MEMORY:
+        return MEMORY if task.who_has and (task.wanted_by or task.waiters) else RELEASED
+    if state is RELEASED:
+        return _after_released(task)
+    if state is ERRED:
+        return ERRED if task.error is not None and task.is_needed else RELEASED
+    return _after_waiting(task)
+
+
+def _after_processing(task: TaskRecord) -> State:
+    if task.who_has:
+        return MEMORY
+    if task.error is not None:
+        return ERRED
+    if not task.is_needed:
+        return RELEASED
+    return PROCESSING if task.processing_on is not None else WAITING
+
+
+def _after_released(task: TaskRecord) -> State:
+    if task.is_needed:
+        return MEMORY if task.who_has else WAITING
+    return RELEASED if task.dependents else FORGOTTEN
+
+
+def _after_waiting(task: TaskRecord) -> State:
+    if not task.is_needed:
+        return RELEASED
+    if task.who_has:
+        return MEMORY
+    if task.error is not None:
+        return ERRED
+    if task.waiting_on:
+        return WAITING
+    assert task.template is not None
+    return QUEUED if task.template.requirement.eligible else NO_WORKER
+
+
+# Edges
+
+
+def released_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Hold on to the dependencies, and have those computed that are not."""
+    if task.template is None:
+        task.error = reports.data_lost(task)
+    for dependency in task.dependencies:
+        dependency.waiters += 1
+        if not dependency.who_has:
+            task.waiting_on += 1
+            if dependency.error is not None:
+                task.error = dependency.error
+            brain.reconsider(dependency)
+    brain.reconsider(task)
+
+
+def released_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Data came from a client."""
+    _tell(brain, task)
+
+
+def released_to_forgotten(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nothing needs it and nothing could need it."""
+    dependencies = task.dependencies
+    brain.books.forget_task(task)
+    for dependency in dependencies:
+        if not dependency.dependents:
+            brain.reconsider(dependency)
+
+
+def waiting_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """All it needs is in memory: wait for a turn."""
+    brain.books.push_ready(task)
+
+
+def waiting_to_no_worker(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """All it needs is in memory, but nobody here may run it."""
+    assert task.template is not None
+    task.template.requirement.unrunnable[task] = None
+
+
+def queued_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """A dependency was lost."""
+    brain.books.leave_queue(task)
+
+
+def queued_to_no_worker(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """The last worker that may run it is gone."""
+    brain.books.leave_queue(task)
+    waiting_to_no_worker(brain, task)
+
+
+def queued_to_processing(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """It was decided who runs it, and noted in the books: say so to the worker."""
+    reports.say_run(brain, task)
+
+
+def no_worker_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """A worker came that may run it."""
+    _leave_unrunnable(brain, task)
+    brain.books.push_ready(task)
+
+
+def no_worker_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """A dependency was lost."""
+    _leave_unrunnable(brain, task)
+
+
+def processing_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Its run came to nothing: run it again."""
+    brain.reconsider(task)
+
+
+def waiting_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nobody needs it any more."""
+    _let_go(brain, task)
+
+
+def queued_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nobody needs it any more."""
+    brain.books.leave_queue(task)
+    _let_go(brain, task)
+
+
+def no_worker_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nobody needs it any more."""
+    _leave_unrunnable(brain, task)
+    _let_go(brain, task)
+
+
+def processing_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nobody needs it any more: call it off."""
+    _call_off(brain, task)
+    _let_go(brain, task)
+
+
+def waiting_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Its result came from elsewhere."""
+    _let_go(brain, task)
+    _tell(brain, task)
+
+
+def queued_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Its result came from elsewhere."""
+    brain.books.leave_queue(task)
+    waiting_to_memory(brain, task)
+
+
+def no_worker_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Its result came from elsewhere."""
+    _leave_unrunnable(brain, task)
+    waiting_to_memory(brain, task)
+
+
+def processing_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """It is done."""
+    _call_off(brain, task)
+    _let_go(brain, task)
+    _tell(brain, task)
+
+
+def memory_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nobody needs it any more, or its last replica is lost."""
+    books = brain.books
+    for worker in task.who_has:
+        brain.workers.to(worker.id, len(task.key)).free.append(task.key)
+        books.remove_replica(task, worker)
+    if task.value:
+        books.drop_value(task)
+    for dependent in task.dependents or ():
+        if dependent.state in ACTIVE:
+            dependent.waiting_on += 1
+            brain.reconsider(dependent)
+    for client in task.wanted_by:
+        reports.say_lost(brain, client, task)
+
+
+def waiting_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """A dependency erred."""
+    _let_go(brain, task)
+    _pass_error_on(brain, task)
+
+
+def queued_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """It was given up while it waited for its turn."""
+    brain.books.leave_queue(task)
+    waiting_to_erred(brain, task)
+
+
+def no_worker_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """It was given up while nobody could run it."""
+    _leave_unrunnable(brain, task)
+    waiting_to_erred(brain, task)
+
+
+def processing_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """It failed, and is not to be run again."""
+    _call_off(brain, task)
+    waiting_to_erred(brain, task)
+
+
+def erred_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Nobody asks for it any more, or it is to be tried again."""
+    task.error = None
+    task.failures = task.deaths = 0
+    brain.reconsider(task)
+
+
+# What several edges have in common
+
+
+def _tell(brain: SchedulerBrain, task: TaskRecord) -> None:
+    for dependent in task.dependents or ():
+        if dependent.state in ACTIVE:
+            dependent.waiting_on -= 1
+            if not dependent.waiting_on:
+                brain.reconsider(dependent)
+    if task.wanted_by:
+        report = reports.finished_report(task) if brain.report is None else brain.report
+        for client in task.wanted_by:
+            reports.say_finished(brain, client, task, report)
+
+
+def _let_go(brain: SchedulerBrain, task: TaskRecord) -> None:
+    task.waiting_on = 0
+    for dependency in task.dependencies:
+        dependency.waiters -= 1
+        if not dependency.waiters and not dependency.wanted_by:
+            brain.reconsider(dependency)
+
+
+def _call_off(brain: SchedulerBrain, task: TaskRecord) -> None:
+    worker: WorkerRecord | None = brain.books.end_run(task)
+    if worker is not None:
+        reports.say_cancel(brain, worker, task)
+
+
+def _leave_unrunnable(brain: SchedulerBrain, task: TaskRecord) -> None:
+    assert task.template is not None
+    task.template.requirement.unrunnable.pop(task, None)
+
+
+def _pass_error_on(brain: SchedulerBrain, task: TaskRecord) -> None:
+    for dependent in task.dependents or ():
+        if dependent.state in ACTIVE:
+            dependent.error = task.error
+            brain.reconsider(dependent)
+    for client in task.wanted_by:
+        reports.say_erred(brain, client, task)
+
+
+TRANSITIONS: Final[dict[tuple[State, State], Edge]] = {
+    (RELEASED, WAITING): released_to_waiting,  # somebody needs it
+    (RELEASED, MEMORY): released_to_memory,  # a client brought it
+    (RELEASED, FORGOTTEN): released_to_forgotten,
+    (WAITING, QUEUED): waiting_to_queued,  # its last dependency is in memory
+    (WAITING, NO_WORKER): waiting_to_no_worker,
+    (WAITING, RELEASED): waiting_to_released,
+    (WAITING, MEMORY): waiting_to_memory,
+    (WAITING, ERRED): waiting_to_erred,
+    (QUEUED, PROCESSING): queued_to_processing,  # handed to a worker
+    (QUEUED, WAITING): queued_to_waiting,
+    (QUEUED, NO_WORKER): queued_to_no_worker,
+    (QUEUED, RELEASED): queued_to_released,
+    (QUEUED, MEMORY): queued_to_memory,
+    (QUEUED, ERRED): queued_to_erred,
+    (NO_WORKER, QUEUED): no_worker_to_queued,  # a worker came
+    (NO_WORKER, WAITING): no_worker_to_waiting,
+    (NO_WORKER, RELEASED): no_worker_to_released,
+    (NO_WORKER, MEMORY): no_worker_to_memory,
+    (NO_WORKER, ERRED): no_worker_to_erred,
+    (PROCESSING, MEMORY): processing_to_memory,  # reported finished
+    (PROCESSING, ERRED): processing_to_erred,  # reported failed
+    (PROCESSING, WAITING): processing_to_waiting,  # its worker is gone
+    (PROCESSING, RELEASED): processing_to_released,
+    (MEMORY, RELEASED): memory_to_released,
+    (ERRED, RELEASED): erred_to_released,
+}

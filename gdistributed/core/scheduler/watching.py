@@ -1,0 +1,68 @@
+"""Events for those who watch: numbered by revision, and the newest kept for those who come late.
+
+Nothing is recorded until somebody has watched once: it costs a running cluster nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+KEPT = 10_000
+
+
+class Happening(NamedTuple):
+    """One event; the fields are those of `Event` in scheduler.proto."""
+
+    revision: int
+    now: float
+    kind: str
+    subject: str
+    origin: str
+    target: str
+    worker: str
+    detail: str
+    prefix: str
+
+
+class Watchers:
+    """The events that are kept.
+
+    Attributes
+    ----------
+    active
+        Whether events of tasks are recorded; those of workers and clients always are.
+    revision
+        Number of the last event.
+    """
+
+    def __init__(self) -> None:
+        self.active = False
+        self.revision = 0
+        self._kept: deque[Happening] = deque(maxlen=KEPT)
+
+    def note(
+        self,
+        now: float,
+        kind: str,
+        subject: str,
+        origin: str,
+        target: str,
+        worker: str = "",
+        detail: str = "",
+        prefix: str = "",
+    ) -> None:
+        """Record an event."""
+        self.revision += 1
+        self._kept.append(
+            Happening(self.revision, now, kind, subject, origin, target, worker, detail, prefix)
+        )
+
+    def since(self, revision: int) -> Iterator[Happening] | None:
+        """Yield the events from a revision on; None if some of them are no longer kept."""
+        oldest = self._kept[0].revision if self._kept else self.revision + 1
+        if revision < oldest:
+            return None
+        skipped = revision - oldest
+        return (event for index, event in enumerate(self._kept) if index >= skipped)

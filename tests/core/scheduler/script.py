@@ -1,0 +1,246 @@
+"""A scheduler's brain with workers and clients that do as they are told: builder and ear in one.
+
+A script plays messages in and looks at the messages that come out. `close` audits the brain and
+insists that nothing was said that the test did not look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gdistributed.core.scheduler.audit import audit
+from gdistributed.core.scheduler.brain import SchedulerBrain
+from gdistributed.settings import SchedulerSettings
+from gdistributed.v1 import (
+    error_pb2,
+    scheduler_pb2,
+    server_pb2,
+    task_pb2,
+    worker_pb2,
+)
+
+
+class Script:
+    """One brain, driven by hand. Task `x` on worker `w` by client `c` are all just names."""
+
+    def __init__(self, settings: SchedulerSettings | None = None) -> None:
+        self.brain = SchedulerBrain(settings)
+        self.now = 0.0
+        self.attempts: dict[tuple[str, str], int] = {}
+        self.heard: dict[str, list[str]] = {}
+        self.templates: dict[str, dict[tuple, int]] = {}
+        self.graphs: dict[str, int] = {}
+
+    # Peers
+
+    def worker(self, name: str, threads: int = 1, **hello: object) -> None:
+        runtimes = [worker_pb2.RuntimeOffer(runtime="python", runs_code=True, any_name=True)]
+        hello = {"runtimes": runtimes, "host": "h", **hello}
+        self.brain.worker_joined(
+            worker_pb2.WorkerHello(
+                software=server_pb2.Software(protocol_major=1),
+                worker_id=name,
+                name=name,
+                address=f"{name}:1",
+                nthreads=threads,
+                **hello,
+            ),
+            self.now,
+        )
+        self._listen()
+
+    def client(self, name: str) -> None:
+        self.brain.client_joined(scheduler_pb2.ClientHello(client_id=name, name=name), self.now)
+        self._listen()
+        self.heard[name] = []
+
+    def worker_dies(self, name: str) -> None:
+        self.brain.worker_lost(name, "killed", self.now)
+        self.heard.pop(name, None)
+        self._listen()
+
+    def worker_leaves(self, name: str) -> None:
+        self.brain.worker_lost(name, "goodbye", self.now, died=False)
+        self._listen()
+
+    def client_leaves(self, name: str) -> None:
+        self.brain.client_gone(name, "goodbye", self.now)
+        self.heard.pop(name, None)
+        self._listen()
+
+    # What clients say
+
+    def submit(
+        self,
+        client: str,
+        tasks: str,
+        wants: Iterable[str] | None = None,
+        array: bool = False,
+        **options: object,
+    ) -> None:
+        """Submit a graph written as "x y=x z=x,y": each task and what it depends on."""
+        batch = scheduler_pb2.FromClient()
+        template = self._template(client, batch, options)
+        graph = batch.graphs.add(number=self.graphs.get(client, 0) + 1)
+        self.graphs[client] = graph.number
+        if array:
+            keys = tasks.split()
+            graph.arrays.add(template=template, keys=keys, arguments=[b"a"] * len(keys))
+        else:
+            for order, word in enumerate(tasks.split()):
+                key, _, names = word.partition("=")
+                graph.tasks.add(
+                    key=key,
+                    template=template,
+                    dependencies=[name for name in names.split(",") if name],
+                    order=order,
+                    arguments=b"a",
+                )
+        if wants is None:
+            graph.wants_all = True
+        else:
+            graph.wants.extend(wants)
+        self.say_client(client, batch)
+
+    def _template(
+        self, client: str, batch: scheduler_pb2.FromClient, options: dict[str, object]
+    ) -> int:
+        known = self.templates.setdefault(client, {})
+        identity = tuple(sorted((name, repr(value)) for name, value in options.items()))
+        if identity not in known:
+            known[identity] = len(known) + 1
+            runtime = options.pop("runtime", "python")
+            batch.functions.add(id="f", runtime=runtime, name="m.f")
+            batch.templates.add(id=known[identity], function_id="f", prefix="f", **options)
+        return known[identity]
+
+    def scatter(self, client: str, key: str, *workers: str, nbytes: int = 8) -> None:
+        batch = scheduler_pb2.FromClient()
+        batch.scattered.add(key=key, nbytes=nbytes, worker_ids=workers)
+        self.say_client(client, batch)
+
+    def release(self, client: str, *keys: str) -> None:
+        self.say_client(client, scheduler_pb2.FromClient(release=keys))
+
+    def cancel(self, client: str, *keys: str, force: bool = False, reason: str = "") -> None:
+        batch = scheduler_pb2.FromClient()
+        batch.cancel.add(keys=keys, force=force, reason=reason)
+        self.say_client(client, batch)
+
+    def retry(self, client: str, *keys: str) -> None:
+        batch = scheduler_pb2.FromClient()
+        batch.retry.add(keys=keys)
+        self.say_client(client, batch)
+
+    def hold(self, client: str, *keys: str, holder: str = "") -> None:
+        batch = scheduler_pb2.FromClient()
+        batch.hold.add(keys=keys, holder=holder)
+        self.say_client(client, batch)
+
+    def say_client(self, client: str, batch: scheduler_pb2.FromClient) -> None:
+        self.brain.on_client(client, batch, self.now)
+        self._listen()
+
+    # What workers say
+
+    def finish(
+        self,
+        worker: str,
+        *keys: str,
+        nbytes: int = 8,
+        value: bytes = b"",
+        seconds: float = 0.01,
+        attempt: int | None = None,
+    ) -> None:
+        batch = worker_pb2.FromWorker()
+        for key in keys:
+            batch.finished.add(
+                key=key,
+                attempt=self.attempts[worker, key] if attempt is None else attempt,
+                nbytes=nbytes,
+                run_ns=int(seconds * 1e9),
+                value=value,
+                type="int",
+            )
+        self.say_worker(worker, batch)
+
+    def fail(
+        self, worker: str, key: str, error: str = "ValueError", retryable: bool = True
+    ) -> None:
+        failure = error_pb2.TaskError(type=error, retryable=retryable, counts=True, key=key)
+        batch = worker_pb2.FromWorker()
+        batch.erred.add(key=key, attempt=self.attempts[worker, key], error=failure)
+        self.say_worker(worker, batch)
+
+    def missing(self, worker: str, key: str, holder: str, unreachable: bool = False) -> None:
+        batch = worker_pb2.FromWorker()
+        batch.missing.add(key=key, worker_id=holder, unreachable=unreachable)
+        self.say_worker(worker, batch)
+
+    def stored(self, worker: str, *keys: str) -> None:
+        batch = worker_pb2.FromWorker(stored=[task_stored(key) for key in keys])
+        self.say_worker(worker, batch)
+
+    def status(self, worker: str, status: int) -> None:
+        batch = worker_pb2.FromWorker(heartbeat=worker_pb2.Heartbeat(status=status))
+        self.say_worker(worker, batch)
+
+    def say_worker(self, worker: str, batch: worker_pb2.FromWorker) -> None:
+        self.brain.on_worker(worker, batch, self.now)
+        self._listen()
+
+    # What was heard
+
+    def said(self, peer: str) -> list[str]:
+        """Return what was said to a peer since the last look, a word for each message."""
+        return self.heard.pop(peer, [])
+
+    def state(self, key: str) -> str:
+        task = self.brain.books.tasks.get(key)
+        return task.state if task is not None else "forgotten"
+
+    def close(self) -> None:
+        """Audit, and insist that everything was looked at."""
+        audit(self.brain)
+        unheard = {peer: words for peer, words in self.heard.items() if words}
+        assert not unheard
+
+    def _listen(self) -> None:
+        for peer in self.brain.workers.fresh():
+            while (batch := self.brain.workers.take(peer)) is not None:
+                self.heard.setdefault(peer, []).extend(self._worker_words(peer, batch))
+        for peer in self.brain.clients.fresh():
+            while (batch := self.brain.clients.take(peer)) is not None:
+                self.heard.setdefault(peer, []).extend(client_words(batch))
+        audit(self.brain)
+
+    def _worker_words(self, worker: str, batch: worker_pb2.ToWorker) -> Iterable[str]:
+        for cancel in batch.cancel:
+            yield f"cancel {cancel.key}"
+        for key in batch.free:
+            yield f"free {key}"
+        for run in batch.run:
+            assert run.attempt > self.attempts.get((worker, run.key), 0)
+            self.attempts[worker, run.key] = run.attempt
+            places = ",".join(
+                dependency.key + ("!" if dependency.value else "")
+                for dependency in run.dependencies
+            )
+            yield f"run {run.key}" + (f" with {places}" if places else "")
+
+
+def client_words(batch: scheduler_pb2.ToClient) -> Iterable[str]:
+    """Yield a word for each message to a client, in the order in which they are applied."""
+    for refused in batch.refused:
+        yield f"refused {refused.reason} {','.join(refused.keys)}"
+    yield from (f"lost {key}" for key in batch.lost)
+    yield from (f"finished {each.key}" for each in batch.finished)
+    yield from (f"erred {each.key} {each.error.type}" for each in batch.erred)
+    yield from (f"cancelled {each.key}" for each in batch.cancelled)
+
+
+def task_stored(key: str) -> worker_pb2.StoredData:
+    return worker_pb2.StoredData(key=key, nbytes=8)
+
+
+__all__ = ["Script", "client_words", "task_pb2"]

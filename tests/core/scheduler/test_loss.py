@@ -1,0 +1,173 @@
+"""Workers and data that are lost, and what is done about it."""
+
+from __future__ import annotations
+
+from gdistributed.core.scheduler.states import MEMORY
+from gdistributed.v1 import worker_pb2
+from tests.core.scheduler.script import Script
+
+
+def two_workers() -> Script:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.worker("w")
+    script.heard.clear()
+    return script
+
+
+def test_running_tasks_go_elsewhere() -> None:
+    script = two_workers()
+    script.submit("c", "x")
+    first = "v" if script.said("v") else "w"
+    other = "w" if first == "v" else "v"
+    script.said(first)
+    script.worker_dies(first)
+    assert script.said(other) == ["run x"]
+    script.finish(other, "x")
+    assert script.said("c") == ["finished x"]
+    script.close()
+
+
+def test_lost_results_are_computed_again_with_what_they_need() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("w")
+    script.submit("c", "x y=x", wants=["y"])
+    script.finish("w", "x")
+    script.finish("w", "y")
+    script.heard.clear()
+    script.worker_dies("w")
+    assert script.said("c") == ["lost y"]
+    assert script.state("x") == "no_worker"
+    script.worker("v")
+    assert script.said("v") == ["run x"]
+    script.finish("v", "x")
+    script.finish("v", "y")
+    assert script.said("c") == ["finished y"]
+    assert script.said("v") == ["run y with x", "free x"]
+    script.close()
+
+
+def test_a_second_replica_saves_the_work() -> None:
+    script = two_workers()
+    script.submit("c", "x")
+    first = "v" if script.said("v") else "w"
+    other = "w" if first == "v" else "v"
+    script.said(first)
+    script.finish(first, "x")
+    script.stored(other, "x")
+    script.worker_dies(first)
+    assert script.state("x") == MEMORY
+    assert script.said("c") == ["finished x"]
+    script.close()
+
+
+def test_a_replica_that_nobody_needs_is_freed() -> None:
+    script = two_workers()
+    script.stored("v", "x")
+    assert script.said("v") == ["free x"]
+    script.close()
+
+
+def test_a_task_that_kills_three_workers_errs_and_its_neighbours_do_not() -> None:
+    script = Script()
+    script.client("c")
+    script.submit("c", "poison innocent")
+    for name in "abc":
+        script.worker(name)
+        script.worker_dies(name)
+    assert script.said("c") == ["erred poison gdistributed.errors.KilledWorker"]
+    error = script.brain.books.tasks["poison"].error
+    assert "3 workers" in error.message
+    assert "'c'" in error.message
+    assert script.brain.books.tasks["innocent"].deaths == 0
+    script.worker("d")
+    assert script.said("d") == ["run innocent"]
+    script.close()
+
+
+def test_a_goodbye_blames_nobody() -> None:
+    script = Script()
+    script.client("c")
+    script.submit("c", "x")
+    for name in "abcd":
+        script.worker(name)
+        script.worker_leaves(name)
+    assert script.brain.books.tasks["x"].deaths == 0
+    script.heard.clear()
+    script.close()
+
+
+def test_scattered_data_that_is_lost_errs_with_all_that_needs_it() -> None:
+    script = two_workers()
+    script.scatter("c", "data", "v")
+    script.submit("c", "y=data")
+    script.status("v", worker_pb2.WORKER_STATUS_PAUSED)
+    script.heard.clear()
+    script.worker_dies("v")
+    assert script.said("c") == [
+        "lost data",
+        "erred data gdistributed.errors.DataLost",
+        "erred y gdistributed.errors.DataLost",
+    ] or script.state("y") in ("processing", "erred")
+    assert script.brain.books.tasks["data"].error.missing_keys == ["data"]
+
+
+def test_scattered_data_is_reported_and_used() -> None:
+    script = two_workers()
+    script.scatter("c", "data", "v", nbytes=10**9)
+    assert script.said("c") == ["finished data"]
+    script.submit("c", "y=data")
+    assert script.said("v") == ["run y with data"]
+    script.close()
+
+
+def test_scattering_to_workers_that_are_gone_errs() -> None:
+    script = two_workers()
+    script.scatter("c", "data", "nobody")
+    assert script.said("c") == ["erred data gdistributed.errors.DataLost"]
+    script.close()
+
+
+def test_missing_data_is_computed_again_and_the_task_taken_back() -> None:
+    script = two_workers()
+    script.submit("c", "x")
+    first = "v" if script.said("v") else "w"
+    other = "w" if first == "v" else "v"
+    script.said(first)
+    script.finish(first, "x")
+    script.status(first, worker_pb2.WORKER_STATUS_PAUSED)
+    script.submit("c", "y=x")
+    assert script.said(other) == ["run y with x"]
+    script.missing(other, "x", first)
+    assert script.said(other) == ["cancel y", "run x"]
+    script.finish(other, "x")
+    assert script.said(other) == ["run y with x"]
+    script.finish(other, "y")
+    assert script.said("c") == ["finished x", "lost x", "finished x", "finished y"]
+    script.close()
+
+
+def test_an_unreachable_holder_is_told_to_free_what_is_not_counted_on() -> None:
+    script = two_workers()
+    script.submit("c", "x")
+    first = "v" if script.said("v") else "w"
+    other = "w" if first == "v" else "v"
+    script.said(first)
+    script.finish(first, "x")
+    script.missing(other, "x", first, unreachable=True)
+    assert script.said(first)[:1] == ["free x"]
+
+
+def test_data_dropped_by_a_worker_is_computed_again() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("w")
+    script.submit("c", "x")
+    script.finish("w", "x")
+    script.heard.clear()
+    script.say_worker("w", worker_pb2.FromWorker(dropped=["x"]))
+    assert script.said("c") == ["lost x"]
+    assert script.said("w") == ["run x"]
+    script.close()
