@@ -43,6 +43,7 @@ class Link(Generic[In, Out]):
         self._receive = receive
         self._mail = asyncio.Event()
         self._finishing = False
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def wake(self) -> None:
         """Say that there is mail. To be called on the link's event loop."""
@@ -52,6 +53,11 @@ class Link(Generic[In, Out]):
         """End the writing once all mail has been written."""
         self._finishing = True
         self._mail.set()
+
+    def end(self, error: Exception) -> None:
+        """End the stream at once: `run` raises the error."""
+        if not self._ended.done():
+            self._ended.set_exception(error)
 
     async def run(
         self,
@@ -70,6 +76,7 @@ class Link(Generic[In, Out]):
         tasks = [
             asyncio.ensure_future(self._read_all(read)),
             asyncio.ensure_future(self._write_all(write)),
+            self._ended,
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

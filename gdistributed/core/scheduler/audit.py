@@ -126,7 +126,7 @@ def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
     booked: Counter[str] = Counter()
     for task in worker.processing:
         if task.template is not None:
-            booked.update(dict(task.template.requirement.resources))  # type: ignore[arg-type]
+            booked.update(dict(task.template.requirement.resources))
     for name, amount in worker.resources_used.items():
         if abs(booked[name] - amount) > 1e-9 or amount > worker.hello.resources.get(name, 0.0):
             yield f"{worker} has {amount} of {name} booked, its tasks hold {booked[name]}"

@@ -425,6 +425,13 @@ class SchedulerBrain:
         self._settle()
         return retried
 
+    def retry_now(self, keys: Iterable[str], now: float) -> list[str]:
+        """Run erred tasks again, and return their keys."""
+        self.now = now
+        retried = self.retry(keys)
+        self._decide()
+        return retried
+
     def submit(
         self, batch: scheduler_pb2.FromClient, name: str, expires: float, now: float
     ) -> None:
@@ -487,7 +494,7 @@ class SchedulerBrain:
         edge(self, task)
         worker = task.processing_on.name if task.processing_on is not None else ""
         self.story.note(self.now, task.key, target, worker)
-        if self.watchers.active:
+        if self.watchers.watching:
             self.watchers.note(
                 self.now, "task", task.key, origin, target, worker=worker, prefix=task.prefix
             )

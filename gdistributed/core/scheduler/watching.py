@@ -1,6 +1,6 @@
 """Events for those who watch: numbered by revision, and the newest kept for those who come late.
 
-Nothing is recorded until somebody has watched once: it costs a running cluster nothing.
+Events of tasks are recorded while somebody watches: they cost a busy cluster nothing otherwise.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ class Watchers:
 
     Attributes
     ----------
-    active
-        Whether events of tasks are recorded; those of workers and clients always are.
+    watching
+        How many watch now: events of tasks are recorded only while somebody does, those of
+        workers and clients always.
     revision
         Number of the last event.
     """
 
     def __init__(self) -> None:
-        self.active = False
+        self.watching = 0
         self.revision = 0
         self._kept: deque[Happening] = deque(maxlen=KEPT)
 

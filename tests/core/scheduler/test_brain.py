@@ -284,7 +284,7 @@ def test_a_graph_given_for_a_while_ends(script: Script) -> None:
 def test_events_are_numbered_and_kept_for_a_while(script: Script) -> None:
     watchers = script.brain.watchers
     first = watchers.revision + 1
-    watchers.active = True
+    watchers.watching = 1
     script.submit("c", "x")
     events = list(watchers.since(first) or ())
     assert [(event.origin, event.target) for event in events] == [

@@ -1,0 +1,1 @@
+"""The parts of a cluster: each joins a brain to the wire."""

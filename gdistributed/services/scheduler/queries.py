@@ -1,0 +1,336 @@
+"""What people and tools ask of the scheduler: plain calls that read the books.
+
+They change nothing except by the same events as streams do, and take no decisions.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from gdistributed.core.scheduler.records import TaskRecord
+from gdistributed.core.scheduler.states import ERRED, MEMORY
+from gdistributed.core.scheduler.story import explain
+from gdistributed.core.scheduler.watching import Happening
+from gdistributed.data.transfer import fetch
+from gdistributed.services.scheduler import plain
+from gdistributed.services.scheduler.console import CONSOLE_ID
+from gdistributed.services.scheduler.descriptions import (
+    STATES,
+    describe_client,
+    describe_event,
+    describe_task,
+    describe_worker,
+    duration,
+    timestamp,
+)
+from gdistributed.services.scheduler.shell import Shell
+from gdistributed.v1 import scheduler_pb2 as pb
+from gdistributed.v1 import value_pb2, worker_pb2
+from gdistributed.wire.channel import Channels
+from gdistributed.wire.status import StatusError
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Record = TypeVar("Record")
+
+PAGE_SIZE = 100
+PAGE_SIZE_MAX = 10_000
+RESULT_TIMEOUT_S = 30.0
+KEEP_S = 600.0
+
+
+class Queries:
+    """The unary rpcs of the Scheduler service, and WatchEvents.
+
+    Parameters
+    ----------
+    shell
+        Runs the brain.
+    channels
+        To fetch results that the scheduler does not keep.
+    """
+
+    def __init__(self, shell: Shell, channels: Channels) -> None:
+        self._shell = shell
+        self._channels = channels
+
+    # Tasks
+
+    async def Submit(self, request: pb.SubmitRequest, _: Context) -> pb.SubmitResponse:  # noqa: N802
+        """Enter tasks written by hand."""
+        shell = self._shell
+        batch, keys = plain.graph_of(request.tasks)
+        graph_id = f"submit:{uuid.uuid4().hex}"
+        keep_s = request.keep.ToNanoseconds() / 1e9 if request.HasField("keep") else KEEP_S
+        shell.call(shell.brain.submit, batch, graph_id, shell.now() + keep_s)
+        return pb.SubmitResponse(graph_id=graph_id, keys=keys)
+
+    async def GetResult(  # noqa: N802
+        self, request: pb.GetResultRequest, _: Context
+    ) -> pb.GetResultResponse:
+        """Wait for a task and return what became of it."""
+        self._task(request.key)
+        timeout_s = (
+            request.timeout.ToNanoseconds() / 1e9
+            if request.HasField("timeout")
+            else RESULT_TIMEOUT_S
+        )
+        settled = await self._shell.console.settled(request.key, timeout_s)
+        task = self._task(request.key)
+        if not settled or task.state not in (MEMORY, ERRED):
+            raise StatusError(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                "RESULT_TIMEOUT",
+                f"the task {task.key!r} was not done within {timeout_s:g} s; it is {task.state}: "
+                f"{explain(self._shell.brain.books, task)}",
+            )
+        response = pb.GetResultResponse(
+            state=STATES[task.state], type=task.type, nbytes=task.nbytes
+        )
+        if task.error is not None:
+            response.error.CopyFrom(task.error)
+            return response
+        payload = await self._payload(task)
+        value = plain.plain_value(payload)
+        if value is not None:
+            response.json.CopyFrom(value)
+        else:
+            response.payload.CopyFrom(payload)
+        return response
+
+    async def _payload(self, task: TaskRecord) -> value_pb2.Payload:
+        """Return a result in a plain codec if its holder can make one, else as it is kept."""
+        kept = value_pb2.Payload.FromString(task.value)
+        if task.value and kept.codec in plain.PLAIN_CODECS:
+            return kept
+        for worker in task.who_has:
+            channel = self._channels.get(worker.address, bulk=True)
+            items = await fetch(channel, worker.id, [task.key], accept_codecs=plain.PLAIN_CODECS)
+            payload = items[task.key]
+            if isinstance(payload, value_pb2.Payload):
+                return payload
+        if task.value:
+            return kept
+        holders = ", ".join(worker.address for worker in task.who_has)
+        raise StatusError(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "TOO_LARGE",
+            f"the result of {task.key!r} ({task.nbytes} bytes, {task.type}) cannot be shown as "
+            f"JSON; fetch it with Worker.GetData from {holders}",
+        )
+
+    async def GetTask(self, request: pb.GetTaskRequest, _: Context) -> pb.GetTaskResponse:  # noqa: N802
+        """Describe a task in full."""
+        return pb.GetTaskResponse(task=describe_task(self._task(request.key), full=True))
+
+    async def ListTasks(self, request: pb.ListTasksRequest, _: Context) -> pb.ListTasksResponse:  # noqa: N802
+        """List tasks in the order in which they came, filtered."""
+        states = set(request.states)
+        found = (
+            task
+            for task in self._shell.brain.books.tasks.values()
+            if (not states or STATES[task.state] in states)
+            and (not request.prefix or task.prefix == request.prefix)
+            and request.key_contains in task.key
+        )
+        tasks, token = page(found, request.page_size, request.page_token)
+        full = request.view == pb.TASK_VIEW_FULL
+        return pb.ListTasksResponse(
+            tasks=[describe_task(task, full) for task in tasks],
+            next_page_token=token,
+            revision=self._shell.brain.watchers.revision,
+        )
+
+    async def CancelTasks(  # noqa: N802
+        self, request: pb.CancelTasksRequest, _: Context
+    ) -> pb.CancelTasksResponse:
+        """Cancel tasks for all who want them."""
+        brain = self._shell.brain
+        unknown = [key for key in request.keys if key not in brain.books.tasks]
+        reason = request.reason or "cancelled by an operator"
+        cancelled = self._shell.call(brain.cancel, request.keys, reason)
+        return pb.CancelTasksResponse(cancelled=cancelled, unknown=unknown)
+
+    async def ReleaseTasks(  # noqa: N802
+        self, request: pb.ReleaseTasksRequest, _: Context
+    ) -> pb.ReleaseTasksResponse:
+        """Give up what Submit holds."""
+        names = [name for name in request.graph_ids if name.startswith("submit:")]
+        self._shell.call(self._shell.brain.end_holders, names)
+        return pb.ReleaseTasksResponse()
+
+    async def RetryTasks(self, request: pb.RetryTasksRequest, _: Context) -> pb.RetryTasksResponse:  # noqa: N802
+        """Run erred tasks again."""
+        retried = self._shell.call(self._shell.brain.retry_now, request.keys)
+        return pb.RetryTasksResponse(retried=retried)
+
+    async def ExplainTask(  # noqa: N802
+        self, request: pb.ExplainTaskRequest, _: Context
+    ) -> pb.ExplainTaskResponse:
+        """Say why a task is not running, or what became of it."""
+        brain, now = self._shell.brain, self._shell.now()
+        story = [
+            pb.StoryLine(
+                time=timestamp(line.now, now),
+                text=f"{line.state} on {line.worker}" if line.worker else line.state,
+            )
+            for line in brain.story.of(request.key)
+        ]
+        task = brain.books.tasks.get(request.key)
+        if task is None and story:
+            explanation = "It is forgotten: nobody asked for it any more."
+            state = STATES["forgotten"]
+        else:
+            task = self._task(request.key)
+            explanation, state = explain(brain.books, task), STATES[task.state]
+        return pb.ExplainTaskResponse(state=state, explanation=explanation, story=story)
+
+    # The cluster
+
+    async def ListWorkers(  # noqa: N802
+        self, request: pb.ListWorkersRequest, _: Context
+    ) -> pb.ListWorkersResponse:
+        """List workers in the order in which they came."""
+        brain, now = self._shell.brain, self._shell.now()
+        workers, token = page(
+            brain.books.workers.values(), request.page_size, request.page_token
+        )
+        return pb.ListWorkersResponse(
+            workers=[describe_worker(worker, now) for worker in workers],
+            next_page_token=token,
+            revision=brain.watchers.revision,
+        )
+
+    async def ListClients(  # noqa: N802
+        self, request: pb.ListClientsRequest, _: Context
+    ) -> pb.ListClientsResponse:
+        """List clients and holders in the order in which they came."""
+        found = (
+            client
+            for client in self._shell.brain.books.clients.values()
+            if client.id != CONSOLE_ID
+        )
+        clients, token = page(found, request.page_size, request.page_token)
+        return pb.ListClientsResponse(
+            clients=[describe_client(client) for client in clients], next_page_token=token
+        )
+
+    async def ListFunctions(  # noqa: N802
+        self, request: pb.ListFunctionsRequest, _: Context
+    ) -> pb.ListFunctionsResponse:
+        """List the functions that workers offer by name."""
+        offers: dict[tuple[str, str], worker_pb2.FunctionOffer] = {}
+        counts: dict[tuple[str, str], int] = {}
+        for worker in self._shell.brain.books.workers.values():
+            for runtime in worker.hello.runtimes:
+                for offer in runtime.functions:
+                    offers.setdefault((runtime.runtime, offer.name), offer)
+                    name = (runtime.runtime, offer.name)
+                    counts[name] = counts.get(name, 0) + 1
+        wanted = sorted(name for name in offers if request.runtime in ("", name[0]))
+        names, token = page(wanted, request.page_size, request.page_token)
+        return pb.ListFunctionsResponse(
+            functions=[
+                pb.FunctionDescription(runtime=name[0], offer=offers[name], workers=counts[name])
+                for name in names
+            ],
+            next_page_token=token,
+        )
+
+    async def GetSummary(self, _request: pb.GetSummaryRequest, _: Context) -> pb.GetSummaryResponse:  # noqa: N802
+        """Count tasks by state, workers, and memory."""
+        brain = self._shell.brain
+        books = brain.books
+        return pb.GetSummaryResponse(
+            tasks={str(state): count for state, count in books.counts.items() if count},
+            workers=len(books.workers),
+            nthreads=books.nthreads,
+            clients=sum(1 for client in self._shell.client_links),
+            held_nbytes=sum(worker.held_nbytes for worker in books.workers.values()),
+            memory_limit_nbytes=sum(
+                worker.memory_limit_nbytes for worker in books.workers.values()
+            ),
+            uptime=duration(self._shell.uptime_s),
+            revision=brain.watchers.revision,
+        )
+
+    async def WatchEvents(  # noqa: N802
+        self, request: pb.WatchEventsRequest, _: Context
+    ) -> AsyncIterator[pb.WatchEventsResponse]:
+        """Stream events, from a revision on."""
+        shell, watchers = self._shell, self._shell.brain.watchers
+        watchers.watching += 1
+        try:
+            revision = request.start_revision or watchers.revision + 1
+            left = request.limit or float("inf")
+            late = grpc.StatusCode.OUT_OF_RANGE, "REVISION_GONE"
+            while left > 0:
+                news = shell.news
+                found = watchers.since(revision)
+                if found is None:
+                    raise StatusError(*late, f"events from revision {revision} on are gone")
+                events = list(found)
+                if not events:
+                    await news.wait()
+                    continue
+                revision = events[-1].revision + 1
+                chosen = [event for event in events if _is_watched(event, request)]
+                chosen = chosen[: int(min(left, len(chosen)))]
+                left -= len(chosen)
+                if chosen:
+                    now = shell.now()
+                    yield pb.WatchEventsResponse(
+                        events=[describe_event(event, now) for event in chosen]
+                    )
+                late = grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_WATCHER"
+        finally:
+            watchers.watching -= 1
+
+    def _task(self, key: str) -> TaskRecord:
+        task = self._shell.brain.books.tasks.get(key)
+        if task is None:
+            raise StatusError(
+                grpc.StatusCode.NOT_FOUND,
+                "UNKNOWN_KEY",
+                f"the scheduler does not know the key {key!r}: it was never submitted, or nobody "
+                f"wants it any more",
+            )
+        return task
+
+
+def _is_watched(event: Happening, request: pb.WatchEventsRequest) -> bool:
+    return (
+        (not request.kinds or event.kind in request.kinds)
+        and (not request.prefix or event.prefix == request.prefix)
+        and (not request.key or event.subject == request.key)
+    )
+
+
+def page(
+    records: Iterable[Record], page_size: int, page_token: str
+) -> tuple[Sequence[Record], str]:
+    """Return one page of records, and the token of the next; empty on the last.
+
+    Raises
+    ------
+    StatusError
+        If the token is not one that was given.
+    """
+    try:
+        start = int(page_token or "0")
+    except ValueError:
+        start = -1
+    if start < 0:
+        raise StatusError(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "BAD_PAGE_TOKEN",
+            f"{page_token!r} is not a page token; take it from the page before",
+        )
+    size = min(page_size or PAGE_SIZE, PAGE_SIZE_MAX)
+    found = list(islice(records, start, start + size + 1))
+    return found[:size], str(start + size) if len(found) > size else ""

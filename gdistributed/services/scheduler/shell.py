@@ -1,0 +1,109 @@
+"""The shell around the scheduler's brain: it reads the clock, carries mail, and wakes who waits.
+
+Everything happens on one event loop. After each event the shell wakes the links that have mail,
+those who watch events, and itself when the brain wants to be called at a later time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from gdistributed.core.scheduler.brain import SchedulerBrain
+from gdistributed.errors import InvariantBroken
+from gdistributed.services.scheduler.console import CONSOLE_ID, Console
+from gdistributed.wire.link import Link
+
+logger = logging.getLogger("gdistributed.scheduler")
+
+Result = TypeVar("Result")
+Role = dict[str, Link[Any, Any]]
+
+
+class Shell:
+    """Runs a brain on an event loop.
+
+    Attributes
+    ----------
+    brain
+        The brain; whatever changes it goes through `call`.
+    worker_links, client_links
+        The live streams, by worker and by client.
+    console
+        Waits for results on behalf of those who have no stream.
+    news
+        Set, and at once replaced, whenever there are new events.
+    """
+
+    def __init__(self, brain: SchedulerBrain) -> None:
+        self.brain: Final = brain
+        self.worker_links: Role = {}
+        self.client_links: Role = {}
+        self.console = Console(self)
+        self.news = asyncio.Event()
+        self.located: Callable[[], None] | None = None
+        self._revision = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._started = time.monotonic()
+
+    @property
+    def uptime_s(self) -> float:
+        """How long the shell has run."""
+        return time.monotonic() - self._started
+
+    @staticmethod
+    def now() -> float:
+        """The time that brains are given: seconds of a monotonic clock."""
+        return time.monotonic()
+
+    def call(self, event: Callable[..., Result], *arguments: object) -> Result:
+        """Tell the brain what happened, with the time, and carry out what it wants.
+
+        A broken invariant is logged with all that is known and ends what was going on, not the
+        scheduler.
+        """
+        try:
+            return event(*arguments, self.now())
+        except InvariantBroken:
+            logger.exception("an invariant is broken, which is a bug: please report it")
+            raise
+        finally:
+            self.wake()
+
+    def wake(self) -> None:
+        """Wake the links that have mail, and those who wait for events."""
+        brain = self.brain
+        for peer in brain.workers.fresh():
+            if (link := self.worker_links.get(peer)) is not None:
+                link.wake()
+        for peer in brain.clients.fresh():
+            if peer == CONSOLE_ID:
+                self.console.deliver()
+            elif (link := self.client_links.get(peer)) is not None:
+                link.wake()
+        if brain.watchers.revision != self._revision:
+            self._revision = brain.watchers.revision
+            self.news.set()
+            self.news = asyncio.Event()
+        if brain.books.moved and self.located is not None:
+            self.located()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = self.brain.deadline
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            delay_s = max(0.0, deadline - self.now())
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay_s, self.call, self.brain.on_time)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
