@@ -40,14 +40,14 @@ class GdProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Wait until a logged line contains the pattern; the match."""
+    def wait_for(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """Wait until so many logged lines contain the pattern; the last match."""
         deadline = time.monotonic() + TIMEOUT_S
         with self._grown:
             while True:
-                for line in self.lines:
-                    if match := re.search(pattern, line):
-                        return match
+                found = [match for line in self.lines if (match := re.search(pattern, line))]
+                if len(found) >= times:
+                    return found[times - 1]
                 ended = not self._reader.is_alive()
                 if ended or not self._grown.wait(deadline - time.monotonic()):
                     raise AssertionError(f"gd {self.arguments} never said {pattern!r}:\n{self.log}")

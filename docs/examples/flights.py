@@ -149,7 +149,9 @@ def delays_by_carrier(files: list[Path], airlines: pandas.DataFrame) -> pandas.D
     return in_order(delays.merge(airlines, on="carrier").compute())
 
 
-def check_delays(found: pandas.DataFrame, flights: pandas.DataFrame, airlines: pandas.DataFrame) -> None:
+def check_delays(
+    found: pandas.DataFrame, flights: pandas.DataFrame, airlines: pandas.DataFrame
+) -> None:
     grouped = flights.groupby(["carrier", "origin"]).dep_delay.agg(["mean", "count"])
     expected = in_order(grouped.reset_index().merge(airlines, on="carrier"))
     labels = ["carrier", "origin", "name"]
