@@ -179,7 +179,7 @@ def look_inside(address: str) -> None:
         f"{address} list",
         f"{address} gdistributed.v1.Scheduler/GetSummary",
         f"{address} gdistributed.v1.Scheduler/ListWorkers",
-        f"""-d '{{"states": ["TASK_STATE_MEMORY"]}}' {address} gdistributed.v1.Scheduler/ListTasks""",
+        f"""-d '{{"states": "TASK_STATE_MEMORY"}}' {address} gdistributed.v1.Scheduler/ListTasks""",
         f"{address} gdistributed.v1.Scheduler/WatchEvents",
     ]
     for call in calls:

@@ -59,15 +59,13 @@ def scheduler(
     from gdistributed.cli.serving import serve
     from gdistributed.services.scheduler.server import Scheduler
 
-    if (port_to_workers is None) != (port_to_clients is None):
-        port_to_workers = port if port_to_workers is None else port_to_workers
-        port_to_clients = port if port_to_clients is None else port_to_clients
+    if port_to_workers is not None and port_to_clients is None:
+        port_to_clients = port
 
     async def make() -> Scheduler:
         server = await Scheduler(
             hostname=host,
-            port=port,
-            port_to_workers=port_to_workers,
+            port_to_workers=port if port_to_workers is None else port_to_workers,
             port_to_clients=port_to_clients,
             center=center,
             name=name,

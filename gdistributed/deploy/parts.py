@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from gdistributed.deploy.machine import worker_memory_nbytes
 from gdistributed.deploy.processes import ChildProcess
-from gdistributed.errors import WaitTimeout
 
 if TYPE_CHECKING:
     from gdistributed.services.scheduler.server import Scheduler
@@ -100,10 +99,9 @@ class ProcessParts:
             ["scheduler", f"--port={self._options.scheduler_port}", *self._shared_flags()],
         )
         await self.add(workers)
-        async with asyncio.timeout(self._options.start_timeout_s):
-            while not self._scheduler_file.exists():
-                self.check()
-                await asyncio.sleep(FILE_POLL_S)
+        while not self._scheduler_file.exists():
+            self.check()
+            await asyncio.sleep(FILE_POLL_S)
         return str(json.loads(self._scheduler_file.read_text())["address"])
 
     async def add(self, workers: list[str]) -> None:
@@ -170,7 +168,7 @@ class LocalParts:
         from gdistributed.services.scheduler.server import Scheduler
 
         options = self._options
-        self._scheduler = Scheduler(hostname=options.host, port=options.scheduler_port)
+        self._scheduler = Scheduler(options.host, options.scheduler_port)
         await self._scheduler.start()
         self._address = self._scheduler.address_to_clients
         await self.add(workers)
@@ -207,7 +205,3 @@ class LocalParts:
     def kill(self) -> None:
         """Nothing to do: they end with this process."""
 
-
-def timed_out(waiting_for: str, timeout_s: float) -> WaitTimeout:
-    """The error of a cluster that did not come up in time."""
-    return WaitTimeout(f"the cluster did not start within {timeout_s:g} s: {waiting_for}")

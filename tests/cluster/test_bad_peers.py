@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
 import subprocess
@@ -51,9 +52,12 @@ def client_hello(**software: object) -> scheduler_pb2.FromClient:
 
 
 async def refusal(call: grpc.aio.StreamStreamCall) -> grpc.aio.AioRpcError:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    async def read_all() -> None:
         while await call.read() is not grpc.aio.EOF:
             pass
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await asyncio.wait_for(read_all(), timeout=30)
     return caught.value
 
 

@@ -41,7 +41,8 @@ def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert all(name in done.stdout for name in ("scheduler", "worker", "center", "status"))
-    program = "import sys, gdistributed.cli.main; print(*{'asyncio', 'grpc', 'dask', 'rich'} & set(sys.modules))"
+    heavy = {"asyncio", "grpc", "dask", "rich"}
+    program = f"import sys, gdistributed.cli.main; print(*{heavy} & set(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
