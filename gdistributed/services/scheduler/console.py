@@ -61,4 +61,3 @@ class Console:
                 for future in self._waiting.get(report.key, ()):
                     if not future.done():
                         future.set_result(None)
-

@@ -12,9 +12,7 @@ from gdistributed.core.scheduler.states import State
 from gdistributed.core.scheduler.watching import Happening
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
-STATES: Final = {
-    state: task_pb2.TaskState.Value(f"TASK_STATE_{state.name}") for state in State
-}
+STATES: Final = {state: task_pb2.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
 
 
 def describe_task(task: TaskRecord, full: bool) -> scheduler_pb2.TaskDescription:

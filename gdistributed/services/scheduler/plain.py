@@ -15,7 +15,9 @@ from gdistributed.v1 import scheduler_pb2, value_pb2
 PLAIN_CODECS = ("json", "text", "null")
 
 
-def graph_of(tasks: Iterable[scheduler_pb2.PlainTask]) -> tuple[scheduler_pb2.FromClient, list[str]]:
+def graph_of(
+    tasks: Iterable[scheduler_pb2.PlainTask],
+) -> tuple[scheduler_pb2.FromClient, list[str]]:
     """Return a batch that submits tasks written by hand, and their keys.
 
     Raises

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
+from gdistributed.data.transfer import fetch
 
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, MEMORY
 from gdistributed.core.scheduler.story import explain
 from gdistributed.core.scheduler.watching import Happening
-from gdistributed.data.transfer import fetch
 from gdistributed.services.scheduler import plain
 from gdistributed.services.scheduler.console import CONSOLE_ID
 from gdistributed.services.scheduler.descriptions import (
@@ -61,7 +61,7 @@ class Queries:
 
     # Tasks
 
-    async def Submit(self, request: pb.SubmitRequest, _: Context) -> pb.SubmitResponse:  # noqa: N802
+    async def Submit(self, request: pb.SubmitRequest, _: Context) -> pb.SubmitResponse:
         """Enter tasks written by hand."""
         shell = self._shell
         batch, keys = plain.graph_of(request.tasks)
@@ -70,7 +70,7 @@ class Queries:
         shell.call(shell.brain.submit, batch, graph_id, shell.now() + keep_s)
         return pb.SubmitResponse(graph_id=graph_id, keys=keys)
 
-    async def GetResult(  # noqa: N802
+    async def GetResult(
         self, request: pb.GetResultRequest, _: Context
     ) -> pb.GetResultResponse:
         """Wait for a task and return what became of it."""
@@ -124,11 +124,11 @@ class Queries:
             f"JSON; fetch it with Worker.GetData from {holders}",
         )
 
-    async def GetTask(self, request: pb.GetTaskRequest, _: Context) -> pb.GetTaskResponse:  # noqa: N802
+    async def GetTask(self, request: pb.GetTaskRequest, _: Context) -> pb.GetTaskResponse:
         """Describe a task in full."""
         return pb.GetTaskResponse(task=describe_task(self._task(request.key), full=True))
 
-    async def ListTasks(self, request: pb.ListTasksRequest, _: Context) -> pb.ListTasksResponse:  # noqa: N802
+    async def ListTasks(self, request: pb.ListTasksRequest, _: Context) -> pb.ListTasksResponse:
         """List tasks in the order in which they came, filtered."""
         states = set(request.states)
         found = (
@@ -146,7 +146,7 @@ class Queries:
             revision=self._shell.brain.watchers.revision,
         )
 
-    async def CancelTasks(  # noqa: N802
+    async def CancelTasks(
         self, request: pb.CancelTasksRequest, _: Context
     ) -> pb.CancelTasksResponse:
         """Cancel tasks for all who want them."""
@@ -156,7 +156,7 @@ class Queries:
         cancelled = self._shell.call(brain.cancel, request.keys, reason)
         return pb.CancelTasksResponse(cancelled=cancelled, unknown=unknown)
 
-    async def ReleaseTasks(  # noqa: N802
+    async def ReleaseTasks(
         self, request: pb.ReleaseTasksRequest, _: Context
     ) -> pb.ReleaseTasksResponse:
         """Give up what Submit holds."""
@@ -164,12 +164,12 @@ class Queries:
         self._shell.call(self._shell.brain.end_holders, names)
         return pb.ReleaseTasksResponse()
 
-    async def RetryTasks(self, request: pb.RetryTasksRequest, _: Context) -> pb.RetryTasksResponse:  # noqa: N802
+    async def RetryTasks(self, request: pb.RetryTasksRequest, _: Context) -> pb.RetryTasksResponse:
         """Run erred tasks again."""
         retried = self._shell.call(self._shell.brain.retry_now, request.keys)
         return pb.RetryTasksResponse(retried=retried)
 
-    async def ExplainTask(  # noqa: N802
+    async def ExplainTask(
         self, request: pb.ExplainTaskRequest, _: Context
     ) -> pb.ExplainTaskResponse:
         """Say why a task is not running, or what became of it."""
@@ -192,35 +192,31 @@ class Queries:
 
     # The cluster
 
-    async def ListWorkers(  # noqa: N802
+    async def ListWorkers(
         self, request: pb.ListWorkersRequest, _: Context
     ) -> pb.ListWorkersResponse:
         """List workers in the order in which they came."""
         brain, now = self._shell.brain, self._shell.now()
-        workers, token = page(
-            brain.books.workers.values(), request.page_size, request.page_token
-        )
+        workers, token = page(brain.books.workers.values(), request.page_size, request.page_token)
         return pb.ListWorkersResponse(
             workers=[describe_worker(worker, now) for worker in workers],
             next_page_token=token,
             revision=brain.watchers.revision,
         )
 
-    async def ListClients(  # noqa: N802
+    async def ListClients(
         self, request: pb.ListClientsRequest, _: Context
     ) -> pb.ListClientsResponse:
         """List clients and holders in the order in which they came."""
         found = (
-            client
-            for client in self._shell.brain.books.clients.values()
-            if client.id != CONSOLE_ID
+            client for client in self._shell.brain.books.clients.values() if client.id != CONSOLE_ID
         )
         clients, token = page(found, request.page_size, request.page_token)
         return pb.ListClientsResponse(
             clients=[describe_client(client) for client in clients], next_page_token=token
         )
 
-    async def ListFunctions(  # noqa: N802
+    async def ListFunctions(
         self, request: pb.ListFunctionsRequest, _: Context
     ) -> pb.ListFunctionsResponse:
         """List the functions that workers offer by name."""
@@ -242,7 +238,7 @@ class Queries:
             next_page_token=token,
         )
 
-    async def GetSummary(self, _request: pb.GetSummaryRequest, _: Context) -> pb.GetSummaryResponse:  # noqa: N802
+    async def GetSummary(self, _request: pb.GetSummaryRequest, _: Context) -> pb.GetSummaryResponse:
         """Count tasks by state, workers, and memory."""
         brain = self._shell.brain
         books = brain.books
@@ -259,7 +255,7 @@ class Queries:
             revision=brain.watchers.revision,
         )
 
-    async def WatchEvents(  # noqa: N802
+    async def WatchEvents(
         self, request: pb.WatchEventsRequest, _: Context
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         """Stream events, from a revision on."""

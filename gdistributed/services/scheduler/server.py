@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
 from typing import Any
 
-import grpc.aio
-
-from gdistributed.core.scheduler.brain import SchedulerBrain
-from gdistributed.services.center.server import CenterService
-from gdistributed.services.scheduler.locations import BooksView, LocationReporter
 from gdistributed.services.scheduler.queries import Queries
-from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
 from gdistributed.settings import LOOPBACK, SchedulerSettings
-from gdistributed.v1 import center_pb2, scheduler_pb2, scheduler_pb2_grpc, server_pb2
-from gdistributed.wire.channel import Channels, connect, join_host_port
-from gdistributed.wire.membership import Membership
+from gdistributed.v1 import scheduler_pb2_grpc
+from gdistributed.wire.channel import join_host_port
 from gdistributed.wire.server import Server
-from gdistributed.wire.software import own_software
 
 logger = logging.getLogger("gdistributed.scheduler")
 

@@ -42,7 +42,7 @@ class Streams:
         self._limits = limits
         self._sessions = 0
 
-    async def ConnectWorker(  # noqa: N802
+    async def ConnectWorker(
         self, _requests: AsyncIterator[worker_pb2.FromWorker], context: Context
     ) -> None:
         """Serve the stream of a worker until it ends."""
@@ -77,7 +77,7 @@ class Streams:
                 lost = partial(brain.worker_lost, worker_id, cause)
                 shell.call(lambda now: lost(now, died=not ending.goodbye))
 
-    async def ConnectClient(  # noqa: N802
+    async def ConnectClient(
         self, _requests: AsyncIterator[scheduler_pb2.FromClient], context: Context
     ) -> None:
         """Serve the stream of a client until it ends."""

@@ -1,0 +1,156 @@
+"""Addresses and channels: one place for the arguments that both ends of a connection need.
+
+The times were measured: without pings on both sides a peer that is stopped, or cut off without a
+reset, goes unnoticed for minutes or for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import grpc
+import grpc.aio
+
+from gdistributed.errors import ConnectTimeout
+from gdistributed.settings import DEFAULT_PORT, MIB, LimitSettings
+
+Options = tuple[tuple[str, int | str], ...]
+
+MESSAGE_NBYTES: Final = LimitSettings().message_nbytes
+# Room for what a message has beside its data.
+MARGIN_NBYTES: Final = MIB
+
+PING_OPTIONS: Final[Options] = (
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", MESSAGE_NBYTES + MARGIN_NBYTES),
+    ("grpc.max_send_message_length", MESSAGE_NBYTES + MARGIN_NBYTES),
+)
+SERVER_OPTIONS: Final[Options] = (
+    *PING_OPTIONS,
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 1_000),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+)
+CHANNEL_OPTIONS: Final[Options] = (
+    *PING_OPTIONS,
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 3_000),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.enable_http_proxy", 0),
+)
+# Bulk data has a connection of its own: on the control connection it would delay pings.
+BULK_OPTIONS: Final[Options] = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+
+
+def normalise_address(address: str) -> str:
+    """Return an address as "host:port" or "unix:PATH".
+
+    "tcp://" and "grpc://" in front are dropped; where no port is given it is 8786.
+    """
+    for scheme in ("tcp://", "grpc://"):
+        address = address.removeprefix(scheme)
+    if address.startswith("unix:"):
+        return address
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
+        return address
+    return join_host_port(address.strip("[]"), DEFAULT_PORT)
+
+
+def join_host_port(host: str, port: int) -> str:
+    """Return "host:port", with brackets where the host is an IPv6 address."""
+    if host.startswith("unix:"):
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def open_channel(address: str, *, bulk: bool = False) -> grpc.aio.Channel:
+    """Open a channel; it connects when it is first used.
+
+    Parameters
+    ----------
+    address
+        As `normalise_address` takes it.
+    bulk
+        Whether large values will travel on it: it then has a connection of its own.
+    """
+    options = BULK_OPTIONS if bulk else CHANNEL_OPTIONS
+    return grpc.aio.insecure_channel(normalise_address(address), options=options)
+
+
+class Channels:
+    """Channels by address, opened once and closed together."""
+
+    def __init__(self) -> None:
+        self._channels: dict[tuple[str, bool], grpc.aio.Channel] = {}
+
+    def get(self, address: str, *, bulk: bool = False) -> grpc.aio.Channel:
+        """Return the channel to an address."""
+        place = normalise_address(address), bulk
+        channel = self._channels.get(place)
+        if channel is None:
+            channel = self._channels[place] = open_channel(address, bulk=bulk)
+        return channel
+
+    async def forget(self, address: str) -> None:
+        """Close the channels to a peer that is gone."""
+        for bulk in (False, True):
+            channel = self._channels.pop((normalise_address(address), bulk), None)
+            if channel is not None:
+                await channel.close()
+
+    async def close(self) -> None:
+        """Close all channels."""
+        channels = list(self._channels.values())
+        self._channels.clear()
+        for channel in channels:
+            await channel.close()
+
+
+async def connect(address: str, timeout_s: float) -> grpc.aio.Channel:
+    """Open a channel and wait until somebody answers.
+
+    Raises
+    ------
+    ConnectTimeout
+        If nobody does within the timeout; it names both, and what was found.
+    """
+    channel = open_channel(address)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await channel.channel_ready()
+    except TimeoutError:
+        await channel.close()
+        raise ConnectTimeout(
+            f"no server answered at {normalise_address(address)} within {timeout_s:g} s: "
+            f"{await _diagnose(normalise_address(address))}"
+        ) from None
+    except BaseException:
+        await channel.close()
+        raise
+    return channel
+
+
+async def _diagnose(address: str) -> str:
+    """Say what a plain connection finds at an address."""
+    try:
+        async with asyncio.timeout(1.0):
+            if address.startswith("unix:"):
+                _, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+            else:
+                host, _, port = address.rpartition(":")
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        writer.close()
+    except ConnectionRefusedError:
+        return "nothing listens there; is it started, and is the port right?"
+    except TimeoutError:
+        return "the host does not answer; is the address right, is a firewall in between?"
+    except OSError as error:
+        return f"{error.strerror or error}"
+    return "something listens there, but it does not speak gRPC without TLS"
