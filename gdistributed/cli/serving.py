@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from gdistributed.wire.loop_thread import new_event_loop
+
 if TYPE_CHECKING:
     from gdistributed.wire.server import Server
 
@@ -25,7 +27,7 @@ STOP_GRACE_S: Final = 5.0
 PARENT_POLL_S: Final = 1.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("gdistributed.gd")
 
 
 class Stopping:
@@ -90,12 +92,8 @@ def serve(make: Callable[[], Awaitable[Server]], *, with_parent: bool = False) -
     with_parent
         End with the process that started this one.
     """
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve(make, with_parent))
-    else:
-        uvloop.run(_serve(make, with_parent))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(make, with_parent))
 
 
 async def _serve(make: Callable[[], Awaitable[Server]], with_parent: bool) -> None:
@@ -116,7 +114,7 @@ async def _serve(make: Callable[[], Awaitable[Server]], with_parent: bool) -> No
         await asyncio.wait([making])
         return
     server = making.result()
-    ended = asyncio.ensure_future(server.finished())
+    ended = asyncio.ensure_future(server.wait_stopped())
     await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
     await server.stop(STOP_GRACE_S)
     logger.info("stopped")

@@ -168,9 +168,7 @@ def _workers_and_threads(nworkers: str, nthreads: int | None, cores: int) -> tup
     try:
         count = int(nworkers)
     except ValueError:
-        raise click.BadParameter(
-            "neither a number nor 'auto'", param_hint="--nworkers"
-        ) from None
+        raise click.BadParameter("neither a number nor 'auto'", param_hint="--nworkers") from None
     if count < 0:
         count += cores + 1
     if count < 1:

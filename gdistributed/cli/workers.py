@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STOP: Final = -1
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("gdistributed.gd")
 
 
 def run_workers(each: list[WorkerOptions], with_parent: bool) -> None:

@@ -6,12 +6,11 @@ import asyncio
 import atexit
 import itertools
 import logging
-import weakref
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from gdistributed.deploy.machine import workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
@@ -24,8 +23,6 @@ from gdistributed.wire.loop_thread import LoopThread
 WORKERS_POLL_S: Final = 0.02
 START_TIMEOUT_S: Final = 60.0
 PAGE_SIZE: Final = 10_000
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +139,6 @@ class AsyncLocalCluster:
         self._workers.clear()
         await self._parts.close()
 
-    def kill(self) -> None:
-        """Stop all at once, without waiting."""
-        if self.status != "closed":
-            self.status = "closed"
-            self._parts.kill()
-
     @asynccontextmanager
     async def _time_limit(self, names: list[str]) -> AsyncIterator[None]:
         timeout_s = self._options.start_timeout_s
@@ -235,6 +226,8 @@ class LocalCluster:
         by default.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
+    asynchronous
+        Give an `AsyncLocalCluster` instead, for code that runs on an event loop.
 
     Raises
     ------
@@ -261,6 +254,7 @@ class LocalCluster:
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
         start_timeout_s: float = START_TIMEOUT_S,
+        asynchronous: bool = False,
     ) -> None:
         self._cluster = AsyncLocalCluster(
             n_workers,
@@ -273,5 +267,51 @@ class LocalCluster:
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()
-        _left_open.add(self._cluster)
         self._loop.run(self._cluster.start())
+        atexit.register(self.close)  # runs before the loop thread is stopped, which came first
+
+    def __new__(cls, *args: Any, asynchronous: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Return an `AsyncLocalCluster` where that is wanted."""
+        return AsyncLocalCluster(*args, **kwargs) if asynchronous else super().__new__(cls)
+
+    @property
+    def scheduler_address(self) -> str:
+        """Address of the scheduler, for clients and workers."""
+        return self._cluster.scheduler_address
+
+    @property
+    def workers(self) -> dict[str, LocalWorker]:
+        """The workers by name."""
+        return self._cluster.workers
+
+    @property
+    def status(self) -> str:
+        """What it does now, for instance "running" or "closed"."""
+        return self._cluster.status
+
+    def scale(self, n: int) -> None:
+        """Have `n` workers: start new ones, or stop the youngest.
+
+        Results that only a stopped worker held are computed again when they are needed.
+        """
+        self._loop.run(self._cluster.scale(n))
+
+    def close(self) -> None:
+        """Stop the workers and the scheduler. Closing again changes nothing."""
+        atexit.unregister(self.close)
+        if self.status != "closed":
+            self._loop.run(self._cluster.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._cluster)

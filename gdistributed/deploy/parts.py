@@ -75,9 +75,6 @@ class Parts(Protocol):
     async def close(self) -> None:
         """Stop all."""
 
-    def kill(self) -> None:
-        """Stop all at once, without waiting; for an interpreter that ends."""
-
 
 class ProcessParts:
     """Each part is a process of its own, all started at once.
@@ -124,8 +121,8 @@ class ProcessParts:
 
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
-        for child in self._children():
-            if child.exit_code is not None:
+        for child in (self._scheduler, *self._workers.values()):
+            if child is not None and child.exit_code is not None:
                 raise child.ended("while the cluster started")
 
     async def close(self) -> None:
@@ -134,17 +131,6 @@ class ProcessParts:
         if self._scheduler is not None:
             await self._scheduler.stop(STOP_GRACE_S)
         self._folder.cleanup()
-
-    def kill(self) -> None:
-        """Stop all at once, without waiting."""
-        for child in self._children():
-            child.kill()
-            child.wait()
-            child.release()
-        self._folder.cleanup()
-
-    def _children(self) -> list[ChildProcess]:
-        return [*([self._scheduler] if self._scheduler else []), *self._workers.values()]
 
     def _shared_flags(self) -> list[str]:
         return [
@@ -201,7 +187,3 @@ class LocalParts:
         await self.remove(list(self._workers))
         if self._scheduler is not None:
             await self._scheduler.stop()
-
-    def kill(self) -> None:
-        """Nothing to do: they end with this process."""
-

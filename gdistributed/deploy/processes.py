@@ -19,6 +19,7 @@ from typing import Final
 from gdistributed.errors import ClusterError
 
 KEPT_LINES: Final = 20
+EXIT_POLL_S: Final = 0.01
 # One thread for each task is what the cluster counts on; libraries that start more get slower.
 ONE_THREAD_EACH: Final = {
     "OMP_NUM_THREADS": "1",
@@ -85,32 +86,34 @@ class ChildProcess:
         if self.exit_code is None:
             self._process.kill()
 
-    def wait(self, timeout_s: float | None = None) -> int | None:
-        """Wait for the child's end; its exit code, or None if it still runs after the timeout."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+    def wait(self) -> int:
+        """Wait for the child's end; its exit code."""
+        return self._process.wait()
 
     async def stop(self, grace_s: float) -> None:
         """End the child: gracefully, or by force after the grace."""
         self.terminate()
-        if await asyncio.to_thread(self.wait, grace_s) is None:
+        try:
+            async with asyncio.timeout(grace_s):
+                while self.exit_code is None:
+                    await asyncio.sleep(EXIT_POLL_S)
+        except TimeoutError:
             self.kill()
-            await asyncio.to_thread(self.wait)
+            self.wait()
         self.release()
 
     def release(self) -> None:
-        """Close the pipes of a child that has ended."""
-        self._reader.join(timeout=1.0)
-        for pipe in (self._process.stdin, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        """Close the pipe by which a child, now ended, knew that we live."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _pass_on(self) -> None:
-        for line in self._process.stderr or ():
-            self.last_lines.append(line.rstrip("\n"))
-            print(line, end="", file=sys.stderr, flush=True)
+        if self._process.stderr is None:
+            return
+        with self._process.stderr as lines:
+            for line in lines:
+                self.last_lines.append(line.rstrip("\n"))
+                print(line, end="", file=sys.stderr, flush=True)
 
 
 def child_environment() -> dict[str, str]:
