@@ -6,6 +6,7 @@ GDistributedError
 │   ├── KilledWorker         the task was executing on worker after worker as they died
 │   ├── DataLost             data that cannot be computed again was lost with its worker
 │   ├── SerializationError   a result cannot be encoded or decoded
+│   │   └── CodecUnsupported in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
 │   └── CancelledError       somebody gave the task up
 ├── ClusterError             the cluster is not as it should be
@@ -95,6 +96,12 @@ class SerializationError(TaskFailed, TypeError):
     """A result cannot be encoded where it was made, or decoded where it is wanted."""
 
     reason = "SERIALIZATION_FAILED"
+
+
+class CodecUnsupported(SerializationError):
+    """A value cannot be had in any codec that its reader accepts; the message names them."""
+
+    reason = "CODEC_UNSUPPORTED"
 
 
 class TaskTimeout(TaskFailed, TimeoutError):

@@ -1,0 +1,1 @@
+"""Holds and moves values: codecs, calls, functions, failures, sizes, transfer."""

@@ -1,0 +1,28 @@
+"""How values become bytes and values again. A codec is one small file and a line in `registry`."""
+
+from __future__ import annotations
+
+from gdistributed.data.codecs.encoded import Codec, Encoded
+from gdistributed.data.codecs.registry import (
+    NEUTRAL_CODECS,
+    accepted_codecs,
+    codec_names,
+    decode,
+    decode_parts,
+    encode,
+    encode_parts,
+    register,
+)
+
+__all__ = [
+    "NEUTRAL_CODECS",
+    "Codec",
+    "Encoded",
+    "accepted_codecs",
+    "codec_names",
+    "decode",
+    "decode_parts",
+    "encode",
+    "encode_parts",
+    "register",
+]

@@ -1,0 +1,110 @@
+"""Codecs `python/pickle5` and `python/cloudpickle`: anything that Python can write down.
+
+Large buffers (NumPy arrays and the like) stay apart and are not copied. Plain pickle is tried
+first, since it is ten times as fast; cloudpickle takes what it refuses, and all that belongs to
+`__main__`, which is another module in every process.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Final
+
+import cloudpickle
+
+from gdistributed.data.codecs.encoded import Buffer, Encoded
+from gdistributed.errors import SerializationError
+
+PICKLE: Final = "python/pickle5"
+CLOUDPICKLE: Final = "python/cloudpickle"
+PROTOCOL: Final = 5
+APART_NBYTES: Final = 2048
+PYTHON_VERSION: Final = {"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"}
+
+Dumps = Callable[..., bytes]
+
+
+class PickleCodec:
+    """`python/pickle5`, by plain pickle."""
+
+    name: ClassVar[str] = PICKLE
+
+    def encode(self, value: object) -> Encoded | None:
+        try:
+            data, buffers = pickle_apart(value, pickle.dumps)
+        except Exception:
+            return None  # cloudpickle has the last word, and says why
+        return None if belongs_to_main(data) else Encoded(PICKLE, data, buffers)
+
+    def decode(
+        self, data: Buffer, buffers: Sequence[Buffer], attributes: Mapping[str, str]
+    ) -> object:
+        return pickle.loads(data, buffers=writable(buffers)) if buffers else pickle.loads(data)
+
+
+class CloudpickleCodec:
+    """`python/cloudpickle`: code travels with the value."""
+
+    name: ClassVar[str] = CLOUDPICKLE
+
+    def encode(self, value: object) -> Encoded:
+        try:
+            data, buffers = pickle_apart(value, cloudpickle.dumps)
+        except Exception as error:
+            raise SerializationError(
+                f"a value of type {qualified_name(type(value))} cannot be pickled: "
+                f"{describe(error)}"
+            ) from error
+        return Encoded(CLOUDPICKLE, data, buffers, PYTHON_VERSION)
+
+    def decode(
+        self, data: Buffer, buffers: Sequence[Buffer], attributes: Mapping[str, str]
+    ) -> object:
+        try:
+            return pickle.loads(data, buffers=writable(buffers))
+        except Exception as error:
+            written_by = attributes.get("python_version", "")
+            if written_by not in ("", PYTHON_VERSION["python_version"]):
+                error.add_note(
+                    f"It was written by Python {written_by} and read by Python "
+                    f"{PYTHON_VERSION['python_version']}: code moves only within one version."
+                )
+            raise
+
+
+def pickle_apart(value: object, dumps: Dumps) -> tuple[bytes, list[memoryview]]:
+    """Pickle a value with its large buffers kept apart."""
+    buffers: list[memoryview] = []
+
+    def keep_inside(buffer: pickle.PickleBuffer) -> bool:
+        view = buffer.raw()
+        if view.nbytes < APART_NBYTES:
+            return True
+        buffers.append(view)
+        return False
+
+    return dumps(value, protocol=PROTOCOL, buffer_callback=keep_inside), buffers
+
+
+def belongs_to_main(data: bytes) -> bool:
+    """Say whether a pickle names something of the module `__main__`, here or by chance."""
+    return b"__main__" in data
+
+
+def writable(buffers: Sequence[Buffer]) -> list[Buffer]:
+    """Return buffers that an array may be built on without becoming read-only."""
+    return [bytearray(buffer) if isinstance(buffer, bytes) else buffer for buffer in buffers]
+
+
+def qualified_name(kind: type) -> str:
+    """Return a type's name as people write it: `int`, `numpy.ndarray`, `__main__.Thing`."""
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception's type and text in one line."""
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,216 @@
+"""Every value that is encoded comes back the same, or the encoder says what is wrong with it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+
+from gdistributed.data.codecs import decode, encode, encode_parts
+from gdistributed.errors import CodecUnsupported, SerializationError
+from gdistributed.v1 import value_pb2 as pb
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | st.integers() | finite | st.text()
+plain_data = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+python_data = st.recursive(
+    scalars
+    | st.binary()
+    | st.complex_numbers(allow_nan=False)
+    | st.dates()
+    | st.decimals(allow_nan=False),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.integers() | st.text(), inner)
+        | st.frozensets(st.integers())
+    ),
+    max_leaves=20,
+)
+
+
+def over_the_wire(value: object, *codecs: str) -> object:
+    return decode(pb.Payload.FromString(encode(value, codecs).SerializeToString()))
+
+
+@given(python_data)
+def test_python_data_comes_back(value: object) -> None:
+    assert over_the_wire(value) == value
+    assert type(over_the_wire(value)) is type(value)
+
+
+@pytest.mark.parametrize("codec", ["python/pickle5", "python/cloudpickle"])
+@given(python_data)
+def test_pickles_carry_python_data(codec: str, value: object) -> None:
+    assert over_the_wire(value, codec, "python/cloudpickle") == value
+
+
+@given(plain_data)
+def test_json_carries_plain_data(value: object) -> None:
+    assert over_the_wire(value, "json") == value
+
+
+@given(st.text())
+def test_text_comes_back_or_is_refused(value: str) -> None:
+    try:
+        assert over_the_wire(value, "text") == value
+    except CodecUnsupported:
+        assert "\\ud" in ascii(value)
+
+
+@given(st.binary())
+def test_bytes_come_back_raw(value: bytes) -> None:
+    assert encode(value).codec == "raw"
+    for kind in (bytes, bytearray, memoryview):
+        assert over_the_wire(kind(value), "raw") == value
+
+
+@given(
+    st_numpy.arrays(
+        dtype=st_numpy.scalar_dtypes(),
+        shape=st_numpy.array_shapes(min_dims=0, min_side=0),
+    ),
+    st.sampled_from(["C", "F"]),
+)
+def test_arrays_come_back(array: np.ndarray, order: str) -> None:
+    array = np.asarray(array, order=order)
+    np.testing.assert_array_equal(over_the_wire(array), array)
+
+
+def test_large_arrays_stay_apart_and_are_not_copied() -> None:
+    array = np.arange(10_000)
+    encoded = encode_parts(array)
+    assert len(encoded.data) < 1000
+    [buffer] = encoded.buffers
+    assert np.shares_memory(np.frombuffer(buffer, array.dtype), array)
+    assert encoded.nbytes == len(encoded.data) + array.nbytes
+
+
+@pytest.mark.parametrize("count", [3, 10_000])
+def test_arrays_can_be_written_to_where_they_arrive(count: int) -> None:
+    arrived = over_the_wire(np.zeros(count))
+    arrived += 1
+    assert arrived.sum() == count
+
+
+def test_frames_come_back() -> None:
+    frame = pd.DataFrame(
+        {
+            "number": np.arange(1000),
+            "kind": pd.Categorical(["a", "b"] * 500),
+            "time": pd.date_range("2026-01-01", periods=1000, tz="Europe/Berlin"),
+        }
+    )
+    pd.testing.assert_frame_equal(over_the_wire(frame), frame)
+
+
+def test_recursive_structures_come_back() -> None:
+    value: list[object] = [1]
+    value.append(value)
+    arrived = over_the_wire(value)
+    assert arrived[1] is arrived
+
+
+def test_local_code_comes_back() -> None:
+    assert over_the_wire(lambda x: x + 1)(1) == 2
+
+
+@dataclass
+class Point:
+    x: int
+
+
+def test_what_belongs_to_main_travels_as_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Point, "__module__", "__main__")
+    assert encode(Point(1)).codec == "python/cloudpickle"
+
+
+@pytest.mark.parametrize(
+    ("value", "codecs"),
+    [
+        (float("nan"), ["json"]),
+        (float("inf"), ["json"]),
+        ({1: 2}, ["json"]),
+        ([{(1, 2): 3}], ["json"]),
+        (object(), ["null", "raw", "text", "json"]),
+        (1, ["text", "raw"]),
+        (1, ["arrow-from-the-future"]),
+        (1, ["null"]),
+    ],
+)
+def test_what_a_reader_cannot_have_is_named(value: object, codecs: list[str]) -> None:
+    with pytest.raises(CodecUnsupported, match=type(value).__name__):
+        encode(value, codecs)
+
+
+def test_numbers_of_numpy_are_plain_data() -> None:
+    assert over_the_wire([np.int64(3), np.float32(0.5)], "json") == [3, 0.5]
+
+
+def test_the_first_codec_that_fits_is_taken() -> None:
+    assert encode("a", ["raw", "json", "text"]).codec == "json"
+    assert encode("a", ["new", "text", "json"]).codec == "text"
+
+
+def test_a_value_that_cannot_be_pickled_names_its_type() -> None:
+    with pytest.raises(SerializationError, match=r"_thread\.lock"):
+        encode(threading.Lock())
+    with pytest.raises(SerializationError, match="generator"):
+        encode(x for x in [])
+
+
+class Deceitful:
+    def __reduce__(self) -> object:
+        raise ZeroDivisionError("ha")
+
+
+def test_an_exception_of_the_value_itself_is_named() -> None:
+    with pytest.raises(SerializationError, match=r"Deceitful.*ZeroDivisionError: ha"):
+        encode(Deceitful())
+
+
+def test_an_unknown_codec_is_named() -> None:
+    with pytest.raises(CodecUnsupported, match="cbor"):
+        decode(pb.Payload(codec="cbor", data=b"\0"))
+
+
+def test_a_compression_that_was_not_agreed_on_is_refused() -> None:
+    with pytest.raises(CodecUnsupported, match="zstd"):
+        decode(pb.Payload(codec="raw", compression="zstd", data=b"\0"))
+
+
+@pytest.mark.parametrize("codec", ["json", "text"])
+@given(data=st.binary())
+def test_rubbish_is_an_error_and_never_a_crash(codec: str, data: bytes) -> None:
+    try:
+        value = decode(pb.Payload(codec=codec, data=data))
+    except SerializationError:
+        return
+    assert over_the_wire(value, codec, "json", "python/pickle5") is not None or value is None
+
+
+@given(st.integers(min_value=0, max_value=200))
+def test_a_truncated_pickle_is_an_error(length: int) -> None:
+    payload = encode({"a": [1, 2, 3], "b": "x" * 300})
+    payload.data = payload.data[:length]
+    with pytest.raises(SerializationError, match="python/pickle5"):
+        decode(payload)
+
+
+def test_the_reader_learns_that_the_writer_had_another_python() -> None:
+    payload = pb.Payload(
+        codec="python/cloudpickle", data=b"rubbish", attributes={"python_version": "2.7"}
+    )
+    with pytest.raises(SerializationError) as caught:
+        decode(payload)
+    assert "2.7" in "".join(caught.value.__cause__.__notes__)
