@@ -65,6 +65,8 @@ class SchedulerSettings:
         Bound on small results that the scheduler keeps to pass on.
     candidates
         At most this many idle workers are weighed for one task.
+    connect_timeout_s
+        How long to try to reach a Center elsewhere.
     """
 
     prefetch_s: float = 0.05
@@ -75,6 +77,7 @@ class SchedulerSettings:
     allowed_failures: int = 3
     kept_nbytes: int = 64 * MIB
     candidates: int = 4
+    connect_timeout_s: float = 10.0
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

@@ -71,7 +71,9 @@ class Session:
         return True
 
 
-def check_software(peer: pb.Software, own: pb.Software, peer_role: str) -> None:
+def check_software(
+    peer: pb.Software, own: pb.Software, peer_role: str, own_role: str = "other side"
+) -> None:
     """Refuse a peer with which this process cannot work.
 
     Parameters
@@ -80,8 +82,8 @@ def check_software(peer: pb.Software, own: pb.Software, peer_role: str) -> None:
         What the other side said in its hello or welcome.
     own
         What this side is.
-    peer_role
-        What to call the other side in the message: "worker", "client", "scheduler", "center".
+    peer_role, own_role
+        What to call the two sides in messages: "worker", "client", "scheduler", "center".
 
     Raises
     ------
@@ -91,16 +93,15 @@ def check_software(peer: pb.Software, own: pb.Software, peer_role: str) -> None:
         If the peer requires a capability that this side lacks.
     """
     if peer.protocol_major != PROTOCOL_MAJOR:
-        is_older = peer.protocol_major < PROTOCOL_MAJOR
-        older = peer_role if is_older else f"side that met the {peer_role}"
+        older = peer_role if peer.protocol_major < PROTOCOL_MAJOR else own_role
         raise VersionMismatch(
             f"the {peer_role} speaks protocol version {peer.protocol_major}.{peer.protocol_minor} "
-            f"({peer.name or 'unknown software'} {peer.version}), this side speaks "
+            f"({peer.name or 'unknown software'} {peer.version}), the {own_role} speaks "
             f"{own.protocol_major}.{own.protocol_minor} ({own.name} {own.version}): "
             f"upgrade the {older}"
         )
     lacking = [word for word in peer.required if word not in own.capabilities]
     if lacking:
         raise CapabilityMissing(
-            f"the {peer_role} requires what this side does not offer: {', '.join(lacking)}"
+            f"the {peer_role} requires what the {own_role} does not offer: {', '.join(lacking)}"
         )

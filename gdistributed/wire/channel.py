@@ -98,6 +98,10 @@ class Channels:
             channel = self._channels[place] = open_channel(address, bulk=bulk)
         return channel
 
+    def adopt(self, address: str, channel: grpc.aio.Channel) -> None:
+        """Take over a channel that was opened elsewhere."""
+        self._channels[normalise_address(address), False] = channel
+
     async def forget(self, address: str) -> None:
         """Close the channels to a peer that is gone."""
         for bulk in (False, True):

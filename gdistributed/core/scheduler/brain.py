@@ -492,7 +492,8 @@ class SchedulerBrain:
         if target is not FORGOTTEN:
             counts[target] += 1
         edge(self, task)
-        worker = task.processing_on.name if task.processing_on is not None else ""
+        place = task.processing_on or (task.who_has[-1] if task.who_has else None)
+        worker = place.name if place is not None else ""
         self.story.note(self.now, task.key, target, worker)
         if self.watchers.watching:
             self.watchers.note(

@@ -6,7 +6,7 @@ They change nothing except by the same events as streams do, and take no decisio
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -53,11 +53,19 @@ class Queries:
         Runs the brain.
     channels
         To fetch results that the scheduler does not keep.
+    summary
+        Gives the facts of the server for a summary.
     """
 
-    def __init__(self, shell: Shell, channels: Channels) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        channels: Channels,
+        summary: Callable[[], pb.GetSummaryResponse],
+    ) -> None:
         self._shell = shell
         self._channels = channels
+        self._summary = summary
 
     # Tasks
 
@@ -70,9 +78,7 @@ class Queries:
         shell.call(shell.brain.submit, batch, graph_id, shell.now() + keep_s)
         return pb.SubmitResponse(graph_id=graph_id, keys=keys)
 
-    async def GetResult(
-        self, request: pb.GetResultRequest, _: Context
-    ) -> pb.GetResultResponse:
+    async def GetResult(self, request: pb.GetResultRequest, _: Context) -> pb.GetResultResponse:
         """Wait for a task and return what became of it."""
         self._task(request.key)
         timeout_s = (
@@ -242,7 +248,8 @@ class Queries:
         """Count tasks by state, workers, and memory."""
         brain = self._shell.brain
         books = brain.books
-        return pb.GetSummaryResponse(
+        summary = self._summary()
+        counted = pb.GetSummaryResponse(
             tasks={str(state): count for state, count in books.counts.items() if count},
             workers=len(books.workers),
             nthreads=books.nthreads,
@@ -254,6 +261,8 @@ class Queries:
             uptime=duration(self._shell.uptime_s),
             revision=brain.watchers.revision,
         )
+        summary.MergeFrom(counted)
+        return summary
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, _: Context

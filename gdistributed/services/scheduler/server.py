@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+import asyncio
+import math
+import os
+import socket
+import uuid
+from collections.abc import Callable
 
+from gdistributed.core.center.brain import CenterBrain
+from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
+from gdistributed.services.center.service import CenterService
+from gdistributed.services.scheduler.locations import BooksView, LocationReporter
 from gdistributed.services.scheduler.queries import Queries
+from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
 from gdistributed.settings import LOOPBACK, SchedulerSettings
-from gdistributed.v1 import scheduler_pb2_grpc
-from gdistributed.wire.channel import join_host_port
+from gdistributed.v1 import (
+    center_pb2,
+    center_pb2_grpc,
+    scheduler_pb2,
+    scheduler_pb2_grpc,
+    server_pb2,
+)
+from gdistributed.wire.channel import Channels, connect, join_host_port
+from gdistributed.wire.membership import Membership
 from gdistributed.wire.server import Server
-
-logger = logging.getLogger("gdistributed.scheduler")
+from gdistributed.wire.software import own_software
 
 
 class SchedulerService(Streams, Queries, scheduler_pb2_grpc.SchedulerServicer):
     """All rpcs of the Scheduler service: streams and queries over one shell."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        channels: Channels,
+        identity: Callable[[], server_pb2.Welcome],
+        summary: Callable[[], scheduler_pb2.GetSummaryResponse],
+    ) -> None:
+        Streams.__init__(self, shell, identity)
+        Queries.__init__(self, shell, channels, summary)
 
 
 class Scheduler(Server):
@@ -36,6 +61,8 @@ class Scheduler(Server):
         Name for people.
     settings
         How to decide, and the limits of sessions.
+    asynchronous
+        Whether it is used from a running event loop; found out by default.
 
     Raises
     ------
@@ -59,13 +86,20 @@ class Scheduler(Server):
         center: str | None = None,
         name: str | None = None,
         settings: SchedulerSettings | None = None,
-        **options: Any,  # noqa: ANN401
+        asynchronous: bool | None = None,
     ) -> None:
         ports = [port_to_workers] if port_to_clients is None else [port_to_workers, port_to_clients]
         addresses = [join_host_port(hostname, port) for port in ports]
-        super().__init__(role="scheduler", name=name, addresses=addresses, **options)
+        super().__init__(
+            role="scheduler", name=name, addresses=addresses, asynchronous=asynchronous
+        )
         self.settings = settings or SchedulerSettings()
         self.center_address = center
+        self._channels = Channels()
+        self._shell: Shell | None = None
+        self._center: CenterService | None = None
+        self._membership: Membership | None = None
+        self._reporting: asyncio.Task[None] | None = None
         self._begin()
 
     @property
@@ -77,3 +111,83 @@ class Scheduler(Server):
     def address_to_clients(self) -> str:
         """Where clients connect."""
         return self.addresses[-1]
+
+    async def opening(self) -> None:
+        """Join the Center, or start one, and make the brain with the epoch that it gives."""
+        if self.center_address is None:
+            epoch = self._embed_center()
+        else:
+            epoch = await self._join_center(self.center_address)
+        self.brain = SchedulerBrain(self.settings, epoch)
+        self._shell = Shell(self.brain)
+        if self._center is not None:
+            self._center.brain.locations = BooksView(self.brain.books)
+            self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, self._center)
+            self._shell.worker_left = self._center.worker_left
+        self.service = SchedulerService(self._shell, self._channels, self._welcome, self._summary)
+        self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, self.service)
+
+    def _embed_center(self) -> int:
+        self.cluster_id = uuid.uuid4().hex
+        center = self._center = CenterService(CenterBrain(self.cluster_id))
+        response = center.call(center.brain.register, self._member(), math.inf, center.now())
+        return response.epoch
+
+    async def _join_center(self, address: str) -> int:
+        channel = await connect(address, self.settings.connect_timeout_s)
+        self._channels.adopt(address, channel)
+        self._membership = await Membership.join(channel, address, self._member())
+        self.cluster_id = self._membership.cluster_id
+        return self._membership.epoch
+
+    def _member(self) -> center_pb2.Member:
+        return center_pb2.Member(
+            id=self.id,
+            role=self.role,
+            name=self.name,
+            address=self.address_to_clients,
+            address_to_workers=self.address_to_workers,
+            host=socket.gethostname(),
+            process_id=os.getpid(),
+            software=own_software(),
+        )
+
+    async def opened(self) -> None:
+        """Begin to tell a Center elsewhere where data lies."""
+        if self._membership is not None and self._shell is not None and self.center_address:
+            channel = self._channels.get(self.center_address)
+            reporter = LocationReporter(self._shell, channel, self._membership.epoch)
+            self._reporting = asyncio.create_task(reporter.run())
+
+    async def closing(self, grace_s: float) -> None:
+        """Tell all peers, and leave the Center."""
+        self.service.close("the scheduler was closed")
+        if self._membership is not None:
+            await self._membership.leave("closed")
+
+    async def closed(self) -> None:
+        """End what runs in the background."""
+        if self._reporting is not None:
+            self._reporting.cancel()
+        if self._shell is not None:
+            self._shell.close()
+        if self._center is not None:
+            self._center.close()
+        await self._channels.close()
+
+    def _welcome(self) -> server_pb2.Welcome:
+        return server_pb2.Welcome(
+            software=own_software(),
+            cluster_id=self.cluster_id,
+            epoch=self.brain.epoch_attempts >> EPOCH_SHIFT,
+            scheduler_id=self.id,
+        )
+
+    def _summary(self) -> scheduler_pb2.GetSummaryResponse:
+        return scheduler_pb2.GetSummaryResponse(
+            cluster_id=self.cluster_id,
+            epoch=self.brain.epoch_attempts >> EPOCH_SHIFT,
+            address_to_workers=self.address_to_workers,
+            address_to_clients=self.address_to_clients,
+            center_address=self.center_address or self.address_to_clients,
+        )

@@ -36,6 +36,10 @@ class Shell:
         Waits for results on behalf of those who have no stream.
     news
         Set, and at once replaced, whenever there are new events.
+    located
+        Is called when there are changes of who holds what to report.
+    worker_left
+        Is called with id and cause when a worker is gone.
     """
 
     def __init__(self, brain: SchedulerBrain) -> None:
@@ -45,6 +49,7 @@ class Shell:
         self.console = Console(self)
         self.news = asyncio.Event()
         self.located: Callable[[], None] | None = None
+        self.worker_left: Callable[[str, str], None] | None = None
         self._revision = 0
         self._timer: asyncio.TimerHandle | None = None
         self._started = time.monotonic()

@@ -13,7 +13,6 @@ from google.protobuf import duration_pb2
 from gdistributed.core.session import Session, check_software
 from gdistributed.errors import MalformedMessage, Superseded
 from gdistributed.services.scheduler.shell import Shell
-from gdistributed.settings import LimitSettings
 from gdistributed.v1 import scheduler_pb2, server_pb2, worker_pb2
 from gdistributed.wire.link import Link
 from gdistributed.wire.software import own_software
@@ -34,12 +33,10 @@ class Streams:
         Gives cluster id, epoch and scheduler id for a welcome.
     """
 
-    def __init__(
-        self, shell: Shell, identity: Callable[[], server_pb2.Welcome], limits: LimitSettings
-    ) -> None:
+    def __init__(self, shell: Shell, identity: Callable[[], server_pb2.Welcome]) -> None:
         self._shell = shell
         self._identity = identity
-        self._limits = limits
+        self._limits = shell.brain.settings.limits
         self._sessions = 0
 
     async def ConnectWorker(
@@ -76,6 +73,8 @@ class Streams:
                 logger.info("worker left", extra={**fields, "cause": cause})
                 lost = partial(brain.worker_lost, worker_id, cause)
                 shell.call(lambda now: lost(now, died=not ending.goodbye))
+                if shell.worker_left is not None:
+                    shell.worker_left(worker_id, cause)
 
     async def ConnectClient(
         self, _requests: AsyncIterator[scheduler_pb2.FromClient], context: Context
@@ -124,7 +123,7 @@ class Streams:
         message = await context.read()
         if message is grpc.aio.EOF or not message.HasField("hello"):
             raise MalformedMessage(f"the first message of a {role} must be its hello")
-        check_software(message.hello.software, own_software(), role)
+        check_software(message.hello.software, own_software(), role, "scheduler")
         return message.hello
 
     def _welcome(self) -> server_pb2.Welcome:

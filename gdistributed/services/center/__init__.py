@@ -1,0 +1,1 @@
+"""The Center as a server, by itself or inside a scheduler."""
