@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from gdistributed.cli import options
 from gdistributed.cli.logs import set_up_logging
 from gdistributed.settings import DEFAULT_CENTER_PORT
+
+logger = logging.getLogger("gdistributed.center")
 
 
 @click.command()
@@ -26,6 +30,8 @@ def center(host: str, port: int, name: str | None, log_level: str, stop_with_par
     from gdistributed.services.center.server import Center
 
     async def make() -> Center:
-        return await Center(host=host, port=port, name=name)
+        server = await Center(host=host, port=port, name=name)
+        logger.info("listening", extra={"address": server.address})
+        return server
 
     serve(make, with_parent=stop_with_parent)

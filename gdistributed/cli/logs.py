@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Final
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -43,3 +44,9 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[writer], force=True)
     logging.getLogger("gdistributed").setLevel(level.upper())
     logging.captureWarnings(True)
+    quiet_grpc()
+
+
+def quiet_grpc() -> None:
+    """Keep gRPC's C++ core from writing its own lines; to be called before it is imported."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

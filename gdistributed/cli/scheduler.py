@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from gdistributed.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from gdistributed.services.scheduler.server import Scheduler
+
+
+logger = logging.getLogger("gdistributed.scheduler")
 
 
 @click.command()
@@ -70,6 +74,7 @@ def scheduler(
             center=center,
             name=name,
         )
+        log_start(server)
         if scheduler_file is not None:
             write_scheduler_file(scheduler_file, server)
         return server
@@ -79,6 +84,19 @@ def scheduler(
     finally:
         if scheduler_file is not None:
             scheduler_file.unlink(missing_ok=True)
+
+
+def log_start(server: Scheduler) -> None:
+    """Say where a scheduler listens, and which Center it belongs to."""
+    if server.address_to_workers == server.address_to_clients:
+        logger.info("listening", extra={"address": server.address_to_clients})
+    else:
+        logger.info("listening for workers", extra={"address": server.address_to_workers})
+        logger.info("listening for clients", extra={"address": server.address_to_clients})
+    if server.center_address is None:
+        logger.info("the Center is inside", extra={"address": server.address_to_clients})
+    else:
+        logger.info("registered with the Center", extra={"center": server.center_address})
 
 
 def write_scheduler_file(path: Path, server: Scheduler) -> None:

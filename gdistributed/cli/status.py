@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from gdistributed.cli.logs import quiet_grpc
+
 if TYPE_CHECKING:
+    import grpc.aio
     from rich.console import RenderableType
     from rich.table import Table
 
@@ -32,8 +35,9 @@ STATES: Final = ("released", "waiting", "queued", "no_worker", "processing", "me
 def status(address: str, timeout_s: float) -> None:
     """Show a cluster's workers, tasks and memory.
 
-    ADDRESS is the scheduler's.
+    ADDRESS is the scheduler's or the Center's.
     """
+    quiet_grpc()
     from rich.console import Console
 
     summary, workers = asyncio.run(_ask(address, timeout_s))
@@ -53,6 +57,10 @@ async def _ask(
 
     channel = await connect(address, timeout_s)
     try:
+        found = await _scheduler_known_at(channel, address, timeout_s)
+        if found != address:
+            await channel.close()
+            channel = await connect(found, timeout_s)
         scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
         summary = await scheduler.GetSummary(scheduler_pb2.GetSummaryRequest(), timeout=timeout_s)
         workers: list[scheduler_pb2.WorkerDescription] = []
@@ -64,9 +72,26 @@ async def _ask(
                 return summary, workers
             page.page_token = answer.next_page_token
     except grpc.aio.AioRpcError as error:
-        raise error_from_call(error, address, "asking for its status") from error
+        raise error_from_call(error, address, "asking how the cluster is") from error
     finally:
         await channel.close()
+
+
+async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s: float) -> str:
+    """The scheduler's address: this one, unless a Center by itself answers here."""
+    from gdistributed.errors import NotFound
+    from gdistributed.v1 import center_pb2, center_pb2_grpc, server_pb2, server_pb2_grpc
+
+    server = server_pb2_grpc.ServerStub(channel)
+    who = await server.Identify(server_pb2.IdentifyRequest(), timeout=timeout_s)
+    if who.role != "center":
+        return address
+    center = center_pb2_grpc.CenterStub(channel)
+    request = center_pb2.ListMembersRequest(role="scheduler")
+    members = (await center.ListMembers(request, timeout=timeout_s)).members
+    if not members:
+        raise NotFound(f"the Center at {address} knows no scheduler; start one: gd scheduler")
+    return members[0].address
 
 
 def _report(
