@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +152,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
 async def _address_of(scheduler: str | Path) -> str:
     if isinstance(scheduler, str):
         return scheduler
+    import asyncio
     import json
 
     while not scheduler.exists():
