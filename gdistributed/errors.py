@@ -6,7 +6,7 @@ GDistributedError
 │   ├── KilledWorker         the task was executing on worker after worker as they died
 │   ├── DataLost             data that cannot be computed again was lost with its worker
 │   ├── SerializationError   a result cannot be encoded or decoded
-│   │   └── CodecUnsupported in none of the codecs that the reader accepts
+│   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
 │   └── CancelledError       somebody gave the task up
 ├── ClusterError             the cluster is not as it should be
@@ -35,13 +35,24 @@ Each class has a `reason`: the same word stands in the gRPC status of a failed c
 from __future__ import annotations
 
 import concurrent.futures
-from typing import ClassVar
+from typing import Self
 
 
 class GDistributedError(Exception):
-    """Base of all errors that gdistributed raises on purpose."""
+    """Base of all errors that gdistributed raises on purpose.
 
-    reason: ClassVar[str] = "ERROR"
+    Attributes
+    ----------
+    reason
+        A stable word for programs: that of the class, unless a narrower one was given.
+    """
+
+    reason: str = "ERROR"
+
+    def with_reason(self, reason: str) -> Self:
+        """Give this error a narrower reason than that of its class, and return it."""
+        self.reason = reason
+        return self
 
 
 class TaskFailed(GDistributedError):
@@ -273,16 +284,13 @@ class BadGraph(UsageError, ValueError):
         What is wrong, for people.
     keys
         The keys that the message is about.
-    code
-        What is wrong, for programs: "CYCLE", "UNKNOWN_KEYS" or "BAD_TASK".
     """
 
     reason = "BAD_GRAPH"
 
-    def __init__(self, message: str, keys: tuple[str, ...] = (), code: str = "BAD_TASK") -> None:
+    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.keys = keys
-        self.code = code
 
 
 class NameTaken(UsageError, ValueError):

@@ -8,25 +8,21 @@ from typing import Final
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
-# What the logging module itself sets on a record; all else was given as `extra`.
-_OWN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
 
 class LineFormatter(logging.Formatter):
     """`TIME LEVEL PART  TEXT  name=value ...`, where PART is the last word of the logger's name."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(part)-9s %(message)s", "%H:%M:%S")
+        from gdistributed.wire.logs import FieldsFormatter
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        record.part = _part(record.name)
-        line = super().formatMessage(record)
-        fields = {
-            name: value
-            for name, value in vars(record).items()
-            if name not in _OWN_FIELDS and name != "part"
-        }
-        return "  ".join([line, *(f"{name}={value}" for name, value in fields.items())])
+        super().__init__("%(asctime)s %(levelname)-7s", "%H:%M:%S")
+        self._text = FieldsFormatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Put when and who before the text."""
+        record.asctime = self.formatTime(record, self.datefmt)
+        before = f"{self.formatMessage(record)} {_part(record.name):9}"
+        return f"{before} {self._text.format(record)}"
 
 
 def _part(logger_name: str) -> str:

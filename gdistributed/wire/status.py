@@ -73,7 +73,7 @@ class StatusError(GDistributedError):
     def __init__(self, code: grpc.StatusCode, reason: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.reason = reason  # type: ignore[misc]  # of this error, not of its class
+        self.reason = reason
 
 
 def code_of(error: GDistributedError) -> grpc.StatusCode:
@@ -83,20 +83,14 @@ def code_of(error: GDistributedError) -> grpc.StatusCode:
     return next((code for cls, code in CODES if isinstance(error, cls)), Code.UNKNOWN)
 
 
-def reason_of(error: GDistributedError) -> str:
-    """Return the reason of an exception: what its graph or its class says."""
-    return error.code if isinstance(error, errors.BadGraph) else error.reason
-
-
 async def abort(context: Context, error: GDistributedError) -> NoReturn:
     """End a call with the status of an exception."""
     code, message = code_of(error), str(error)[:DETAILS_MAX]
     info = any_pb2.Any()
-    reason = reason_of(error)
-    info.Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN))
+    info.Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))
     number = code_pb2.Code.Value(code.name)
     status = rpc_status.to_status(status_pb2.Status(code=number, message=message, details=[info]))
-    metadata = (*(status.trailing_metadata or ()), (REASON_KEY, reason))
+    metadata = (*(status.trailing_metadata or ()), (REASON_KEY, error.reason))
     await context.abort(code, message, metadata)
     raise AssertionError("abort returned")
 
@@ -138,9 +132,7 @@ def error_from_call(
     where = f" at {address}" if address and not reason else ""
     before = f"{doing}{where}: " if doing or where else ""
     raised = cls(f"{before}{details}")
-    if reason and reason != raised.reason:
-        raised.reason = reason  # type: ignore[misc]  # of this error, not of its class
-    return raised
+    return raised.with_reason(reason) if reason else raised
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from gdistributed.core.center.brain import CenterBrain
 from gdistributed.core.center.members import SCHEDULER, WORKER, name_of
 from gdistributed.errors import InvariantBroken
+
+if TYPE_CHECKING:
+    from gdistributed.core.center.brain import CenterBrain
 
 
 def audit(brain: CenterBrain) -> None:

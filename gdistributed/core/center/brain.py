@@ -71,7 +71,9 @@ class CenterBrain:
         """
         self.on_time(now)
         if not (member.id and member.role and (member.address or member.role == "client")):
-            raise MalformedMessage("a member needs an id, a role and an address")
+            raise MalformedMessage("a member needs an id, a role and an address").with_reason(
+                "BAD_MEMBER"
+            )
         known = self.members.by_id.get(member.id)
         if known is None:
             self._check_place(member)
@@ -93,10 +95,10 @@ class CenterBrain:
     def _check_place(self, member: pb.Member) -> None:
         scheduler = self.members.scheduler
         if member.role == SCHEDULER and scheduler is not None:
-            raise SchedulerExists(
+            raise NameTaken(
                 f"a scheduler is registered already, at {scheduler.message.address}: stop it, or "
                 f"wait {scheduler.lease_s:g} s if it has died"
-            )
+            ).with_reason("SCHEDULER_EXISTS")
         if member.role != WORKER:
             return
         other = self.members.worker_named(name_of(member))
@@ -121,7 +123,9 @@ class CenterBrain:
         self.on_time(now)
         record = self.members.by_id.get(member_id)
         if record is None:
-            raise UnknownMember(f"the member {member_id!r} is not registered: register again")
+            raise NotFound(
+                f"the member {member_id!r} is not registered: register again"
+            ).with_reason("UNKNOWN_MEMBER")
         self.members.renew(record, now)
         response = pb.HeartbeatResponse()
         if self.members.scheduler is not None:
@@ -158,9 +162,9 @@ class CenterBrain:
             If a newer scheduler is registered.
         """
         if batch.epoch < self.epoch:
-            raise StaleEpoch(
+            raise Superseded(
                 f"the scheduler of epoch {batch.epoch} has been followed by that of {self.epoch}"
-            )
+            ).with_reason("STALE_EPOCH")
         self.reported.report(batch)
 
     def who_has(self, keys: Iterable[str]) -> Iterable[pb.KeyLocations]:
@@ -196,12 +200,12 @@ class CenterBrain:
             If the name is taken and not to be overridden.
         """
         if not dataset.name:
-            raise MalformedMessage("a dataset needs a name")
+            raise MalformedMessage("a dataset needs a name").with_reason("BAD_NAME")
         if dataset.name in self.datasets and not override:
-            raise DatasetExists(
+            raise NameTaken(
                 f"a dataset named {dataset.name!r} exists already: unpublish it first, or publish "
                 f"with override=True"
-            )
+            ).with_reason("DATASET_EXISTS")
         self.datasets[dataset.name] = dataset
         self.history.append(pb.WatchResponse(published=dataset.name))
 
@@ -216,9 +220,9 @@ class CenterBrain:
         found = self.datasets.get(name)
         if found is None:
             near = difflib.get_close_matches(name, self.datasets) or sorted(self.datasets)[:10]
-            raise UnknownDataset(
+            raise NotFound(
                 f"no dataset is named {name!r}; there are: {', '.join(near) or 'none'}"
-            )
+            ).with_reason("UNKNOWN_DATASET")
         return found
 
     def unpublish(self, name: str) -> list[str]:
@@ -245,33 +249,3 @@ class CenterBrain:
         """Let the members leave whose leases have run out."""
         for record in self.members.expired(now):
             self._leave(record, "its lease ran out")
-
-
-class SchedulerExists(NameTaken):
-    """A living scheduler is registered."""
-
-    reason = "SCHEDULER_EXISTS"
-
-
-class UnknownMember(NotFound):
-    """A member is not registered, or its lease ran out."""
-
-    reason = "UNKNOWN_MEMBER"
-
-
-class DatasetExists(NameTaken):
-    """The name of a dataset is taken."""
-
-    reason = "DATASET_EXISTS"
-
-
-class UnknownDataset(NotFound):
-    """No dataset has this name."""
-
-    reason = "UNKNOWN_DATASET"
-
-
-class StaleEpoch(Superseded):
-    """A newer scheduler is registered."""
-
-    reason = "STALE_EPOCH"

@@ -11,12 +11,11 @@ from collections import deque
 from collections.abc import Iterable
 
 from gdistributed.core.outbox import Outbox
-from gdistributed.core.scheduler import intake, loss, placement, reports
+from gdistributed.core.scheduler import intake, loss, placement, wants
 from gdistributed.core.scheduler.books import Books
 from gdistributed.core.scheduler.estimates import learn_duration
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
-    ERRED,
     FORGOTTEN,
     MEMORY,
     State,
@@ -88,7 +87,9 @@ class SchedulerBrain:
         """
         self.now = now
         if not (hello.worker_id and hello.address and hello.nthreads):
-            raise MalformedMessage("the hello of a worker needs worker_id, address and nthreads")
+            raise MalformedMessage(
+                "the hello of a worker needs worker_id, address and nthreads"
+            ).with_reason("BAD_HELLO")
         name = hello.name or hello.address
         other = self.books.names.get(name)
         if other is not None:
@@ -233,7 +234,9 @@ class SchedulerBrain:
         """
         self.now = now
         if not hello.client_id:
-            raise MalformedMessage("the hello of a client needs a client_id")
+            raise MalformedMessage("the hello of a client needs a client_id").with_reason(
+                "BAD_HELLO"
+            )
         client = ClientRecord(
             id=hello.client_id,
             name=hello.name or hello.client_id,
@@ -255,18 +258,19 @@ class SchedulerBrain:
         for function in batch.functions:
             client.functions[function.id] = function
         for template in batch.templates:
-            self._announced(client, template)
+            wants.announce(self, client, template)
         for scattered in batch.scattered:
-            self._scattered(client, scattered)
+            wants.bring(self, client, scattered)
         for graph in batch.graphs:
-            self._submitted(client, graph)
+            wants.submit(self, client, graph)
         for hold in batch.hold:
-            self._held(self.holder(hold.holder) if hold.holder else client, hold.keys)
+            wants.hold(self, self.holder(hold.holder) if hold.holder else client, hold.keys)
+        self._settle()
         for retry in batch.retry:
-            self.retry(retry.keys)
+            wants.retry(self, retry.keys)
         for cancel in batch.cancel:
-            self._cancelled(client, cancel.keys, cancel.reason, cancel.force)
-        self._released(client, batch.release)
+            wants.cancel(self, client, cancel.keys, cancel.reason, cancel.force)
+        wants.release(self, client, batch.release)
         for name in batch.unhold:
             self._end_holder(name)
         self._decide()
@@ -274,11 +278,12 @@ class SchedulerBrain:
     def client_gone(self, client_id: str, cause: str, now: float) -> None:
         """A client is gone, and wants nothing more."""
         self.now = now
-        client = self.books.clients.pop(client_id, None)
+        client = self.books.clients.get(client_id)
         if client is None:
             return
         self.watchers.note(now, "client", client.name, "", "left", detail=cause)
-        self._released(client, [task.key for task in client.wants])
+        wants.release(self, client, [task.key for task in client.wants])
+        del self.books.clients[client_id]
         self.clients.drop(client_id)
         self._decide()
 
@@ -297,138 +302,21 @@ class SchedulerBrain:
         if holder is not None and not holder.connected:
             del self.books.clients[name]
             self._expiring.pop(name, None)
-            self._released(holder, [task.key for task in holder.wants])
-
-    def _announced(self, client: ClientRecord, template: task_pb2.TaskTemplate) -> None:
-        names = (template.function_id, *template.other_function_ids)
-        functions = [client.functions[name] for name in names if name in client.functions]
-        if len(functions) == len(names):
-            client.templates[template.id] = self.books.intern_template(template, functions)
-        else:
-            self.story.note(self.now, template.prefix, "its function was not announced")
-
-    def _submitted(self, client: ClientRecord, graph: scheduler_pb2.SubmitGraph) -> None:
-        if graph.number <= client.graphs_accepted:
-            return  # it was sent again after a break
-        try:
-            wanted = intake.accept_graph(self, client, graph)
-        except BadGraph as error:
-            self._refuse(client, graph, error)
-        else:
-            self._want(client, wanted)
-        if not graph.more:
-            client.graphs_accepted = graph.number
-        if client.connected:
-            self.clients.to(client.id).graphs_accepted = client.graphs_accepted
-
-    def _refuse(
-        self, client: ClientRecord, graph: scheduler_pb2.SubmitGraph, error: BadGraph
-    ) -> None:
-        wanted = list(graph.wants)
-        if graph.wants_all:
-            wanted.extend(spec.key for spec in graph.tasks)
-            for array in graph.arrays:
-                wanted.extend(array.keys)
-        if client.connected:
-            self.clients.to(client.id).refused.add(
-                number=graph.number,
-                reason=error.code,
-                message=str(error),
-                keys=error.keys,
-                wanted=[key for key in wanted if not self._is_wanted_by(client, key)],
-            )
-
-    def _is_wanted_by(self, client: ClientRecord, key: str) -> bool:
-        task = self.books.tasks.get(key)
-        return task is not None and task in client.wants
-
-    def _want(self, client: ClientRecord, wanted: Iterable[TaskRecord]) -> None:
-        for task in wanted:
-            self.books.want(client, task)
-            if task.state is MEMORY:
-                reports.say_finished(self, client, task, reports.finished_report(task))
-            elif task.state is ERRED:
-                reports.say_erred(self, client, task)
-            else:
-                self._worklist.append(task)
-        self._settle()
-
-    def _held(self, client: ClientRecord, keys: Iterable[str]) -> None:
-        for key in keys:
-            task = self.books.tasks.get(key)
-            if task is not None:
-                self._want(client, (task,))
-            else:
-                reports.say_cancelled(self, client, key, "nobody holds or computes it", "")
-
-    def _scattered(self, client: ClientRecord, data: scheduler_pb2.ScatteredData) -> None:
-        holders = [
-            self.books.workers[name] for name in data.worker_ids if name in self.books.workers
-        ]
-        task = self.books.tasks.get(data.key)
-        if task is None:
-            task = TaskRecord(data.key, None, nbytes=data.nbytes, type=data.type)
-            self.books.add_task(task)
-        elif task.state is not MEMORY:
-            task.nbytes, task.type = data.nbytes, data.type
-        for worker in holders:
-            self.books.add_replica(task, worker)
-        self._want(client, (task,))
-
-    def _released(self, client: ClientRecord, keys: Iterable[str]) -> None:
-        for key in keys:
-            task = self.books.tasks.get(key)
-            if task is not None:
-                self.books.unwant(client, task)
-                self.reconsider(task)
-
-    def _cancelled(
-        self, client: ClientRecord, keys: Iterable[str], reason: str, force: bool
-    ) -> None:
-        for task in self._with_dependents(keys):
-            for other in task.wanted_by if force else client.alone:
-                if task in other.wants:
-                    self.books.unwant(other, task)
-                    reports.say_cancelled(self, other, task.key, reason, client.name)
-            self.reconsider(task)
-
-    def _with_dependents(self, keys: Iterable[str]) -> list[TaskRecord]:
-        found = {self.books.tasks[key]: None for key in keys if key in self.books.tasks}
-        tasks = list(found)
-        for task in tasks:  # grows while it is walked
-            for dependent in task.dependents or ():
-                if dependent not in found:
-                    found[dependent] = None
-                    tasks.append(dependent)
-        return tasks
+            wants.release(self, holder, [task.key for task in holder.wants])
 
     # People and tools
 
     def cancel(self, keys: Iterable[str], reason: str, now: float) -> list[str]:
         """Cancel tasks for all who want them, and return the keys that were given up."""
         self.now = now
-        cancelled = [task.key for task in self._with_dependents(keys)]
-        self._cancelled(ClientRecord("", "an operator"), cancelled, reason, True)
+        cancelled = wants.cancel(self, ClientRecord("", "an operator"), keys, reason, force=True)
         self._decide()
         return cancelled
 
-    def retry(self, keys: Iterable[str]) -> list[str]:
-        """Clear the errors of tasks, and of those that they erred of; they run again."""
-        tasks = [self.books.tasks[key] for key in keys if key in self.books.tasks]
-        retried = []
-        for task in tasks:  # grows while it is walked
-            if task.error is not None and task.state is ERRED:
-                task.error = None
-                retried.append(task.key)
-                tasks.extend(each for each in task.dependencies if each.error is not None)
-                self.reconsider(task)
-        self._settle()
-        return retried
-
-    def retry_now(self, keys: Iterable[str], now: float) -> list[str]:
+    def retry(self, keys: Iterable[str], now: float) -> list[str]:
         """Run erred tasks again, and return their keys."""
         self.now = now
-        retried = self.retry(keys)
+        retried = wants.retry(self, keys)
         self._decide()
         return retried
 
@@ -446,10 +334,10 @@ class SchedulerBrain:
         holder = self.holder(name, expires)
         holder.functions = {function.id: function for function in batch.functions}
         for template in batch.templates:
-            self._announced(holder, template)
+            wants.announce(self, holder, template)
         try:
             for graph in batch.graphs:
-                self._want(holder, intake.accept_graph(self, holder, graph))
+                wants.want(self, holder, intake.accept_graph(self, holder, graph))
         except BadGraph:
             self._end_holder(name)
             raise

@@ -41,8 +41,8 @@ def accept_graph(
         if len(array.keys) != len(array.arguments):
             raise BadGraph(
                 f"an array has {len(array.keys)} keys and {len(array.arguments)} arguments"
-            )
-    wanted = _wanted_keys(graph, specs)
+            ).with_reason("BAD_TASK")
+    wanted = wanted_keys(graph)
     _check_known(wanted, tasks, specs, graph)
 
     base = brain.next_rank
@@ -75,16 +75,17 @@ def _enter_array(
 def _template_of(client: ClientRecord, number: int) -> TemplateRecord:
     template = client.templates.get(number)
     if template is None:
-        raise BadGraph(f"a task names the template {number}, which was not announced")
+        raise BadGraph(f"a task names the template {number}, which was not announced").with_reason(
+            "BAD_TASK"
+        )
     return template
 
 
-def _wanted_keys(
-    graph: scheduler_pb2.SubmitGraph, specs: dict[str, task_pb2.TaskSpec]
-) -> list[str]:
+def wanted_keys(graph: scheduler_pb2.SubmitGraph) -> list[str]:
+    """Return the keys that the client wants by a graph."""
     wanted = list(graph.wants)
     if graph.wants_all:
-        wanted.extend(specs)
+        wanted.extend(spec.key for spec in graph.tasks)
         for array in graph.arrays:
             wanted.extend(array.keys)
     return wanted
@@ -165,7 +166,7 @@ def _cycle(new: dict[str, task_pb2.TaskSpec], stuck: set[str]) -> BadGraph:
     keys = list(path)
     cycle = tuple(keys[keys.index(key) :])
     arrows = " → ".join(repr(each) for each in (*reversed(cycle), cycle[-1]))
-    return BadGraph(f"the graph has a cycle: {arrows}", cycle, "CYCLE")
+    return BadGraph(f"the graph has a cycle: {arrows}", cycle).with_reason("CYCLE")
 
 
 def unknown_keys(keys: list[str]) -> BadGraph:
@@ -175,5 +176,4 @@ def unknown_keys(keys: list[str]) -> BadGraph:
     return BadGraph(
         f"nobody holds or computes {named}{rest}: they were never submitted, or were released",
         tuple(keys),
-        "UNKNOWN_KEYS",
-    )
+    ).with_reason("UNKNOWN_KEYS")

@@ -57,7 +57,9 @@ class Console:
     def deliver(self) -> None:
         """Wake the calls whose keys have settled."""
         while (batch := self._shell.brain.clients.take(CONSOLE_ID)) is not None:
-            for report in (*batch.finished, *batch.erred, *batch.cancelled):
-                for future in self._waiting.get(report.key, ()):
-                    if not future.done():
-                        future.set_result(None)
+            keys = [report.key for report in batch.finished]
+            keys += [report.key for report in batch.erred]
+            keys += [report.key for report in batch.cancelled]
+            for future in (each for key in keys for each in self._waiting.get(key, ())):
+                if not future.done():
+                    future.set_result(None)

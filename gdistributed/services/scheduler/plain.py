@@ -30,10 +30,10 @@ def graph_of(
     keys: list[str] = []
     for plain in tasks:
         if not plain.function:
-            raise BadGraph(f"the task {plain.key!r} has no function")
+            raise BadGraph(f"the task {plain.key!r} has no function").with_reason("BAD_TASK")
         key = plain.key or f"{plain.function}-{uuid.uuid4().hex}"
         if key in keys:
-            raise BadGraph(f"the key {key!r} stands for two tasks", (key,))
+            raise BadGraph(f"the key {key!r} stands for two tasks", (key,)).with_reason("BAD_TASK")
         keys.append(key)
         number = len(keys)
         runtime = plain.runtime or "python"

@@ -15,7 +15,7 @@ import grpc.aio
 from gdistributed.data.transfer import fetch
 
 from gdistributed.core.scheduler.records import TaskRecord
-from gdistributed.core.scheduler.states import ERRED, MEMORY
+from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
 from gdistributed.core.scheduler.story import explain
 from gdistributed.core.scheduler.watching import Happening
 from gdistributed.services.scheduler import plain
@@ -172,7 +172,7 @@ class Queries:
 
     async def RetryTasks(self, request: pb.RetryTasksRequest, _: Context) -> pb.RetryTasksResponse:
         """Run erred tasks again."""
-        retried = self._shell.call(self._shell.brain.retry_now, request.keys)
+        retried = self._shell.call(self._shell.brain.retry, request.keys)
         return pb.RetryTasksResponse(retried=retried)
 
     async def ExplainTask(
@@ -190,7 +190,7 @@ class Queries:
         task = brain.books.tasks.get(request.key)
         if task is None and story:
             explanation = "It is forgotten: nobody asked for it any more."
-            state = STATES["forgotten"]
+            state = STATES[FORGOTTEN]
         else:
             task = self._task(request.key)
             explanation, state = explain(brain.books, task), STATES[task.state]

@@ -16,6 +16,7 @@ from gdistributed.services.scheduler.locations import BooksView, LocationReporte
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
+from gdistributed.services.scheduler.unoffered import Unoffered
 from gdistributed.settings import LOOPBACK, SchedulerSettings
 from gdistributed.v1 import (
     center_pb2,
@@ -30,7 +31,9 @@ from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
 
 
-class SchedulerService(Streams, Queries, scheduler_pb2_grpc.SchedulerServicer):
+class SchedulerService(  # type: ignore[misc]  # streams are read and written, not iterated
+    Streams, Queries, Unoffered, scheduler_pb2_grpc.SchedulerServicer
+):
     """All rpcs of the Scheduler service: streams and queries over one shell."""
 
     def __init__(

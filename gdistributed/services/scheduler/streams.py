@@ -122,7 +122,9 @@ class Streams:
     async def _first(self, context: Context, role: str) -> Any:  # noqa: ANN401
         message = await context.read()
         if message is grpc.aio.EOF or not message.HasField("hello"):
-            raise MalformedMessage(f"the first message of a {role} must be its hello")
+            raise MalformedMessage(f"the first message of a {role} must be its hello").with_reason(
+                "BAD_HELLO"
+            )
         check_software(message.hello.software, own_software(), role, "scheduler")
         return message.hello
 

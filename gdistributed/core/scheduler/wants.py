@@ -1,0 +1,155 @@
+"""What clients want: graphs, holds, data that they bring, and what they give up.
+
+Free functions over the brain's books. Each changes facts and puts tasks on the worklist; the brain
+settles what follows and takes decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler import intake, reports
+from gdistributed.core.scheduler.records import ClientRecord, TaskRecord
+from gdistributed.core.scheduler.states import ERRED, MEMORY
+from gdistributed.errors import BadGraph
+from gdistributed.v1 import scheduler_pb2, task_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+
+
+def announce(brain: SchedulerBrain, client: ClientRecord, template: task_pb2.TaskTemplate) -> None:
+    """Note a template that a client will name."""
+    names = (template.function_id, *template.other_function_ids)
+    functions = [client.functions[name] for name in names if name in client.functions]
+    if len(functions) == len(names):
+        client.templates[template.id] = brain.books.intern_template(template, functions)
+    else:
+        brain.story.note(brain.now, template.prefix, "its function was not announced")
+
+
+def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph) -> None:
+    """Enter a graph, or refuse it; one that is sent again after a break is passed over."""
+    if graph.number <= client.graphs_accepted:
+        return
+    try:
+        wanted = intake.accept_graph(brain, client, graph)
+    except BadGraph as error:
+        _refuse(brain, client, graph, error)
+    else:
+        want(brain, client, wanted)
+    if not graph.more:
+        client.graphs_accepted = graph.number
+    if client.connected:
+        brain.clients.to(client.id).graphs_accepted = client.graphs_accepted
+
+
+def _refuse(
+    brain: SchedulerBrain,
+    client: ClientRecord,
+    graph: scheduler_pb2.SubmitGraph,
+    error: BadGraph,
+) -> None:
+    tasks = brain.books.tasks
+    wanted = intake.wanted_keys(graph)
+    if client.connected:
+        brain.clients.to(client.id).refused.add(
+            number=graph.number,
+            reason=error.reason,
+            message=str(error),
+            keys=error.keys,
+            wanted=[key for key in wanted if not (key in tasks and tasks[key] in client.wants)],
+        )
+
+
+def want(brain: SchedulerBrain, client: ClientRecord, wanted: Iterable[TaskRecord]) -> None:
+    """Note that a client wants tasks, and tell it of those that are done."""
+    for task in wanted:
+        brain.books.want(client, task)
+        if task.state is MEMORY:
+            reports.say_finished(brain, client, task, reports.finished_report(task))
+        elif task.state is ERRED:
+            reports.say_erred(brain, client, task)
+        else:
+            brain.reconsider(task)
+
+
+def hold(brain: SchedulerBrain, client: ClientRecord, keys: Iterable[str]) -> None:
+    """Note that keys are wanted; a client is told of those that nobody knows."""
+    for key in keys:
+        task = brain.books.tasks.get(key)
+        if task is not None:
+            want(brain, client, (task,))
+        else:
+            reports.say_cancelled(brain, client, key, "nobody holds or computes it", "")
+
+
+def bring(brain: SchedulerBrain, client: ClientRecord, data: scheduler_pb2.ScatteredData) -> None:
+    """Enter data that a client has put on workers; the client wants it."""
+    books = brain.books
+    task = books.tasks.get(data.key)
+    if task is None:
+        task = TaskRecord(data.key, None, nbytes=data.nbytes, type=data.type)
+        books.add_task(task)
+    elif not task.who_has:
+        task.nbytes, task.type = data.nbytes, data.type
+    for worker_id in data.worker_ids:
+        if worker_id in books.workers:
+            books.add_replica(task, books.workers[worker_id])
+    want(brain, client, (task,))
+
+
+def release(brain: SchedulerBrain, client: ClientRecord, keys: Iterable[str]) -> None:
+    """Note that a client wants keys no longer."""
+    for key in keys:
+        task = brain.books.tasks.get(key)
+        if task is not None:
+            brain.books.unwant(client, task)
+            brain.reconsider(task)
+
+
+def cancel(
+    brain: SchedulerBrain, by: ClientRecord, keys: Iterable[str], reason: str, force: bool
+) -> list[str]:
+    """Give tasks up, and all that depend on them; returns their keys.
+
+    Parameters
+    ----------
+    force
+        Whether also for other clients than the one that asks.
+    """
+    tasks = _with_dependents(brain, keys)
+    for task in tasks:
+        for client in task.wanted_by if force else by.alone:
+            if task in client.wants:
+                brain.books.unwant(client, task)
+                reports.say_cancelled(brain, client, task.key, reason, by.name)
+        brain.reconsider(task)
+    return [task.key for task in tasks]
+
+
+def _with_dependents(brain: SchedulerBrain, keys: Iterable[str]) -> list[TaskRecord]:
+    known = brain.books.tasks
+    found = {known[key]: None for key in keys if key in known}
+    tasks = list(found)
+    for task in tasks:  # grows while it is walked
+        for dependent in task.dependents or ():
+            if dependent not in found:
+                found[dependent] = None
+                tasks.append(dependent)
+    return tasks
+
+
+def retry(brain: SchedulerBrain, keys: Iterable[str]) -> list[str]:
+    """Clear the errors of tasks, and of those because of which they erred; returns their keys."""
+    known = brain.books.tasks
+    tasks = [known[key] for key in keys if key in known]
+    retried = []
+    for task in tasks:  # grows while it is walked
+        if task.error is not None and task.state is ERRED:
+            task.error = None
+            retried.append(task.key)
+            tasks.extend(each for each in task.dependencies if each.error is not None)
+            brain.reconsider(task)
+    return retried
