@@ -29,6 +29,7 @@ import dask.array
 import dask.dataframe
 import numpy
 import pandas
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -190,28 +191,38 @@ def look_inside(address: str) -> None:
         return
     for call in calls[:2]:
         console.print(f"\n[bold]$ grpcurl -plaintext {call}[/bold]")
-        subprocess.run([grpcurl, "-plaintext", *call.split()], check=True)
+        done = subprocess.run(
+            [grpcurl, "-plaintext", *call.split()], stdout=subprocess.PIPE, text=True, check=True
+        )
+        console.print(done.stdout.rstrip(), markup=False)
 
 
 # ---- Tables.
 
 
 def show_pairs(found: dict[tuple[str, str], float], names: dict[str, str]) -> None:
-    table = Table("carrier", "late on the same days as", "correlation", box=None)
+    table = small_table("carrier", "is late on the same days as", numbers=["correlation"])
     ranked = sorted((value, pair) for pair, value in found.items() if not numpy.isnan(value))
     for value, (one, other) in reversed(ranked[-5:]):
         table.add_row(names[one], names[other], f"{value:.3f}")
-    table.add_row("...", "", "...")
+    table.add_row("...")
     value, (one, other) = ranked[0]
     table.add_row(names[one], names[other], f"{value:.3f}")
     console.print(table)
 
 
 def show_delays(delays: pandas.DataFrame) -> None:
-    table = Table("carrier", "from", "flights", "mean delay, min", box=None)
+    table = small_table("carrier", "from", numbers=["flights", "mean delay, minutes"])
     for row in delays.sort_values("mean", ascending=False).head(6).itertuples():
         table.add_row(row.name, row.origin, f"{row.count:,}", f"{row.mean:.1f}")
     console.print(table)
+
+
+def small_table(*texts: str, numbers: list[str]) -> Table:
+    table = Table(*texts, box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in numbers:
+        table.add_column(title, justify="right")
+    return table
 
 
 def main() -> None:
