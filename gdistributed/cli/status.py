@@ -121,41 +121,43 @@ def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> Renderable
         return "No workers. Start one with:  gd worker ADDRESS\n"
     from gdistributed.v1 import worker_pb2
 
-    table = _table("worker", "address", "state", "threads", "tasks", "held", "memory")
+    table = _table("worker", "address", "state", numbers=("threads", "tasks", "held", "memory"))
+    table.columns[0].overflow = table.columns[1].overflow = "fold"  # nothing is cut off
     for worker in workers:
         state = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
-        used = format_bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-"
         table.add_row(
-            worker.name or worker.worker_id[:8],
+            worker.name if worker.name != worker.address else worker.worker_id[:8],
             worker.address,
             state,
             str(worker.nthreads),
-            str(worker.processing),
-            f"{worker.held} ({format_bytes(worker.held_nbytes)})" if worker.held else "-",
-            used,
+            f"{worker.processing:,}",
+            format_bytes(worker.held_nbytes) if worker.held else "-",
+            format_bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-",
         )
     return table
 
 
 def _tasks_table(counts: dict[str, int]) -> RenderableType:
-    known = [state for state in STATES if counts.get(state)]
-    others = sorted(state for state, count in counts.items() if count and state not in STATES)
-    if not known and not others:
+    if not any(counts.values()):
         return "No tasks."
-    table = _table("tasks", *known, *others)
-    table.add_row(f"{sum(counts.values()):,}", *(f"{counts[s]:,}" for s in [*known, *others]))
+    table = _table("tasks", numbers=("count",))
+    for state in sorted(counts, key=lambda state: (_place(state), state)):
+        if counts[state]:
+            table.add_row(state.replace("_", " "), f"{counts[state]:,}")
     return table
 
 
-def _table(first: str, *others: str) -> Table:
+def _place(state: str) -> int:
+    return STATES.index(state) if state in STATES else len(STATES)
+
+
+def _table(*texts: str, numbers: tuple[str, ...]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column(first, overflow="fold")
-    for name in others:
-        is_text = name in ("address", "state")
-        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+    table = Table(*texts, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in numbers:
+        table.add_column(title, justify="right", no_wrap=True)
     return table
 
 
