@@ -91,6 +91,11 @@ class WorkerSettings:
         Bound on the bytes that are on their way from peers at one time.
     fetch_keys
         At most this many keys are asked for in one call.
+    fetch_calls
+        At most this many calls to one peer are under way.
+    keep_nbytes
+        Values that ride along with a task are kept for others if their encoding is as large as
+        this; smaller ones are cheaper to send again than to keep account of.
     ahead_s
         Tasks expected to be this short are given to a thread several at a time, so that a batch
         of them costs one wake-up.
@@ -98,6 +103,8 @@ class WorkerSettings:
 
     fetch_nbytes: int = 256 * MIB
     fetch_keys: int = 1000
+    fetch_calls: int = 2
+    keep_nbytes: int = 1 * KIB
     ahead_s: float = 0.005
     limits: LimitSettings = field(default_factory=LimitSettings)
 

@@ -370,7 +370,9 @@ Global___RetryKeys: _TypeAlias = RetryKeys  # noqa: Y015
 
 @_typing.final
 class ScatteredData(_message.Message):
-    """ScatteredData says that a value lies on workers, where the client has put it."""
+    """ScatteredData says that a value lies on workers, where the client has put it. The client wants its
+    key from now on.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

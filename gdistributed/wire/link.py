@@ -8,12 +8,17 @@ called on the event loop that runs it and must not block.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar, cast
 
 import grpc.aio
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from gdistributed.core.session import Numbered, Session
+
+logger = logging.getLogger("gdistributed.wire")
 
 In = TypeVar("In", bound=Numbered)
 Out = TypeVar("Out", bound=Numbered)
@@ -43,6 +48,7 @@ class Link(Generic[In, Out]):
         self._receive = receive
         self._mail = asyncio.Event()
         self._finishing = False
+        self._skipped: set[int] = set()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def wake(self) -> None:
@@ -89,8 +95,20 @@ class Link(Generic[In, Out]):
     async def _read_all(self, read: Callable[[], Awaitable[object]]) -> None:
         while (received := await read()) is not grpc.aio.EOF:
             message = cast("In", received)  # the types of grpc.aio promise no more than an object
+            self._warn_of_unknown(message)
             if self.session.admit(message):
                 self._receive(message)
+
+    def _warn_of_unknown(self, message: In) -> None:
+        """Say once of each field of a newer protocol that it is skipped."""
+        unknown = UnknownFieldSet(cast("Message", message))
+        for field in (unknown[index] for index in range(len(unknown))):
+            if field.field_number not in self._skipped:
+                self._skipped.add(field.field_number)
+                logger.warning(
+                    "unknown field skipped",
+                    extra={"kind": type(message).__name__, "field": field.field_number},
+                )
 
     async def _write_all(self, write: Callable[[Out], Awaitable[None]]) -> None:
         while True:

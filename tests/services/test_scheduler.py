@@ -171,7 +171,9 @@ async def test_malformed_bytes_end_the_call_and_nothing_else(scheduler: Schedule
         assert await client_peer(stub).hello(client_id="c")
 
 
-async def test_unknown_fields_are_skipped(scheduler: Scheduler) -> None:
+async def test_unknown_fields_are_skipped_with_a_warning(
+    scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+) -> None:
     async with open_channel(scheduler.address) as channel:
         connect = channel.stream_stream(
             "/gdistributed.v1.Scheduler/ConnectClient",
@@ -188,6 +190,7 @@ async def test_unknown_fields_are_skipped(scheduler: Scheduler) -> None:
         while not answer.cancelled:
             answer = await call.read()
         assert answer.cancelled[0].key == "x"
+    assert [record.message for record in caplog.records] == ["unknown field skipped"]
 
 
 async def test_a_graph_written_by_hand_is_run_and_read(

@@ -73,7 +73,7 @@ def _about_task(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
         yield f"{task} is held by {task.who_has}"
     if (state is ERRED) != (task.error is not None):
         yield f"{task} has the error {task.error}"
-    lacking = sum(1 for each in task.dependencies if not each.who_has)
+    lacking = sum(1 for each in task.dependencies if each.state is not MEMORY)
     if active and task.waiting_on != lacking:
         yield f"{task} waits for {task.waiting_on} dependencies, but {lacking} are lacking"
     if state is WAITING and not lacking:

@@ -338,6 +338,7 @@ class SchedulerBrain:
         try:
             for graph in batch.graphs:
                 wants.want(self, holder, intake.accept_graph(self, holder, graph))
+                wants.forget_unneeded(self, holder)
         except BadGraph:
             self._end_holder(name)
             raise

@@ -52,23 +52,31 @@ def accept_graph(
         task = TaskRecord(spec.key, template, template.rank + base + spec.order, spec.arguments)
         task.dependencies = tuple(tasks[key] for key in dict.fromkeys(spec.dependencies))
         brain.books.add_task(task)
+        client.arrived.append(task)
         highest = max(highest, spec.order)
     for array in graph.arrays:
         template = _template_of(client, array.template)
         highest = max(highest, array.first_order + len(array.keys))
-        _enter_array(brain, array, template, template.rank + base + array.first_order)
+        _enter_array(brain, client, array, template, template.rank + base + array.first_order)
     brain.next_rank = base + highest + 1
     return [tasks[key] for key in wanted]
 
 
 def _enter_array(
-    brain: SchedulerBrain, array: task_pb2.TaskArray, template: TemplateRecord, rank: int
+    brain: SchedulerBrain,
+    client: ClientRecord,
+    array: task_pb2.TaskArray,
+    template: TemplateRecord,
+    rank: int,
 ) -> None:
     tasks = brain.books.tasks
     add_task = brain.books.add_task
+    arrived = client.arrived.append
     for key, arguments in zip(array.keys, array.arguments, strict=True):
         if key not in tasks:
-            add_task(TaskRecord(key, template, rank, arguments))
+            task = TaskRecord(key, template, rank, arguments)
+            add_task(task)
+            arrived(task)
         rank += 1
 
 

@@ -40,7 +40,7 @@ class TaskRecord:
     state
         Where it stands.
     waiting_on
-        While active: how many of its dependencies have no replica.
+        While active: how many of its dependencies are not in memory.
     waiters
         How many active tasks depend on it.
     wanted_by
@@ -177,6 +177,8 @@ class ClientRecord:
         Templates by the numbers that the client gave them.
     functions
         Functions that the client announced.
+    arrived
+        Tasks of a graph that has not come whole yet.
     expires
         When a holder's wants end; None for never.
     alone
@@ -193,6 +195,7 @@ class ClientRecord:
     functions: dict[str, task_pb2.Function] = field(default_factory=dict)
     peers: set[int] = field(default_factory=set)
     software: server_pb2.Software | None = None
+    arrived: list[TaskRecord] = field(default_factory=list)
     expires: float | None = None
     alone: tuple[ClientRecord, ...] = ()
 

@@ -44,7 +44,7 @@ def next_state(task: TaskRecord) -> State:
     if state is RELEASED:
         return _after_released(task)
     if state is ERRED:
-        return ERRED if task.error is not None and task.is_needed else RELEASED
+        return ERRED if task.error is not None and task.is_needed and not task.who_has else RELEASED
     return _after_waiting(task)
 
 
@@ -59,8 +59,10 @@ def _after_processing(task: TaskRecord) -> State:
 
 
 def _after_released(task: TaskRecord) -> State:
+    if task.who_has:
+        return MEMORY  # if nobody needs it, from there it is freed
     if task.is_needed:
-        return MEMORY if task.who_has else WAITING
+        return WAITING
     return RELEASED if task.dependents else FORGOTTEN
 
 
@@ -86,7 +88,7 @@ def released_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
         task.error = reports.data_lost(task)
     for dependency in task.dependencies:
         dependency.waiters += 1
-        if not dependency.who_has:
+        if dependency.state is not MEMORY:  # by its state: its facts may be ahead of its edges
             task.waiting_on += 1
             if dependency.error is not None:
                 task.error = dependency.error
@@ -153,30 +155,30 @@ def processing_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def waiting_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Nobody needs it any more."""
-    _let_go(brain, task)
+    _let_go_unharmed(brain, task)
 
 
 def queued_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Nobody needs it any more."""
     brain.books.leave_queue(task)
-    _let_go(brain, task)
+    _let_go_unharmed(brain, task)
 
 
 def no_worker_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Nobody needs it any more."""
     _leave_unrunnable(brain, task)
-    _let_go(brain, task)
+    _let_go_unharmed(brain, task)
 
 
 def processing_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Nobody needs it any more: call it off."""
     _call_off(brain, task)
-    _let_go(brain, task)
+    _let_go_unharmed(brain, task)
 
 
 def waiting_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Its result came from elsewhere."""
-    _let_go(brain, task)
+    _let_go_unharmed(brain, task)
     _tell(brain, task)
 
 
@@ -195,7 +197,7 @@ def no_worker_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
 def processing_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
     """It is done."""
     _call_off(brain, task)
-    _let_go(brain, task)
+    _let_go_unharmed(brain, task)
     _tell(brain, task)
 
 
@@ -267,6 +269,12 @@ def _let_go(brain: SchedulerBrain, task: TaskRecord) -> None:
         dependency.waiters -= 1
         if not dependency.waiters and not dependency.wanted_by:
             brain.reconsider(dependency)
+
+
+def _let_go_unharmed(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Let go of the dependencies, and of an error that came too late to matter."""
+    task.error = None
+    _let_go(brain, task)
 
 
 def _call_off(brain: SchedulerBrain, task: TaskRecord) -> None:

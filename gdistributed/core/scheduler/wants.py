@@ -41,8 +41,17 @@ def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.Sub
         want(brain, client, wanted)
     if not graph.more:
         client.graphs_accepted = graph.number
+        forget_unneeded(brain, client)
     if client.connected:
         brain.clients.to(client.id).graphs_accepted = client.graphs_accepted
+
+
+def forget_unneeded(brain: SchedulerBrain, client: ClientRecord) -> None:
+    """A graph has come whole: what nobody wants and nothing depends on need not be remembered."""
+    for task in client.arrived:
+        if not (task.wanted_by or task.dependents):
+            brain.reconsider(task)
+    client.arrived.clear()
 
 
 def _refuse(
@@ -97,7 +106,11 @@ def bring(brain: SchedulerBrain, client: ClientRecord, data: scheduler_pb2.Scatt
     for worker_id in data.worker_ids:
         if worker_id in books.workers:
             books.add_replica(task, books.workers[worker_id])
-    want(brain, client, (task,))
+    if task.state is ERRED and task.who_has:
+        books.want(client, task)  # it will be told of the data, not of the error that is over
+        brain.reconsider(task)
+    else:
+        want(brain, client, (task,))
 
 
 def release(brain: SchedulerBrain, client: ClientRecord, keys: Iterable[str]) -> None:

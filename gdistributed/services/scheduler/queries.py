@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
-from gdistributed.data.transfer import fetch
 
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
 from gdistributed.core.scheduler.story import explain
 from gdistributed.core.scheduler.watching import Happening
+from gdistributed.data.transfer import fetch
 from gdistributed.services.scheduler import plain
 from gdistributed.services.scheduler.console import CONSOLE_ID
 from gdistributed.services.scheduler.descriptions import (

@@ -1,0 +1,472 @@
+"""The worker's brain: messages and the time in; lanes and mail out.
+
+After each event the shell empties the lanes in this order: `to_drop`, `to_store`, `to_cancel`,
+`to_fetch`, `to_run`; then it wakes the link for the mail in `outbox`. The brain holds no values,
+only their keys and sizes. What a peer or the scheduler says wrongly is noted in `story`; what
+cannot be by our own doing raises InvariantBroken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from heapq import heappop
+from typing import Final
+
+from gdistributed.core.outbox import Outbox
+from gdistributed.core.worker.fetching import ask_elsewhere, ask_for, begin_fetches, end_call
+from gdistributed.core.worker.records import (
+    ABANDONED,
+    ARRIVING,
+    ENDED,
+    EXECUTING,
+    GONE,
+    HELD,
+    KNOWN,
+    MISSING,
+    QUEUED,
+    READY,
+    WAITING,
+    DataRecord,
+    Fetch,
+    PeerRecord,
+    RunRecord,
+    State,
+)
+from gdistributed.core.worker.transitions import TRANSITIONS
+from gdistributed.errors import InvariantBroken
+from gdistributed.settings import WorkerSettings
+from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
+
+SCHEDULER: Final = "scheduler"
+STORY_LENGTH: Final = 1000
+RUN_NS_MIN: Final = 5_000
+SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
+
+
+class WorkerBrain:
+    """Call one event method at a time, then empty the lanes.
+
+    Parameters
+    ----------
+    nthreads
+        How many tasks run at once.
+    settings
+        Bounds on what is fetched and on how far ahead threads are given work.
+
+    Attributes
+    ----------
+    to_drop
+        Keys whose values are to be deleted.
+    to_store
+        Values that rode along with a task and are to be kept, each as key and serialised Payload;
+        answered by `value_stored` or `value_broken`.
+    to_cancel
+        Runs that execute and are no longer wanted.
+    to_fetch
+        Calls to make to peers.
+    to_run
+        Runs to give to the runtime.
+    outbox
+        Mail for the scheduler.
+    functions, templates
+        What was announced on the stream, by id.
+    """
+
+    def __init__(self, nthreads: int, settings: WorkerSettings) -> None:
+        self.nthreads = nthreads
+        self.settings = settings
+        self.slot_ns = max(int(settings.ahead_s * 1e9), RUN_NS_MIN)
+        self.outbox: Outbox[worker_pb2.FromWorker] = Outbox(
+            worker_pb2.FromWorker, settings.limits.batch_nbytes
+        )
+        self.to_drop: list[str] = []
+        self.to_store: list[tuple[str, bytes]] = []
+        self.to_cancel: list[RunRecord] = []
+        self.to_fetch: list[Fetch] = []
+        self.to_run: list[RunRecord] = []
+        self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
+        self.now = 0.0
+        self.is_draining = False
+        self._begin_empty()
+
+    def _begin_empty(self) -> None:
+        self.functions: dict[str, task_pb2.Function] = {}
+        self.templates: dict[int, task_pb2.TaskTemplate] = {}
+        self.peers: dict[int, PeerRecord] = {}
+        self.peers_to_ask: dict[PeerRecord, None] = {}
+        self.runs: dict[str, RunRecord] = {}
+        self.data: dict[str, DataRecord] = {}
+        self.ready: list[tuple[int, int, RunRecord]] = []
+        self.arrivals = 0
+        self.ready_count = 0
+        self.fetching_count = 0
+        self.fetching_nbytes = 0
+        self.held_count = 0
+        self.held_nbytes = 0
+        self.abandoned: dict[tuple[str, int], RunRecord] = {}
+        self.executing_count = 0
+        self.load_ns = 0
+
+    # ---- Events
+
+    def on_scheduler(self, batch: worker_pb2.ToWorker, now: float) -> None:
+        """Take a batch of the scheduler, kind by kind in the order of the protocol."""
+        self.now = now
+        self._learn(batch)
+        if batch.HasField("reconcile"):
+            self._cancel(batch.reconcile.cancel)
+            self._free(batch.reconcile.drop)
+        self._cancel(batch.cancel)
+        for named in batch.revoke:
+            self._give_back(named)
+        self._free(batch.free)
+        for wanted in batch.fetch:
+            self._copy(wanted)
+        for task in batch.run:
+            self._receive(task)
+        for function_id in batch.forget_functions:
+            self.functions.pop(function_id, None)
+        for template_id in batch.forget_templates:
+            self.templates.pop(template_id, None)
+        self.is_draining = self.is_draining or batch.drain
+        self._decide()
+
+    def tasks_ended(
+        self,
+        finished: Iterable[task_pb2.TaskFinished],
+        erred: Iterable[task_pb2.TaskErred],
+        now: float,
+    ) -> None:
+        """Runs are over. The values of those that `is_awaited` named are in the store."""
+        self.now = now
+        for report in finished:
+            run = self._running(report.key, report.attempt)
+            if run is None:
+                continue
+            if run.state is EXECUTING:
+                self._hold(run.key, report.nbytes, report.type)
+                self.mail(len(report.value)).finished.append(report)
+            self.move(run, ENDED)
+        for failure in erred:
+            run = self._running(failure.key, failure.attempt)
+            if run is None:
+                continue
+            if run.state is EXECUTING:
+                self.mail(failure.ByteSize()).erred.append(failure)
+            self.move(run, ENDED)
+        self._decide()
+
+    def fetched(self, fetch: Fetch, arrived: Sequence[worker_pb2.StoredData], now: float) -> None:
+        """Values that were asked for are in the store now."""
+        self.now = now
+        for stored in arrived:
+            data = fetch.wanted.get(stored.key)
+            if data is None:
+                self.note(stored.key, "came when it was no longer asked for")
+                self._drop_unless_held(stored.key)
+                continue
+            self.move(data, KNOWN)
+            if self.is_wanted(data):
+                self._hold(stored.key, stored.nbytes, stored.type)
+                self.mail().stored.append(stored)
+            else:
+                self.to_drop.append(stored.key)
+                self.release(data)
+        self._decide()
+
+    def fetch_lacked(self, fetch: Fetch, key: str, now: float) -> None:
+        """The peer answered that it does not hold a value."""
+        self.now = now
+        data = fetch.wanted.get(key)
+        if data is not None:
+            ask_elsewhere(self, data, unreachable=False)
+        self._decide()
+
+    def fetch_failed(self, fetch: Fetch, key: str, error: error_pb2.TaskError, now: float) -> None:
+        """A value cannot be encoded there, or decoded or stored here: all that need it fail."""
+        self.now = now
+        data = fetch.wanted.get(key)
+        if data is not None:
+            self.move(data, KNOWN)
+            self._fail_users(data, error)
+        self._decide()
+
+    def fetch_ended(self, fetch: Fetch, now: float, *, unreachable: bool) -> None:
+        """A call is over; what has not come by now does not come by it."""
+        self.now = now
+        end_call(self, fetch)
+        for data in list(fetch.wanted.values()):
+            ask_elsewhere(self, data, unreachable=unreachable)
+        self._decide()
+
+    def data_put(self, stored: worker_pb2.StoredData, now: float) -> None:
+        """A client or peer has put a value into the store. Whoever put it tells the scheduler."""
+        self.now = now
+        self._hold(stored.key, stored.nbytes, stored.type)
+        self._decide()
+
+    def value_stored(self, stored: worker_pb2.StoredData, now: float) -> None:
+        """A value that rode along is in the store now."""
+        self.now = now
+        data = self.data.get(stored.key)
+        if data is not None and data.state is ARRIVING:
+            self._hold(stored.key, stored.nbytes, stored.type)
+            self.mail().stored.append(stored)
+        self._drop_unless_held(stored.key)
+        self._decide()
+
+    def value_broken(self, key: str, error: error_pb2.TaskError, now: float) -> None:
+        """A value that rode along cannot be decoded or stored."""
+        self.now = now
+        data = self.data.get(key)
+        if data is not None and data.state is ARRIVING:
+            self.move(data, KNOWN)
+            self._fail_users(data, error)
+        self._decide()
+
+    def data_lost(self, key: str, now: float) -> None:
+        """The store no longer has a value that it had: a mapping of the user's may forget."""
+        self.now = now
+        data = self.data.get(key)
+        if data is not None and data.state is HELD:
+            data.is_freed = True
+            self.release(data)
+            self.mail().dropped.append(key)
+        self._decide()
+
+    def data_deleted(self, keys: Iterable[str], now: float) -> list[str]:
+        """Somebody asks to drop values. Return those that are not in use, which are dropped."""
+        self.now = now
+        deleted = []
+        for key in keys:
+            data = self.data.get(key)
+            if data is not None and data.state is HELD and not data.users:
+                self.move(data, GONE)
+                deleted.append(key)
+        if deleted:
+            self.mail().dropped.extend(deleted)
+        return deleted
+
+    def session_lost(self, now: float) -> None:
+        """The scheduler begins anew with this worker: nothing of what was handed over counts."""
+        self.now = now
+        for run in list(self.runs.values()):
+            self.move(run, ABANDONED if run.state is EXECUTING else ENDED)
+        for data in self.data.values():
+            if data.state is HELD:
+                self.to_drop.append(data.key)
+            elif data.fetch is not None:
+                data.fetch.wanted.clear()
+        for peer in self.peers.values():
+            peer.queue.clear()
+        self.to_store.clear()
+        self.to_fetch.clear()
+        self.to_run.clear()
+        self.outbox.drop(SCHEDULER)
+        abandoned, count, load_ns = self.abandoned, self.executing_count, self.load_ns
+        self._begin_empty()
+        for run in abandoned.values():
+            run.uses = None
+        self.abandoned, self.executing_count, self.load_ns = abandoned, count, load_ns
+
+    # ---- Questions
+
+    def is_awaited(self, key: str, attempt: int) -> bool:
+        """Say whether the result of a run is wanted; otherwise it is not to be stored."""
+        run = self.runs.get(key)
+        return run is not None and run.attempt == attempt and run.state is EXECUTING
+
+    def is_wanted(self, data: DataRecord) -> bool:
+        """Say whether a value that is not here is needed by a run or by the scheduler."""
+        return data.users > 0 or data.is_copied
+
+    def executing(self) -> list[str]:
+        """Return the keys of the tasks that were given to threads."""
+        running = [run.key for run in self.runs.values() if run.state is EXECUTING]
+        return running + [key for key, _ in self.abandoned]
+
+    # ---- For the other files of this room
+
+    def move(self, record: RunRecord | DataRecord, target: State) -> None:
+        """Take a record to another state, with all that follows."""
+        edge = TRANSITIONS.get((record.state, target))
+        if edge is None:
+            raise self.broken(record.key, f"there is no way from {record.state} to {target}")
+        record.state = target
+        edge(self, record)
+
+    def mail(self, nbytes: int = 0) -> worker_pb2.FromWorker:
+        """Return the open batch for the scheduler, to which about `nbytes` will be added."""
+        return self.outbox.to(SCHEDULER, nbytes)
+
+    def note(self, key: str, what: str) -> None:
+        """Remember something odd."""
+        self.story.append((self.now, key, what))
+
+    def broken(self, key: str, what: str) -> InvariantBroken:
+        """Return the error that says that the books do not agree."""
+        return InvariantBroken(f"{key!r}: {what}; story: {[n for n in self.story if n[1] == key]}")
+
+    def release(self, data: DataRecord) -> None:
+        """Let a value go that no run needs, unless it is to stay or is on its way."""
+        if data.users or (data.state is not HELD and data.is_copied):
+            return
+        if data.state is QUEUED or data.state is MISSING or data.state is ARRIVING:
+            self.move(data, KNOWN)
+        if data.state is KNOWN or (data.state is HELD and data.is_freed):
+            self.move(data, GONE)
+
+    # ---- Steps of events
+
+    def _learn(self, batch: worker_pb2.ToWorker) -> None:
+        for function in batch.functions:
+            self.functions[function.id] = function
+        for template in batch.templates:
+            self.templates[template.id] = template
+        for peer in batch.peers:
+            known = self.peers.get(peer.number)
+            if known is None or known.worker_id != peer.worker_id:
+                self.peers[peer.number] = PeerRecord(peer.number, peer.worker_id, peer.address, {})
+
+    def _receive(self, task: worker_pb2.RunTask) -> None:
+        key, attempt = task.key, task.attempt
+        older = self.runs.get(key)
+        if older is not None:
+            if older.attempt >= attempt:
+                self.note(key, f"attempt {attempt} came after {older.attempt}, ignored")
+                return
+            self.move(older, ABANDONED if older.state is EXECUTING else ENDED)
+        expected_ns = task.expected_ns
+        cost_ns = min(max(expected_ns, RUN_NS_MIN), self.slot_ns) if expected_ns else self.slot_ns
+        run = self.runs[key] = RunRecord(key, attempt, task, cost_ns)
+        if task.template not in self.templates:
+            message = f"template {task.template} was not announced to this worker"
+            run.error = error_pb2.TaskError(
+                type="UnknownTemplate", message=message, reason="UNKNOWN_TEMPLATE",
+                runtime="gdistributed", kind=SYSTEM, key=key,
+            )  # fmt: skip
+            self.move(run, ENDED)
+            return
+        is_complete = True
+        for dependency in task.dependencies:
+            is_complete &= self._use(run, dependency)
+        self.move(run, READY if is_complete else WAITING)
+
+    def _use(self, run: RunRecord, dependency: worker_pb2.Dependency) -> bool:
+        """Book a value for a run; False when it is not here."""
+        data = self.data.get(dependency.key)
+        if data is None or data.state is not HELD:
+            value = dependency.value
+            if value and len(value) < self.settings.keep_nbytes:
+                return True  # the runtime takes it from the message
+            data = self._want(dependency)
+            if value and data.state is KNOWN:
+                self.to_store.append((data.key, value))
+                self.move(data, ARRIVING)
+        data.users += 1
+        if run.uses is None:
+            run.uses = [data]
+        else:
+            run.uses.append(data)
+        if data.state is KNOWN:
+            ask_for(self, data)
+        return data.state is HELD
+
+    def _want(self, dependency: worker_pb2.Dependency) -> DataRecord:
+        """Return the record of a value that is not here, with all its holders."""
+        data = self.data.get(dependency.key)
+        if data is None:
+            data = self.data[dependency.key] = DataRecord(dependency.key, dependency.nbytes)
+        if data.holders is None:
+            data.holders = {}
+        data.holders.update(dict.fromkeys(dependency.holders))
+        if data.state is MISSING:
+            self.move(data, KNOWN)
+        return data
+
+    def _copy(self, wanted: worker_pb2.Dependency) -> None:
+        data = self.data.get(wanted.key)
+        if data is not None and data.state is HELD:
+            data.is_freed = False
+            self.mail().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
+            return
+        data = self._want(wanted)
+        data.is_copied = True
+        if data.state is KNOWN:
+            ask_for(self, data)
+
+    def _hold(self, key: str, nbytes: int, type_name: str) -> DataRecord:
+        """Book a value that is in the store now, however it came there."""
+        data = self.data.get(key)
+        if data is None:
+            data = self.data[key] = DataRecord(key, nbytes, type_name)
+        elif data.state is HELD:
+            self.held_nbytes += nbytes - data.nbytes
+            data.is_freed = False
+        elif data.state is not KNOWN:
+            self.move(data, KNOWN)
+        data.nbytes, data.type = nbytes, type_name
+        if data.state is KNOWN:
+            self.move(data, HELD)
+        return data
+
+    def _drop_unless_held(self, key: str) -> None:
+        data = self.data.get(key)
+        if data is None or data.state is not HELD:
+            self.to_drop.append(key)
+
+    def _cancel(self, named: Iterable[worker_pb2.TaskAttempt]) -> None:
+        for name in named:
+            run = self.runs.get(name.key)
+            if run is not None and run.attempt == name.attempt:
+                self.move(run, ABANDONED if run.state is EXECUTING else ENDED)
+
+    def _give_back(self, name: worker_pb2.TaskAttempt) -> None:
+        run = self.runs.get(name.key)
+        given_back = run is not None and run.attempt == name.attempt and run.state is not EXECUTING
+        if run is not None and given_back:
+            self.move(run, ENDED)
+        self.mail().revoked.add(key=name.key, attempt=name.attempt, given_back=given_back)
+
+    def _free(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            data = self.data.get(key)
+            if data is not None:
+                data.is_freed = True
+                data.is_copied = False
+                self.release(data)
+
+    def _fail_users(self, data: DataRecord, error: error_pb2.TaskError) -> None:
+        """A value that is wanted cannot be had, so those that need it err."""
+        for run in list(data.waiters or ()):
+            run.error = error
+            self.move(run, ENDED)
+        data.is_copied = False
+        if data.key in self.data:
+            self.release(data)
+
+    def _running(self, key: str, attempt: int) -> RunRecord | None:
+        run = self.runs.get(key)
+        if run is not None and run.attempt == attempt:
+            return run
+        run = self.abandoned.get((key, attempt))
+        if run is None:
+            self.note(key, f"report of attempt {attempt}, which is not known")
+        return run
+
+    # ---- Decisions, on books that agree
+
+    def _decide(self) -> None:
+        if self.peers_to_ask:
+            begin_fetches(self)
+        if self.ready:
+            self._begin_runs()
+
+    def _begin_runs(self) -> None:
+        """Give the threads work for a while ahead, at least one run each."""
+        capacity_ns = self.nthreads * self.slot_ns
+        while self.ready and self.load_ns < capacity_ns and not self.is_draining:
+            run = heappop(self.ready)[2]
+            if run.state is READY:
+                self.move(run, EXECUTING)

@@ -1,0 +1,96 @@
+"""Which missing value is asked of whom, and when.
+
+A value is queued at its least busy holder. All that is queued at a peer goes into one call, within
+a bound on the bytes that are on their way. What a peer does not give is asked of the next holder;
+when none is left the scheduler is told of all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdistributed.core.worker.records import (
+    FETCHING,
+    KNOWN,
+    MISSING,
+    QUEUED,
+    DataRecord,
+    Fetch,
+    PeerRecord,
+)
+from gdistributed.v1 import worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.worker.brain import WorkerBrain
+
+
+def ask_for(brain: WorkerBrain, data: DataRecord) -> None:
+    """Queue a value that is not here at its least busy holder."""
+    peer = _least_busy_holder(brain, data)
+    if peer is None:
+        brain.move(data, MISSING)
+    else:
+        data.peer = peer
+        brain.move(data, QUEUED)
+
+
+def ask_elsewhere(brain: WorkerBrain, data: DataRecord, *, unreachable: bool) -> None:
+    """A peer did not give a value: ask the next holder."""
+    peer = data.peer
+    if peer is None:
+        raise brain.broken(data.key, "asked elsewhere, but it was asked of nobody")
+    if data.refusals is None:
+        data.refusals = []
+    data.refusals.append(
+        worker_pb2.MissingData(key=data.key, worker_id=peer.worker_id, unreachable=unreachable)
+    )
+    brain.move(data, KNOWN)
+    if data.holders is not None:
+        data.holders.pop(peer.number, None)
+    if brain.is_wanted(data):
+        ask_for(brain, data)
+    else:
+        brain.release(data)
+
+
+def begin_fetches(brain: WorkerBrain) -> None:
+    """Put calls to peers into the lane, as many as the bounds allow."""
+    while brain.peers_to_ask:
+        peer = next(iter(brain.peers_to_ask))
+        if peer.queue and peer.calls < brain.settings.fetch_calls:
+            fetch = _next_call(brain, peer)
+            if not fetch.wanted:
+                return  # no room for more bytes
+            peer.calls += 1
+            brain.to_fetch.append(fetch)
+        else:
+            del brain.peers_to_ask[peer]  # until a call ends, or more is queued
+
+
+def end_call(brain: WorkerBrain, fetch: Fetch) -> None:
+    """A call to a peer is over."""
+    fetch.peer.calls -= 1
+    if fetch.peer.queue:
+        brain.peers_to_ask[fetch.peer] = None
+
+
+def _least_busy_holder(brain: WorkerBrain, data: DataRecord) -> PeerRecord | None:
+    best: PeerRecord | None = None
+    for number in data.holders or ():
+        peer = brain.peers.get(number)
+        if peer is not None and (best is None or peer.busy_nbytes < best.busy_nbytes):
+            best = peer
+    return best
+
+
+def _next_call(brain: WorkerBrain, peer: PeerRecord) -> Fetch:
+    fetch = Fetch(peer, {})
+    for data in list(peer.queue):
+        nbytes = brain.fetching_nbytes + data.nbytes
+        is_full = len(fetch.wanted) >= brain.settings.fetch_keys
+        if is_full or (brain.fetching_count and nbytes > brain.settings.fetch_nbytes):
+            break
+        fetch.wanted[data.key] = data
+        data.fetch = fetch
+        brain.move(data, FETCHING)
+    return fetch

@@ -1,0 +1,210 @@
+"""One call of a user's function, from packed arguments to a report.
+
+A call is made by the service, carried out in a thread (or finished on the loop, when the function
+turns out to be a coroutine function), and comes back with its value and its report. Nothing that
+user code raises escapes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import iscoroutine
+from typing import Any, Final
+
+from gdistributed.data.arguments import unpack_call
+from gdistributed.data.codecs import decode, encode
+from gdistributed.data.codecs.pickled import qualified_name
+from gdistributed.data.failures import failure_from_exception
+from gdistributed.data.functions import load_function
+from gdistributed.data.sizes import sizeof
+from gdistributed.errors import DataLost, SerializationError
+from gdistributed.runtime.context import TaskContext, current
+from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
+
+SIZE_GUESS: Final = 8
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """What all calls on one worker have in common.
+
+    Attributes
+    ----------
+    worker_id, worker_name, scheduler_address
+        As in `TaskContext`.
+    value_of
+        Gives a stored value by its key; raises KeyError. Called in the threads.
+    inline_nbytes
+        Results whose encoding is not larger ride along with the report.
+    """
+
+    worker_id: str
+    worker_name: str
+    scheduler_address: str
+    value_of: Callable[[str], object]
+    inline_nbytes: int
+
+
+@dataclass(slots=True, eq=False)
+class Template:
+    """What calls of one kind have in common, loaded when the first of them runs."""
+
+    message: task_pb2.TaskTemplate
+    function: task_pb2.Function | None
+    codecs: Sequence[str] = ()
+    loaded: Callable[..., Any] | None = None
+
+    def load(self) -> Callable[..., Any]:
+        """Return the function."""
+        if self.function is None:
+            raise SerializationError(
+                f"function {self.message.function_id!r} was not announced to this worker"
+            )
+        self.codecs = list(self.message.result_codecs)
+        self.loaded = load_function(self.function)
+        return self.loaded
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One run of a task.
+
+    Attributes
+    ----------
+    key, attempt, task, template, place
+        What is to be run, and where.
+    is_cancelled
+        Nobody wants the result: a call that has not begun is not made.
+    coroutine
+        What the function returned, when it is a coroutine function; to be awaited on the loop.
+    value
+        What it returned.
+    finished, erred
+        The report: one of them is set when the call is over.
+    lost
+        Keys that the store should hold and does not.
+    """
+
+    key: str
+    attempt: int
+    task: worker_pb2.RunTask
+    template: Template
+    place: Place
+    is_cancelled: bool = False
+    coroutine: Coroutine[Any, Any, object] | None = None
+    begun_ns: int = 0
+    value: object = None
+    finished: task_pb2.TaskFinished | None = None
+    erred: task_pb2.TaskErred | None = None
+    lost: Sequence[str] = ()
+
+    def run(self) -> None:
+        """Carry the call out in this thread, and make its report."""
+        self.begun_ns = time.monotonic_ns()
+        try:
+            if self.is_cancelled:
+                raise Cancelled
+            function = self.template.loaded or self.template.load()
+            args, kwargs = unpack_call(self.task.arguments, self._results())
+            current.set(self)
+            self.begun_ns = time.monotonic_ns()
+            value = function(*args, **kwargs)
+            if iscoroutine(value):
+                self.coroutine = value
+                return
+            self.returned(value, time.monotonic_ns())
+        except BaseException as error:
+            self.raised(error)
+
+    def returned(self, value: object, now_ns: int) -> None:
+        """Report a value, with the value itself when it is small.
+
+        Raises
+        ------
+        SerializationError
+            If a value that looks small cannot be encoded.
+        """
+        nbytes = sizeof(value)
+        inline_nbytes = self.place.inline_nbytes
+        report = task_pb2.TaskFinished(
+            key=self.key,
+            attempt=self.attempt,
+            nbytes=nbytes,
+            type=type_name(type(value)),
+            run_ns=now_ns - self.begun_ns,
+        )
+        if nbytes <= inline_nbytes * SIZE_GUESS:
+            payload = encode(value, self.template.codecs).SerializeToString()
+            if len(payload) <= inline_nbytes:
+                report.value = payload
+        self.value = value
+        self.finished = report
+
+    def raised(self, error: BaseException) -> None:
+        """Report an exception, whatever it is."""
+        run_ns = time.monotonic_ns() - self.begun_ns
+        try:
+            failure = self._failure(error)
+        except Exception as reason:
+            kind = type(error).__name__
+            failure = self._failure(
+                SerializationError(f"a {kind} was raised, which cannot be described: {reason!r}")
+            )
+        self.coroutine = None
+        self.value = self.finished = None
+        self.erred = task_pb2.TaskErred(
+            key=self.key, attempt=self.attempt, error=failure, run_ns=run_ns
+        )
+
+    def context(self) -> TaskContext:
+        """Say which task runs, for whom it runs inside."""
+        place = self.place
+        return TaskContext(
+            self.key, self.attempt, place.worker_id, place.worker_name, place.scheduler_address
+        )
+
+    def _failure(self, error: BaseException) -> error_pb2.TaskError:
+        place = self.place
+        return failure_from_exception(
+            error,
+            key=self.key,
+            attempt=self.attempt,
+            worker_id=place.worker_id,
+            worker_name=place.worker_name,
+        )
+
+    def _results(self) -> Mapping[str, object]:
+        """Gather the values of the dependencies, from the message or from the store."""
+        results: dict[str, object] = {}
+        for dependency in self.task.dependencies:
+            key = dependency.key
+            try:
+                results[key] = self.place.value_of(key)
+            except KeyError:
+                value = dependency.value
+                if not value:
+                    self.lost = [key]
+                    raise DataLost(
+                        f"the store of this worker no longer has the result of {key!r}"
+                    ) from None
+                results[key] = decode(value_pb2.Payload.FromString(value))
+        return results
+
+
+class Cancelled(Exception):
+    """The call was cancelled before it began."""
+
+
+_type_names: dict[type, str] = {}
+
+
+def type_name(kind: type) -> str:
+    """Return a type's name for people."""
+    name = _type_names.get(kind)
+    if name is None:
+        if len(_type_names) > 10_000:
+            _type_names.clear()
+        name = _type_names[kind] = qualified_name(kind)
+    return name
