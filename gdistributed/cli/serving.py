@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gdistributed.wire.loop_thread import new_event_loop
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STOP_GRACE_S: Final = 5.0
 PARENT_POLL_S: Final = 1.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+Kind = TypeVar("Kind", bound="Server")
 
 logger = logging.getLogger("gdistributed.gd")
 
@@ -82,7 +84,7 @@ def _is_closed(descriptor: int) -> bool:
     return bool(readable) and not os.read(descriptor, 1024)
 
 
-def serve(make: Callable[[], Awaitable[Server]], *, with_parent: bool = False) -> None:
+def serve(make: Callable[[], Awaitable[Kind]], *, with_parent: bool = False) -> Kind | None:
     """Make a server, then run it until a signal, or until it ends by itself.
 
     Parameters
@@ -91,12 +93,16 @@ def serve(make: Callable[[], Awaitable[Server]], *, with_parent: bool = False) -
         Makes and starts the server. It may wait for long: a signal ends that, too.
     with_parent
         End with the process that started this one.
+
+    Returns
+    -------
+    The server, stopped; None when a signal came before it was made.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(make, with_parent))
+        return runner.run(_serve(make, with_parent))
 
 
-async def _serve(make: Callable[[], Awaitable[Server]], with_parent: bool) -> None:
+async def _serve(make: Callable[[], Awaitable[Kind]], with_parent: bool) -> Kind | None:
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()
 
@@ -112,9 +118,10 @@ async def _serve(make: Callable[[], Awaitable[Server]], with_parent: bool) -> No
     if not making.done():
         making.cancel()
         await asyncio.wait([making])
-        return
+        return None
     server = making.result()
     ended = asyncio.ensure_future(server.wait_stopped())
     await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
     await server.stop(STOP_GRACE_S)
     logger.info("stopped")
+    return server

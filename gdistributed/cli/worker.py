@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gdistributed.services.worker.server import Worker
 
 FILE_POLL_S: Final = 0.05
+
+logger = logging.getLogger("gdistributed.worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,17 +139,21 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     from gdistributed.services.worker.server import Worker
 
     async def make() -> Worker:
-        return await Worker(
+        server = await Worker(
             scheduler=await _address_of(of.scheduler),
             hostname=of.host,
             port=of.port,
             nthreads=of.nthreads,
             name=of.name,
             memory_limit=of.memory_limit_nbytes,
-            local_directory=str(of.local_directory) if of.local_directory else None,
+            local_directory=of.local_directory,
         )
+        logger.info("listening", extra={"address": server.address})
+        return server
 
-    serve(make, with_parent=with_parent)
+    stopped = serve(make, with_parent=with_parent)
+    if stopped is not None and stopped.failure is not None:
+        raise stopped.failure
 
 
 async def _address_of(scheduler: str | Path) -> str:
