@@ -19,7 +19,7 @@ from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.data.sizes import sizeof
-from gdistributed.errors import SerializationError
+from gdistributed.errors import DataLost, SerializationError
 from gdistributed.runtime.context import TaskContext, current
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 
@@ -83,6 +83,8 @@ class Call:
         What it returned.
     finished, erred
         The report: one of them is set when the call is over.
+    lost
+        Keys that the store should hold and does not.
     """
 
     key: str
@@ -96,6 +98,7 @@ class Call:
     value: object = None
     finished: task_pb2.TaskFinished | None = None
     erred: task_pb2.TaskErred | None = None
+    lost: Sequence[str] = ()
 
     def run(self) -> None:
         """Carry the call out in this thread, and make its report."""
@@ -182,8 +185,9 @@ class Call:
             except KeyError:
                 value = dependency.value
                 if not value:
-                    raise SerializationError(
-                        f"the result of {key!r} is not on this worker, which should hold it"
+                    self.lost = [key]
+                    raise DataLost(
+                        f"the store of this worker no longer has the result of {key!r}"
                     ) from None
                 results[key] = decode(value_pb2.Payload.FromString(value))
         return results

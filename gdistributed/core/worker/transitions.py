@@ -131,6 +131,7 @@ def known_to_missing(brain: WorkerBrain, data: DataRecord) -> None:
     if data.refusals:
         mail.missing.extend(data.refusals)
     else:
+        mail.dropped.append(data.key)  # perhaps the scheduler believes that it is here
         mail.missing.add(key=data.key)
     data.refusals = None
 

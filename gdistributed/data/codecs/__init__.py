@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdistributed.data.codecs.encoded import Codec, Encoded
+from gdistributed.data.codecs.encoded import Buffer, Codec, Encoded
 from gdistributed.data.codecs.registry import (
     NEUTRAL_CODECS,
     accepted_codecs,
@@ -16,6 +16,7 @@ from gdistributed.data.codecs.registry import (
 
 __all__ = [
     "NEUTRAL_CODECS",
+    "Buffer",
     "Codec",
     "Encoded",
     "accepted_codecs",

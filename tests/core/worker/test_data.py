@@ -158,7 +158,7 @@ def test_the_scheduler_is_told_when_no_holder_gives_it() -> None:
 def test_a_value_without_holders_is_missing_at_once() -> None:
     with Script() as s:
         s.run("y", needs("x"), needs("z", 77))
-        assert s.said() == {"missing": ["x", "z"]}
+        assert s.said() == {"dropped": ["x", "z"], "missing": ["x", "z"]}
         s.cancel("y")
         assert s.brain.data == {}
 
@@ -168,7 +168,7 @@ def test_a_missing_value_that_is_put_here_is_no_longer_missing() -> None:
         s.run("y", needs("x"))
         s.hold("x")
         assert s.began() == ["y"]
-        assert s.said() == {"missing": ["x"], "started": ["y"]}
+        assert s.said() == {"dropped": ["x"], "missing": ["x"], "started": ["y"]}
 
 
 def test_a_value_that_comes_otherwise_is_not_asked_for_any_more() -> None:

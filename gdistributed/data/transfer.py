@@ -1,0 +1,265 @@
+"""Both ends of GetData and PutData: values between workers, and between clients and workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import grpc.aio
+
+from gdistributed.data.chunks import CHUNK_NBYTES, Assembler, Incoming, Outgoing, cut
+from gdistributed.data.codecs import accepted_codecs, decode_parts, encode_parts
+from gdistributed.data.codecs.pickled import qualified_name
+from gdistributed.data.failures import exception_from_failure, failure_from_exception
+from gdistributed.data.sizes import sizeof
+from gdistributed.errors import (
+    CodecUnsupported,
+    ConnectionLost,
+    MalformedMessage,
+    SerializationError,
+)
+from gdistributed.v1 import worker_pb2, worker_pb2_grpc
+
+PYTHON: Final = "python"
+THREADED_NBYTES: Final = 256 * 1024
+
+Lookup = Callable[[str], Awaitable[object]]
+Keep = Callable[[str, object, int, str], Awaitable[None]]
+
+
+# ---- The worker's ends
+
+
+async def serve_values(
+    request: worker_pb2.GetDataRequest, lookup: Lookup
+) -> AsyncIterator[worker_pb2.GetDataResponse]:
+    """Answer GetData.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+    lookup
+        Returns a value by its key, or raises KeyError.
+    """
+    codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
+    values = _outgoing(request.keys, lookup, codecs)
+    start = request.offset if len(request.keys) == 1 else 0
+    async for piece in cut(values, request.chunk_nbytes, start):
+        if isinstance(piece, list):
+            yield worker_pb2.GetDataResponse(items=piece)
+        else:
+            yield worker_pb2.GetDataResponse(chunk=piece)
+
+
+async def accept_values(
+    requests: AsyncIterator[worker_pb2.PutDataRequest], keys: Sequence[str], keep: Keep
+) -> worker_pb2.PutDataResponse:
+    """Answer PutData, whose first message has been read for the names of the keys.
+
+    Parameters
+    ----------
+    requests
+        All messages, the first included.
+    keys
+        The keys that the first message names.
+    keep
+        Stores a value: key, value, size in bytes, type. What it raises is reported for the key.
+
+    Raises
+    ------
+    MalformedMessage
+        If the pieces do not fit together (BAD_CHUNK).
+    """
+    response = worker_pb2.PutDataResponse()
+    assembler = Assembler()
+    async for request in requests:
+        for incoming in assembler.add(request):
+            key = keys[incoming.index] if incoming.index < len(keys) else ""
+            try:
+                value = await value_of(incoming)
+                nbytes, kind = sizeof(value), qualified_name(type(value))
+                await keep(key, value, nbytes, kind)
+            except Exception as error:
+                failure = failure_from_exception(error, key=key)
+                response.failed.add(key=key, error=failure)
+            else:
+                response.stored.add(key=key, nbytes=nbytes, type=kind)
+    assembler.end()
+    return response
+
+
+# ---- The other ends
+
+
+async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) -> dict[str, Any]:
+    """Fetch values from a worker.
+
+    Parameters
+    ----------
+    channel
+        A channel to the worker, best one for bulk data.
+    worker_id
+        The incarnation that is meant; empty for whoever answers.
+    keys
+        What is wanted, each once.
+
+    Returns
+    -------
+    dict
+        The values by key. Those that the worker does not hold are absent.
+
+    Raises
+    ------
+    TaskFailed
+        If a value cannot be encoded there, or decoded here.
+    ConnectionLost, MalformedMessage
+        If the worker does not answer, is another one, or its answer does not fit together.
+    """
+    values: dict[str, Any] = {}
+    async for incoming in fetch_each(channel, worker_id, keys):
+        if incoming.error is not None:
+            raise exception_from_failure(incoming.error)
+        if not incoming.is_missing:
+            values[keys[incoming.index]] = await value_of(incoming)
+    return values
+
+
+async def fetch_each(
+    channel: grpc.aio.Channel,
+    worker_id: str,
+    keys: Sequence[str],
+    caller: str = "",
+    accept_codecs: Sequence[str] = (),
+) -> AsyncIterator[Incoming]:
+    """Fetch values from a worker, and yield each as soon as it is there, still encoded.
+
+    Without `accept_codecs` they come as Python reads them best.
+
+    Raises
+    ------
+    ConnectionLost
+        If the worker does not answer, or is another one.
+    MalformedMessage
+        If its answer does not fit together.
+    """
+    request = worker_pb2.GetDataRequest(
+        worker_id=worker_id,
+        keys=keys,
+        accept_codecs=accept_codecs,
+        accept_runtime="" if accept_codecs else PYTHON,
+        caller=caller,
+    )
+    assembler = Assembler()
+    call = worker_pb2_grpc.WorkerStub(channel).GetData(request)
+    try:
+        async for response in call:
+            for incoming in assembler.add(response):
+                if incoming.index >= len(keys):
+                    raise MalformedMessage(f"value {incoming.index} was not asked for")
+                yield incoming
+        assembler.end()
+    except grpc.aio.AioRpcError as error:
+        raise _lost(worker_id, "fetching from", error) from None
+    finally:
+        call.cancel()
+
+
+async def store(
+    channel: grpc.aio.Channel, worker_id: str, values: Mapping[str, object]
+) -> list[worker_pb2.StoredData]:
+    """Put values on a worker.
+
+    Parameters
+    ----------
+    channel, worker_id
+        As for `fetch`.
+    values
+        The values by key.
+
+    Returns
+    -------
+    list of StoredData
+        What the worker holds now, in the order of the values.
+
+    Raises
+    ------
+    TaskFailed
+        If a value cannot be encoded here, or decoded or stored there.
+    ConnectionLost
+        If the worker does not answer, or is another one.
+    """
+    keys = list(values)
+
+    async def lookup(key: str) -> object:
+        return values[key]
+
+    async def requests() -> AsyncIterator[worker_pb2.PutDataRequest]:
+        yield worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys)
+        async for piece in cut(_outgoing(keys, lookup, ()), CHUNK_NBYTES):
+            if isinstance(piece, list):
+                for item in piece:
+                    if item.HasField("error"):
+                        raise exception_from_failure(item.error)
+                yield worker_pb2.PutDataRequest(items=piece)
+            else:
+                yield worker_pb2.PutDataRequest(chunk=piece)
+
+    call = worker_pb2_grpc.WorkerStub(channel).PutData()
+    try:
+        async for request in requests():
+            await call.write(request)
+        await call.done_writing()
+        response = await call
+    except grpc.aio.AioRpcError as error:
+        raise _lost(worker_id, "putting data on", error) from None
+    finally:
+        call.cancel()
+    for failed in response.failed:
+        raise exception_from_failure(failed.error)
+    return list(response.stored)
+
+
+async def value_of(incoming: Incoming) -> object:
+    """Decode a value that has come: a large one in a thread, since that may take long.
+
+    Raises
+    ------
+    SerializationError
+        If it cannot be read.
+    """
+    header = incoming.header
+    if header is None:
+        raise SerializationError("there is no value to decode")
+    if header.compression:
+        raise CodecUnsupported(f"compression {header.compression!r} was not agreed on")
+    args = header.codec, incoming.data, incoming.buffers, header.attributes
+    if len(incoming.data) > THREADED_NBYTES:
+        return await asyncio.to_thread(decode_parts, *args)
+    return decode_parts(*args)
+
+
+async def _outgoing(
+    keys: Sequence[str], lookup: Lookup, codecs: Sequence[str]
+) -> AsyncIterator[Outgoing]:
+    for index, key in enumerate(keys):
+        try:
+            value = await lookup(key)
+        except KeyError:
+            yield Outgoing(index)
+            continue
+        nbytes = sizeof(value)
+        try:
+            if nbytes > THREADED_NBYTES:
+                encoded = await asyncio.to_thread(encode_parts, value, codecs)
+            else:
+                encoded = encode_parts(value, codecs)
+        except SerializationError as error:
+            yield Outgoing(index, error=failure_from_exception(error, key=key))
+        else:
+            yield Outgoing(index, encoded, nbytes, qualified_name(type(value)))
+
+
+def _lost(worker_id: str, doing: str, error: grpc.aio.AioRpcError) -> ConnectionLost:
+    return ConnectionLost(f"{doing} worker {worker_id or '(any)'}: {error.details()}")

@@ -1,0 +1,66 @@
+"""What a worker says of itself each second: that its loop works, and how it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import psutil
+from google.protobuf import duration_pb2
+
+from gdistributed.services.worker.shell import Shell
+from gdistributed.v1 import worker_pb2
+
+RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
+CLOSING: Final = worker_pb2.WORKER_STATUS_CLOSING
+
+
+class Heartbeats:
+    """Measures the process, and says so to the scheduler.
+
+    Parameters
+    ----------
+    shell
+        The worker.
+    """
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._process = psutil.Process()
+        self._process.cpu_percent(None)  # the first call begins the measurement
+        self._delay_s = 0.0
+
+    async def run(self, interval_s: float) -> None:
+        """Send a heartbeat now and then each `interval_s` seconds, until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            self._delay_s = max(loop.time() - due, 0.0)
+            brain = self._shell.brain
+            heartbeat = worker_pb2.Heartbeat(
+                status=CLOSING if brain.is_draining else RUNNING, metrics=self.metrics()
+            )
+            brain.mail().heartbeat.CopyFrom(heartbeat)
+            if self._shell.wake is not None:
+                self._shell.wake()
+            due = loop.time() + interval_s
+            await asyncio.sleep(interval_s)
+
+    def metrics(self) -> worker_pb2.WorkerMetrics:
+        """Measure the process."""
+        shell, brain, process = self._shell, self._shell.brain, self._process
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(self._delay_s * 1e9))
+        with process.oneshot():
+            return worker_pb2.WorkerMetrics(
+                cpu_percent=process.cpu_percent(None),
+                memory_nbytes=process.memory_info().rss,
+                managed_nbytes=brain.held_nbytes,
+                executing=brain.executing_count,
+                ready=brain.ready_count,
+                fetching=brain.fetching_count,
+                sent_nbytes=shell.sent_nbytes,
+                received_nbytes=shell.received_nbytes,
+                open_files=process.num_fds(),
+                event_loop_delay=delay,
+            )

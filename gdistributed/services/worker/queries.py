@@ -1,0 +1,165 @@
+"""What peers, clients and people ask of a worker: values, calls, and how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from gdistributed.core.worker.records import HELD
+from gdistributed.data.arguments import unpack_call
+from gdistributed.data.codecs import encode
+from gdistributed.data.failures import failure_from_exception
+from gdistributed.data.functions import load_function
+from gdistributed.data.transfer import accept_values, serve_values
+from gdistributed.errors import SerializationError
+from gdistributed.services.worker.shell import Shell
+from gdistributed.v1 import error_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.wire.status import StatusError
+
+Code = grpc.StatusCode
+Context = grpc.aio.ServicerContext[Any, Any]
+
+PAGE_SIZE: Final = 100
+PAGE_SIZE_MAX: Final = 10_000
+TOKEN: Final = "after:"
+
+
+class WorkerService(worker_pb2_grpc.WorkerServicer):
+    """All rpcs of the Worker service.
+
+    Parameters
+    ----------
+    shell
+        The worker.
+    metrics
+        Measures its process.
+    """
+
+    def __init__(self, shell: Shell, metrics: Callable[[], worker_pb2.WorkerMetrics]) -> None:
+        self._shell = shell
+        self._metrics = metrics
+
+    async def GetData(
+        self, request: worker_pb2.GetDataRequest, _: Context
+    ) -> AsyncIterator[worker_pb2.GetDataResponse]:
+        """Send values."""
+        self._must_be(request.worker_id)
+        if request.offset and len(request.keys) != 1:
+            raise StatusError(
+                Code.INVALID_ARGUMENT, "BAD_OFFSET", "an offset goes with a single key"
+            )
+        async for response in serve_values(request, self._shell.value_of):
+            yield response
+
+    async def PutData(
+        self, requests: AsyncIterator[worker_pb2.PutDataRequest], _: Context
+    ) -> worker_pb2.PutDataResponse:
+        """Store values."""
+        first = await anext(requests, worker_pb2.PutDataRequest())
+        self._must_be(first.worker_id)
+        return await accept_values(_again(first, requests), list(first.keys), self._shell.keep_put)
+
+    async def DeleteData(
+        self, request: worker_pb2.DeleteDataRequest, _: Context
+    ) -> worker_pb2.DeleteDataResponse:
+        """Drop values that are not in use."""
+        self._must_be(request.worker_id)
+        deleted = self._shell.call(self._shell.brain.data_deleted, list(request.keys))
+        return worker_pb2.DeleteDataResponse(deleted=deleted)
+
+    async def ListData(
+        self, request: worker_pb2.ListDataRequest, _: Context
+    ) -> worker_pb2.ListDataResponse:
+        """List what is held."""
+        token = request.page_token
+        if token and not token.startswith(TOKEN):
+            raise StatusError(
+                Code.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", f"not one of mine: {token!r}"
+            )
+        after, prefix = token.removeprefix(TOKEN), request.key_prefix
+        size = min(request.page_size or PAGE_SIZE, PAGE_SIZE_MAX)
+        held = sorted(
+            key
+            for key, data in self._shell.brain.data.items()
+            if data.state is HELD and key.startswith(prefix) and (not token or key > after)
+        )
+        response = worker_pb2.ListDataResponse()
+        for key in held[:size]:
+            data = self._shell.brain.data[key]
+            response.data.add(key=key, nbytes=data.nbytes, type=data.type)
+        if len(held) > size:
+            response.next_page_token = TOKEN + held[size - 1]
+        return response
+
+    async def Run(self, request: worker_pb2.RunRequest, _: Context) -> worker_pb2.RunResponse:
+        """Call a function at once."""
+        self._must_be(request.worker_id)
+        try:
+            value = await asyncio.to_thread(_call, request)
+            if inspect.isawaitable(value):
+                value = await value
+            payload = encode(value, request.accept_codecs)
+        except StatusError:
+            raise
+        except Exception as error:
+            return worker_pb2.RunResponse(error=self._failure(error))
+        return worker_pb2.RunResponse(value=payload)
+
+    async def GetStatus(
+        self, _request: worker_pb2.GetStatusRequest, _: Context
+    ) -> worker_pb2.GetStatusResponse:
+        """Say what the worker is doing."""
+        shell, brain = self._shell, self._shell.brain
+        status = "CLOSING" if brain.is_draining else "RUNNING"
+        return worker_pb2.GetStatusResponse(
+            worker_id=shell.place.worker_id,
+            name=shell.place.worker_name,
+            nthreads=brain.nthreads,
+            status=worker_pb2.WorkerStatus.Value(f"WORKER_STATUS_{status}"),
+            executing=brain.executing(),
+            ready=brain.ready_count,
+            fetching=brain.fetching_count,
+            held=brain.held_count,
+            metrics=self._metrics(),
+        )
+
+    def _must_be(self, worker_id: str) -> None:
+        own = self._shell.place.worker_id
+        if worker_id not in ("", own):
+            raise StatusError(
+                Code.FAILED_PRECONDITION,
+                "WRONG_WORKER",
+                f"this is worker {own}, and {worker_id} is meant, which is gone from this address",
+            )
+
+    def _failure(self, error: Exception) -> error_pb2.TaskError:
+        place = self._shell.place
+        return failure_from_exception(
+            error, worker_id=place.worker_id, worker_name=place.worker_name
+        )
+
+
+def _call(request: worker_pb2.RunRequest) -> object:
+    """Call the function of a request; it blocks."""
+    try:
+        function = load_function(request.function)
+    except SerializationError as error:
+        raise StatusError(Code.INVALID_ARGUMENT, "UNKNOWN_FUNCTION", str(error)) from error
+    args, kwargs = unpack_call(request.arguments.SerializeToString())
+    try:
+        return function(*args, **kwargs)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"the function raised {type(error).__name__}") from error
+
+
+async def _again(
+    first: worker_pb2.PutDataRequest, rest: AsyncIterator[worker_pb2.PutDataRequest]
+) -> AsyncIterator[worker_pb2.PutDataRequest]:
+    yield first
+    async for request in rest:
+        yield request

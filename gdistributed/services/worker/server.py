@@ -1,0 +1,203 @@
+"""The worker as a server: it holds data, computes, and serves its data to peers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import socket
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from gdistributed.core.worker import WorkerBrain
+from gdistributed.data.codecs import codec_names
+from gdistributed.data.store import Store
+from gdistributed.errors import GDistributedError
+from gdistributed.runtime.calls import Place
+from gdistributed.services.worker.queries import WorkerService
+from gdistributed.services.worker.shell import Shell
+from gdistributed.services.worker.streams import SchedulerStream
+from gdistributed.settings import LOOPBACK, WorkerSettings
+from gdistributed.v1 import center_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.wire.channel import Channels, normalise_address
+from gdistributed.wire.server import Server
+from gdistributed.wire.software import own_software
+
+logger = logging.getLogger("gdistributed.worker")
+
+GOODBYE_TIMEOUT_S = 2.0
+
+
+class Worker(Server):
+    """Holds data and runs tasks for a scheduler.
+
+    It may be started before its scheduler: it keeps trying. It ends when the scheduler says
+    goodbye, or refuses it; `failure` then says why.
+
+    Parameters
+    ----------
+    scheduler
+        Address of the scheduler, or of a Center.
+    hostname
+        Host name or address to listen on, at which peers reach it; loopback by default.
+    port
+        Port to listen on; 0 picks a free one.
+    nthreads
+        How many tasks run at once; by default as many as there are cores for this process.
+    name
+        Unique among the workers that live; by default its address.
+    data
+        The mapping in which its values live; a dict by default. Any other mapping is used by one
+        thread only. The worker deletes only what it has put there.
+    memory_limit
+        In bytes; None or 0 means none.
+    local_directory
+        Where it may keep files; by default the system's place for temporary ones.
+    resources
+        Abstract resources that its tasks may hold, by name.
+    settings
+        How to work.
+    asynchronous
+        Whether it is used from a running event loop; found out by default.
+
+    Attributes
+    ----------
+    failure : GDistributedError or None
+        Why it ended by itself.
+
+    Raises
+    ------
+    AddressInUse
+        If the port is taken.
+
+    Examples
+    --------
+    >>> from gdistributed.services.scheduler.server import Scheduler
+    >>> with Scheduler() as scheduler, Worker(scheduler.address_to_workers) as worker:
+    ...     worker.nthreads >= 1
+    True
+    """
+
+    def __init__(
+        self,
+        scheduler: str,
+        hostname: str = LOOPBACK,
+        port: int = 0,
+        nthreads: int | None = None,
+        name: str | None = None,
+        data: MutableMapping[str, object] | None = None,
+        memory_limit: int | None = None,
+        local_directory: str | Path | None = None,
+        resources: dict[str, float] | None = None,
+        settings: WorkerSettings | None = None,
+        asynchronous: bool | None = None,
+    ) -> None:
+        super().__init__(
+            role="worker", name=name, host=hostname, port=port, asynchronous=asynchronous
+        )
+        self.scheduler_address = normalise_address(scheduler)
+        self.nthreads = nthreads or len(os.sched_getaffinity(0))
+        self.data: MutableMapping[str, object] = {} if data is None else data
+        self.memory_limit_nbytes = memory_limit or 0
+        self.local_directory = local_directory
+        self.resources = dict(resources or {})
+        self.settings = settings or WorkerSettings()
+        self.failure: GDistributedError | None = None
+        self._given_name = name or ""
+        self._channels = Channels()
+        self._shell: Shell | None = None
+        self._stream: SchedulerStream | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._begin()
+
+    async def opening(self) -> None:
+        """Make the brain, and what is around it."""
+        self.name = self._given_name or self.address
+        place = Place(
+            worker_id=self.id,
+            worker_name=self.name,
+            scheduler_address=self.scheduler_address,
+            value_of=(store := Store(self.data)).value_of,
+            inline_nbytes=self.settings.limits.inline_nbytes,
+        )
+        brain = WorkerBrain(self.nthreads, self.settings)
+        self._shell = Shell(brain, store, place, self._channels)
+        self._stream = SchedulerStream(
+            self._shell, self.scheduler_address, self._member(), self._hello
+        )
+        service = WorkerService(self._shell, self._stream.metrics)
+        self.add_servicer(worker_pb2_grpc.add_WorkerServicer_to_server, service)
+
+    async def opened(self) -> None:
+        """Begin to look for the scheduler."""
+        if self._stream is not None:
+            self._serving = asyncio.create_task(self._serve(self._stream))
+
+    async def wait_connected(self) -> None:
+        """Wait until a scheduler has welcomed this worker, or it has ended; see `failure`."""
+        if self._stream is not None and self._serving is not None:
+            connected = asyncio.ensure_future(self._stream.is_connected.wait())
+            await asyncio.wait([connected, self._serving], return_when=asyncio.FIRST_COMPLETED)
+            connected.cancel()
+
+    async def closing(self, grace_s: float) -> None:
+        """Say goodbye to the scheduler."""
+        if self._stream is not None and self._serving is not None:
+            if self._stream.finish("closed"):
+                await asyncio.wait([self._serving], timeout=GOODBYE_TIMEOUT_S)
+            self._serving.cancel()
+            await asyncio.wait([self._serving])
+
+    async def closed(self) -> None:
+        """End what runs in the background."""
+        if self._shell is not None:
+            await self._shell.close()
+        await self._channels.close()
+
+    async def _serve(self, stream: SchedulerStream) -> None:
+        """Serve schedulers until one ends it."""
+        try:
+            reason = await stream.run()
+            logger.info("the session is over", extra={"cause": reason})
+        except GDistributedError as error:
+            self.failure = error
+            logger.error("the scheduler refused this worker: %s", error)
+        if self._stopping is None:
+            self._ending = asyncio.create_task(self.stop())
+
+    def _member(self) -> center_pb2.Member:
+        return center_pb2.Member(
+            id=self.id,
+            role=self.role,
+            name=self.name,
+            address=self.address,
+            host=socket.gethostname(),
+            process_id=os.getpid(),
+            nthreads=self.nthreads,
+            memory_limit_nbytes=self.memory_limit_nbytes,
+        )
+
+    def _hello(self) -> worker_pb2.WorkerHello:
+        codecs = codec_names()
+        return worker_pb2.WorkerHello(
+            software=own_software(),
+            worker_id=self.id,
+            name=self.name,
+            address=self.address,
+            host=socket.gethostname(),
+            process_id=os.getpid(),
+            nthreads=self.nthreads,
+            memory_limit_nbytes=self.memory_limit_nbytes,
+            resources=self.resources,
+            runtimes=[
+                worker_pb2.RuntimeOffer(
+                    runtime="python",
+                    version=platform.python_version(),
+                    runs_code=True,
+                    any_name=True,
+                    decodes=codecs,
+                    encodes=codecs,
+                )
+            ],
+        )

@@ -1,0 +1,292 @@
+"""The shell around the worker's brain: it reads the clock and does what the lanes say.
+
+Everything happens on one event loop, but for users' functions. After each event the lanes are
+emptied in the order that the brain states.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from gdistributed.core.worker import WorkerBrain
+from gdistributed.core.worker.records import Fetch, RunRecord
+from gdistributed.data.chunks import Incoming
+from gdistributed.data.codecs import decode
+from gdistributed.data.codecs.pickled import qualified_name
+from gdistributed.data.failures import failure_from_exception
+from gdistributed.data.sizes import sizeof
+from gdistributed.data.store import Store
+from gdistributed.data.transfer import fetch_each, value_of
+from gdistributed.errors import GDistributedError, InvariantBroken
+from gdistributed.runtime.calls import Call, Place, Template
+from gdistributed.runtime.coroutines import Coroutines
+from gdistributed.runtime.threads import Threads
+from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
+from gdistributed.wire.channel import Channels
+
+logger = logging.getLogger("gdistributed.worker")
+
+Result = TypeVar("Result")
+
+
+class Shell:
+    """Runs a brain on an event loop.
+
+    Parameters
+    ----------
+    brain
+        The brain; whatever changes it goes through `call`.
+    store
+        Where the values are.
+    place
+        What all calls have in common.
+    channels
+        Connections to peers.
+
+    Attributes
+    ----------
+    wake
+        Is called when there is mail for the scheduler.
+    failed
+        Is called with an exception that is a bug of ours.
+    received_nbytes
+        How much came from peers and clients.
+    """
+
+    def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
+        self.brain: Final = brain
+        self.store: Final = store
+        self.place: Final = place
+        self.wake: Callable[[], None] | None = None
+        self.failed: Callable[[Exception], None] | None = None
+        self.received_nbytes = 0
+        self.sent_nbytes = 0
+        self._channels = channels
+        self._threads = Threads[Call](brain.nthreads, self._ended, asyncio.get_running_loop())
+        self._coroutines = Coroutines(self._ended)
+        self._templates: dict[int, Template] = {}
+        self._calls: dict[str, Call] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    @staticmethod
+    def now() -> float:
+        """The time that brains are given: seconds of a monotonic clock."""
+        return time.monotonic()
+
+    def call(self, event: Callable[..., Result], *arguments: object, **named: object) -> Result:
+        """Tell the brain what happened, with the time, and do what it wants.
+
+        A broken invariant is logged with all that is known, and ends the session.
+        """
+        try:
+            return event(*arguments, now=self.now(), **named)
+        except InvariantBroken as error:
+            logger.exception("an invariant is broken, which is a bug: please report it")
+            if self.failed is not None:
+                self.failed(error)
+            raise
+        finally:
+            self._empty_lanes()
+
+    def begin_anew(self) -> None:
+        """Forget the session that is lost."""
+        self._templates.clear()
+        self.call(self.brain.session_lost)
+
+    async def close(self) -> None:
+        """Stop what runs. Threads that are inside a user's function are left behind."""
+        self.wake = self.failed = None
+        self._threads.close()
+        await self._coroutines.close()
+        for job in list(self._jobs):
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        self.store.close()
+
+    # ---- Lanes
+
+    def _empty_lanes(self) -> None:
+        brain = self.brain
+        if brain.to_drop:
+            dropped, brain.to_drop = brain.to_drop, []
+            self.store.drop(dropped)
+        if brain.to_store:
+            riding, brain.to_store = brain.to_store, []
+            for key, data in riding:
+                self._begin(self._keep_riding(key, data))
+        if brain.to_cancel:
+            cancelled, brain.to_cancel = brain.to_cancel, []
+            for run in cancelled:
+                self._cancel(run)
+        if brain.to_fetch:
+            fetches, brain.to_fetch = brain.to_fetch, []
+            for fetch in fetches:
+                self._begin(self._fetch(fetch))
+        if brain.to_run:
+            runs, brain.to_run = brain.to_run, []
+            self._threads.give([self._call_of(run) for run in runs])
+        if self.wake is not None and brain.outbox.fresh():
+            self.wake()
+
+    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.get_running_loop().create_task(coroutine)
+        self._jobs.add(job)
+        job.add_done_callback(self._job_is_over)
+
+    def _job_is_over(self, job: asyncio.Task[None]) -> None:
+        self._jobs.discard(job)
+        error = None if job.cancelled() else job.exception()
+        if error is not None:
+            logger.error("a job of the worker failed, which is a bug", exc_info=error)
+
+    # ---- Runs
+
+    def _call_of(self, run: RunRecord) -> Call:
+        task = run.task
+        number = task.template
+        template = self._templates.get(number)
+        if template is None or template.message is not self.brain.templates.get(number):
+            template = self._templates[number] = self._template(number)
+        call = self._calls[run.key] = Call(run.key, run.attempt, task, template, self.place)
+        return call
+
+    def _template(self, number: int) -> Template:
+        message = self.brain.templates.get(number) or task_pb2.TaskTemplate(id=number)
+        return Template(message, self.brain.functions.get(message.function_id))
+
+    def _cancel(self, run: RunRecord) -> None:
+        call = self._calls.get(run.key)
+        if call is not None and call.attempt == run.attempt:
+            call.is_cancelled = True
+            self._coroutines.cancel(call)
+
+    def _ended(self, calls: list[Call]) -> None:
+        """Calls are over, or have turned out to be coroutines."""
+        finished: list[task_pb2.TaskFinished] = []
+        erred: list[task_pb2.TaskErred] = []
+        store, is_awaited = self.store, self.brain.is_awaited
+        for call in calls:
+            if call.coroutine is not None:
+                self._coroutines.begin(call)
+                if call.is_cancelled:
+                    self._coroutines.cancel(call)
+                continue
+            if self._calls.get(call.key) is call:
+                del self._calls[call.key]
+            if call.finished is None:
+                self._note_failure(call, erred)
+            elif not is_awaited(call.key, call.attempt):
+                finished.append(call.finished)
+            elif store.is_direct:
+                store.put_now(call.key, call.value)
+                finished.append(call.finished)
+            else:
+                self._begin(self._keep_result(call, call.finished))
+                continue
+            call.value = None  # the store has it; a thread may hold on to its last call
+        self.call(self.brain.tasks_ended, finished, erred)
+
+    def _note_failure(self, call: Call, erred: list[task_pb2.TaskErred]) -> None:
+        if call.erred is not None:
+            erred.append(call.erred)
+        for key in call.lost:
+            self.call(self.brain.data_lost, key)
+
+    async def _keep_result(self, call: Call, report: task_pb2.TaskFinished) -> None:
+        """Give a result to a mapping of the user's; the task errs when that does not take it."""
+        try:
+            await self.store.put(call.key, call.value)
+        except Exception as error:
+            error.add_note(f"The mapping of this worker's values did not take {call.key!r}.")
+            call.raised(error)
+            self._ended([call])
+            return
+        call.value = None
+        if not self.brain.is_awaited(call.key, call.attempt) and call.key not in self.brain.data:
+            self.store.drop([call.key])
+        self.call(self.brain.tasks_ended, [report], [])
+
+    # ---- Values
+
+    async def _keep_riding(self, key: str, data: bytes) -> None:
+        try:
+            value = decode(value_pb2.Payload.FromString(data))
+            await self.store.put(key, value)
+        except Exception as error:
+            self.call(self.brain.value_broken, key, self._failure(key, error))
+        else:
+            self.call(self.brain.value_stored, stored_data(key, value))
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        """Make a call to a peer, and tell the brain of each value as it comes."""
+        peer, keys = fetch.peer, list(fetch.wanted)
+        unreachable = False
+        try:
+            channel = self._channels.get(peer.address, bulk=True)
+            async for value in fetch_each(channel, peer.worker_id, keys, self.place.worker_id):
+                await self._take_in(fetch, keys[value.index], value)
+        except GDistributedError as error:
+            unreachable = True
+            logger.warning(
+                "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
+            )
+        finally:
+            self.call(self.brain.fetch_ended, fetch, unreachable=unreachable)
+        if unreachable and not peer.calls:
+            await self._channels.forget(peer.address)
+
+    async def _take_in(self, fetch: Fetch, key: str, incoming: Incoming) -> None:
+        brain = self.brain
+        if key not in fetch.wanted:
+            return
+        if incoming.error is not None:
+            self.call(brain.fetch_failed, fetch, key, incoming.error)
+        elif incoming.is_missing:
+            self.call(brain.fetch_lacked, fetch, key)
+        else:
+            try:
+                value = await value_of(incoming)
+                await self.store.put(key, value)
+            except Exception as error:
+                self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
+            else:
+                self.received_nbytes += incoming.nbytes
+                self.call(brain.fetched, fetch, [stored_data(key, value)])
+
+    async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> None:
+        """Store a value that a client or peer has put here."""
+        await self.store.put(key, value)
+        self.received_nbytes += nbytes
+        self.call(self.brain.data_put, worker_pb2.StoredData(key=key, nbytes=nbytes, type=kind))
+
+    async def value_of(self, key: str) -> object:
+        """Return a value that is held, for a peer or client.
+
+        Raises
+        ------
+        KeyError
+            If it is not held.
+        """
+        data = self.brain.data.get(key)
+        try:
+            value = await self.store.get(key)
+        except KeyError:
+            self.call(self.brain.data_lost, key)
+            raise
+        self.sent_nbytes += data.nbytes if data is not None else 0
+        return value
+
+    def _failure(self, key: str, error: Exception) -> error_pb2.TaskError:
+        place = self.place
+        return failure_from_exception(
+            error, key=key, worker_id=place.worker_id, worker_name=place.worker_name
+        )
+
+
+def stored_data(key: str, value: object) -> worker_pb2.StoredData:
+    """Describe a value that was stored."""
+    return worker_pb2.StoredData(key=key, nbytes=sizeof(value), type=qualified_name(type(value)))
