@@ -32,7 +32,7 @@ from tests.client.functions import (
     wait_for_file,
 )
 
-Pair = namedtuple("Pair", "left right")  # noqa: PYI024
+Pair = namedtuple("Pair", "left right")
 
 
 def test_a_result_comes_back(client: Client) -> None:
@@ -173,11 +173,11 @@ def test_a_result_that_cannot_be_sent(client: Client) -> None:
 
 def test_a_function_that_cannot_be_sent(client: Client) -> None:
     lock = threading.Lock()
+
+    def holding() -> object:
+        return lock
+
     with pytest.raises(UnpicklableArgument, match="holding"):
-
-        def holding() -> object:
-            return lock
-
         client.submit(holding)
     assert isinstance(UnpicklableArgument(""), TypeError)
 
@@ -328,7 +328,7 @@ def test_a_worker_may_be_asked_for(client: Client) -> None:
 
 def test_priority(client: Client, tmp_path: Path) -> None:
     trace, go = str(tmp_path / "trace"), str(tmp_path / "go")
-    worker = list(client.ncores())[0]
+    worker = next(iter(client.ncores()))
     block = client.submit(wait_for_file, go, workers=worker)
     lines = [f"line {number}" for number in range(20)]
     low = client.map(append_line, [trace] * 20, lines, workers=worker, priority=-1)
@@ -361,7 +361,7 @@ def test_what_a_future_says_of_itself(client: Client) -> None:
     future = client.submit(inc, 1, key="shown")
     future.result(30)
     assert repr(future) == "<Future: finished, type: int, key: shown>"
-    assert future == future  # noqa: PLR0124
+    assert future == future
     assert future != client.submit(inc, 1, key="shown")
     assert len({future, client.submit(inc, 1, key="shown")}) == 2
 
