@@ -119,7 +119,7 @@ async def test_it_says_goodbye_when_it_is_closed(stage: Stage) -> None:
     await worker.stop()
     await line.ended()
     assert line.said.goodbye.reason == "closed"
-    assert worker.id not in stage.center.brain.members
+    assert stage.center.brain.members.worker_named(worker.name) is None
 
 
 async def test_a_refused_hello_ends_it_with_the_message(stage: Stage) -> None:
