@@ -74,14 +74,21 @@ def shown(base: type) -> str:
     return base.__name__ if module in ("builtins", errors.__name__) else f"{module}.{base.__name__}"
 
 
+def meaning(exception: type) -> list[str]:
+    """Return the paragraphs of a docstring that stand before its first section."""
+    text = re.split(r"\n\w+\n---", inspect.getdoc(exception) or "")[0].strip()
+    return [paragraph.replace("\n", " ").replace("``", "`") for paragraph in text.split("\n\n")]
+
+
 def chapter(name: str, reason: Reason) -> str:
     parts = [f"## {name}\n"]
     if reason.exception is not None:
         bases = map(shown, reason.exception.__bases__)
-        meaning = (inspect.getdoc(reason.exception) or "").partition("\n\n")[0]
+        summary, *advice = meaning(reason.exception)
         parts.append(
-            f"`{reason.exception.__name__}`, a kind of `{'`, `'.join(bases)}`. {meaning}\n"
+            f"`{reason.exception.__name__}`, a kind of `{'`, `'.join(bases)}`. {summary}\n"
         )
+        parts.extend(f"{paragraph}\n" for paragraph in advice)
     if reason.calls:
         parts.append("Calls that end with it:\n\n" + "\n".join(reason.calls) + "\n")
     return "\n".join(parts)

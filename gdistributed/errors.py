@@ -56,13 +56,19 @@ class GDistributedError(Exception):
 
 
 class TaskFailed(GDistributedError):
-    """A task has no result."""
+    """A task has no result.
+
+    The base of the errors of tasks: catch it to catch them all. An exception that a task raises
+    is none of them: it reaches the caller as itself.
+    """
 
     reason = "TASK_FAILED"
 
 
 class TaskError(TaskFailed):
     """A task raised, and its exception cannot be rebuilt in this process.
+
+    To do: read the traceback; install the library that defines the exception's class here, too.
 
     Parameters
     ----------
@@ -92,19 +98,32 @@ class TaskError(TaskFailed):
 
 
 class KilledWorker(TaskFailed):
-    """A task was executing on several workers as each of them died."""
+    """A task was executing on several workers as each of them died.
+
+    Most often it needs more memory than a worker has, or crashes in native code. Tasks that
+    only waited on these workers are not blamed. To do: look at the workers' logs; give the
+    workers more memory, or the task less data.
+    """
 
     reason = "KILLED_WORKER"
 
 
 class DataLost(TaskFailed):
-    """Data that cannot be computed again was lost with the worker that held it."""
+    """Data that cannot be computed again was lost with the worker that held it.
+
+    Values that were scattered are of this kind: no task made them. To do: scatter again; use
+    ``broadcast=True`` for what must survive.
+    """
 
     reason = "DATA_LOST"
 
 
 class SerializationError(TaskFailed, TypeError):
-    """A result cannot be encoded where it was made, or decoded where it is wanted."""
+    """A result cannot be encoded where it was made, or decoded where it is wanted.
+
+    The message names the type; the worker lives on. To do: return plain data instead of open
+    files, locks, connections or generators.
+    """
 
     reason = "SERIALIZATION_FAILED"
 
@@ -116,7 +135,10 @@ class CodecUnsupported(SerializationError):
 
 
 class TaskTimeout(TaskFailed, TimeoutError):
-    """A task ran longer than its time limit."""
+    """A task ran longer than its time limit.
+
+    To do: raise the limit, or split the task.
+    """
 
     reason = "TASK_TIMEOUT"
 
@@ -128,43 +150,68 @@ class CancelledError(TaskFailed, concurrent.futures.CancelledError):
 
 
 class ClusterError(GDistributedError):
-    """The cluster is not as it should be."""
+    """The cluster is not as it should be.
+
+    The base of the errors of clusters. By itself it comes from a part of a `LocalCluster` that
+    ended while it started: the message has the last words of that process.
+    """
 
     reason = "CLUSTER_ERROR"
 
 
 class ConnectTimeout(ClusterError, TimeoutError):
-    """Nobody answers at an address."""
+    """Nobody answers at an address.
+
+    To do: is the scheduler running (``gd status ADDRESS``)? Can this machine reach the address?
+    Servers listen on 127.0.0.1, for their own machine only, unless started with ``--host``.
+    """
 
     reason = "CONNECT_TIMEOUT"
 
 
 class WaitTimeout(ClusterError, TimeoutError):
-    """Something did not happen in time."""
+    """Something did not happen in time.
+
+    It says nothing about the task, which goes on. To do: wait longer, or ask ``gd status`` what
+    the cluster does.
+    """
 
     reason = "WAIT_TIMEOUT"
 
 
 class ConnectionLost(ClusterError, ConnectionError):
-    """The connection to a peer broke and does not come back."""
+    """The connection to a peer broke and does not come back.
+
+    To do: look at the log of the other side.
+    """
 
     reason = "CONNECTION_LOST"
 
 
 class NoWorker(ClusterError):
-    """No worker can ever run the task."""
+    """No worker can ever run the task.
+
+    None has the resources, the runtime or the name that it asks for. To do: compare what the
+    task asks for with ``gd status``.
+    """
 
     reason = "NO_WORKER"
 
 
 class AddressInUse(ClusterError, OSError):
-    """A server cannot listen where it was told to."""
+    """A server cannot listen where it was told to.
+
+    To do: choose another port; port 0 picks a free one.
+    """
 
     reason = "ADDRESS_IN_USE"
 
 
 class NotFound(ClusterError, LookupError):
-    """A name, key or worker that nobody knows."""
+    """A name, key or worker that nobody knows.
+
+    A key may have been released or cancelled, or belong to another cluster.
+    """
 
     reason = "NOT_FOUND"
 
@@ -176,25 +223,39 @@ class ProtocolError(GDistributedError):
 
 
 class VersionMismatch(ProtocolError):
-    """The peer speaks another major version of the protocol."""
+    """The peer speaks another major version of the protocol.
+
+    To do: the message names both versions and says which side to upgrade.
+    """
 
     reason = "PROTOCOL_VERSION"
 
 
 class CapabilityMissing(ProtocolError):
-    """One side requires what the other does not offer."""
+    """One side requires what the other does not offer.
+
+    To do: upgrade the side that lacks it.
+    """
 
     reason = "CAPABILITY_MISSING"
 
 
 class Superseded(ProtocolError):
-    """A newer stream of the same peer took the place of this one."""
+    """A newer stream of the same peer took the place of this one.
+
+    It happens when a connection was cut and the old end noticed last. To do: nothing; if it
+    repeats, two processes use one identity.
+    """
 
     reason = "SUPERSEDED"
 
 
 class MalformedMessage(ProtocolError):
-    """A message that must not be sent, or not now."""
+    """A message that must not be sent, or not now.
+
+    A bug on the other side, most often in an implementation that is new. To do: the message
+    says which rule of the protocol was broken.
+    """
 
     reason = "MALFORMED_MESSAGE"
 
@@ -206,7 +267,10 @@ class UsageError(GDistributedError):
 
 
 class UnpicklableArgument(UsageError, TypeError):
-    """A function or an argument cannot be sent to a worker; the message names it."""
+    """A function or an argument cannot be sent to a worker; the message names it.
+
+    To do: open files and connections inside the task.
+    """
 
     reason = "UNPICKLABLE_ARGUMENT"
 
@@ -230,13 +294,19 @@ class BadGraph(UsageError, ValueError):
 
 
 class NameTaken(UsageError, ValueError):
-    """The name belongs to somebody else who is alive."""
+    """The name belongs to somebody else who is alive.
+
+    To do: choose another name, or unpublish the dataset first.
+    """
 
     reason = "NAME_TAKEN"
 
 
 class ClientClosed(UsageError, RuntimeError):
-    """The client is closed."""
+    """The client is closed.
+
+    To do: use futures inside the ``with`` block; keep results by ``publish_dataset``.
+    """
 
     reason = "CLIENT_CLOSED"
 

@@ -10,7 +10,8 @@ MIB: Final = 1024 * KIB
 
 PROTOCOL_MAJOR: Final = 1
 PROTOCOL_MINOR: Final = 0
-DEFAULT_PORT: Final = 8786
+DEFAULT_PORT: Final = 8786  # of a scheduler
+DEFAULT_CENTER_PORT: Final = 8785
 LOOPBACK: Final = "127.0.0.1"
 
 

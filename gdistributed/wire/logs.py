@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from functools import cache
+from typing import Final
 
 from google.protobuf import timestamp_pb2
 
@@ -15,11 +16,26 @@ KEPT = 10_000
 ROOT = "gdistributed"
 
 
+# What the logging module itself sets on a record; all else was given as `extra`.
+_OWN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FieldsFormatter(logging.Formatter):
+    """A line's text, followed by the fields that were given as `extra`: `text  name=value ...`."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Put the fields behind the line."""
+        fields = {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
+        line = super().formatMessage(record)
+        return "  ".join([line, *(f"{name}={value}" for name, value in fields.items())])
+
+
 class LogRing(logging.Handler):
     """Keeps the last lines of all loggers of gdistributed."""
 
     def __init__(self, kept: int = KEPT) -> None:
         super().__init__()
+        self.setFormatter(FieldsFormatter())
         self._lines: deque[tuple[float, int, str, str]] = deque(maxlen=kept)
 
     def emit(self, record: logging.LogRecord) -> None:

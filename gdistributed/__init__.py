@@ -1,0 +1,97 @@
+"""A distributed task scheduler whose every conversation is defined in `.proto` files.
+
+Client, AsyncClient, Future      the user's side: submit, map, gather, scatter, dask collections
+wait, as_completed, progress     waiting for futures
+LocalCluster                     a cluster on this machine
+Scheduler, Worker, Center        the parts of a cluster, as servers in this process
+Server, rpc                      the foundation: your own servers, and a client of any server
+errors                           every exception that is raised on purpose
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gdistributed.version import __version__
+
+if TYPE_CHECKING:
+    from gdistributed.client.client import AsyncClient, Client, Executor
+    from gdistributed.client.current import as_current, current_client
+    from gdistributed.client.future import Future
+    from gdistributed.client.progress import progress
+    from gdistributed.client.waiting import as_completed, wait
+    from gdistributed.deploy.local_cluster import LocalCluster
+    from gdistributed.errors import TaskError
+    from gdistributed.services.center.server import Center
+    from gdistributed.services.scheduler.server import Scheduler
+    from gdistributed.services.worker.server import Worker
+    from gdistributed.wire.reflection import rpc
+    from gdistributed.wire.server import Server
+
+# Where each name lives. It is imported when it is first used.
+_HOMES = {
+    "AsyncClient": "client.client",
+    "Center": "services.center.server",
+    "Client": "client.client",
+    "Executor": "client.client",
+    "Future": "client.future",
+    "LocalCluster": "deploy.local_cluster",
+    "Scheduler": "services.scheduler.server",
+    "Server": "wire.server",
+    "TaskError": "errors",
+    "Worker": "services.worker.server",
+    "as_completed": "client.waiting",
+    "as_current": "client.current",
+    "current_client": "client.current",
+    "progress": "client.progress",
+    "rpc": "wire.reflection",
+    "wait": "client.waiting",
+}
+
+__all__ = [
+    "AsyncClient",
+    "Center",
+    "Client",
+    "Executor",
+    "Future",
+    "LocalCluster",
+    "Scheduler",
+    "Server",
+    "TaskError",
+    "Worker",
+    "__version__",
+    "as_completed",
+    "as_current",
+    "current_client",
+    "progress",
+    "rpc",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gdistributed' has no attribute {name!r}")
+    if home == "client.client":
+        _tell_how_to_start_a_cluster()
+    value = getattr(importlib.import_module(f"gdistributed.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _tell_how_to_start_a_cluster() -> None:
+    """`Client()` alone starts a cluster, and the client may not know how: it is told here."""
+    from gdistributed.client.starting import Cluster, set_starter
+
+    def start(asynchronous: bool) -> Cluster:
+        from gdistributed.deploy.local_cluster import AsyncLocalCluster, LocalCluster
+
+        return AsyncLocalCluster() if asynchronous else LocalCluster()
+
+    set_starter(start)

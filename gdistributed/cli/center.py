@@ -1,0 +1,37 @@
+"""`gd center`: a Center by itself."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from gdistributed.cli import options
+from gdistributed.cli.logs import set_up_logging
+from gdistributed.settings import DEFAULT_CENTER_PORT
+
+logger = logging.getLogger("gdistributed.center")
+
+
+@click.command()
+@options.host_option
+@options.port_option(default=DEFAULT_CENTER_PORT)
+@options.name_option("Name of the Center, for people.")
+@options.log_level_option
+@options.stop_with_parent_option
+def center(host: str, port: int, name: str | None, log_level: str, stop_with_parent: bool) -> None:
+    """Start a Center by itself.
+
+    A scheduler has a Center inside; start one alone when it should outlive schedulers. Schedulers
+    join it by `gd scheduler --center ADDRESS`, workers and clients by its address.
+    """
+    set_up_logging(log_level)
+    from gdistributed.cli.serving import serve
+    from gdistributed.services.center.server import Center
+
+    async def make() -> Center:
+        server = await Center(host=host, port=port, name=name)
+        logger.info("listening", extra={"address": server.address})
+        return server
+
+    serve(make, with_parent=stop_with_parent)

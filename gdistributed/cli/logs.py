@@ -1,0 +1,48 @@
+"""Logging of the `gd` commands: one line an event, in one format, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Final
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+class LineFormatter(logging.Formatter):
+    """`TIME LEVEL PART  TEXT  name=value ...`, where PART is the last word of the logger's name."""
+
+    def __init__(self) -> None:
+        from gdistributed.wire.logs import FieldsFormatter
+
+        super().__init__("%(asctime)s %(levelname)-7s", "%H:%M:%S")
+        self._text = FieldsFormatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Put when and who before the text."""
+        record.asctime = self.formatTime(record, self.datefmt)
+        before = f"{self.formatMessage(record)} {_part(record.name):9}"
+        return f"{before} {self._text.format(record)}"
+
+
+def _part(logger_name: str) -> str:
+    """The room's own word: `gdistributed.services.worker.server` is "worker"."""
+    words = logger_name.split(".")
+    if words[0] != "gdistributed" or len(words) == 1:
+        return words[0]
+    return words[2] if words[1] == "services" and len(words) > 2 else words[1]
+
+
+def set_up_logging(level: str) -> None:
+    """Write our lines from `level` on to standard error, and warnings of everybody else."""
+    writer = logging.StreamHandler()
+    writer.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[writer], force=True)
+    logging.getLogger("gdistributed").setLevel(level.upper())
+    logging.captureWarnings(True)
+    quiet_grpc()
+
+
+def quiet_grpc() -> None:
+    """Keep gRPC's C++ core from writing its own lines; to be called before it is imported."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -1,0 +1,41 @@
+"""The command `gd` and what all its commands share: the version, and how an error is shown."""
+
+from __future__ import annotations
+
+import click
+
+from gdistributed.cli.center import center
+from gdistributed.cli.scheduler import scheduler
+from gdistributed.cli.status import status
+from gdistributed.cli.worker import worker
+from gdistributed.errors import GDistributedError
+from gdistributed.version import __version__
+
+
+class Commands(click.Group):
+    """A group whose commands show our own errors as one line, with exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except GDistributedError as error:
+            raise click.ClickException(str(error)) from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which a person needs them
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="gd %(version)s")
+def main() -> None:
+    """A cluster that computes: start its parts, and look into it.
+
+    \b
+      gd scheduler
+      gd worker 127.0.0.1:8786 --nworkers 2
+      gd status 127.0.0.1:8786
+    """
+
+
+for command in (scheduler, worker, center, status):
+    main.add_command(command)

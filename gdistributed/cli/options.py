@@ -1,0 +1,52 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from gdistributed.cli.logs import LEVELS
+from gdistributed.settings import LOOPBACK
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+PORT: Final = click.IntRange(0, 65535)
+
+host_option: Final[Decorator] = click.option(
+    "--host",
+    metavar="HOST",
+    default=LOOPBACK,
+    show_default=True,
+    help="Host name or address to listen on; 0.0.0.0 means all.",
+)
+log_level_option: Final[Decorator] = click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    metavar="LEVEL",
+    default="info",
+    show_default=True,
+    help=f"Lowest level of the lines that are logged: {', '.join(LEVELS)}.",
+)
+stop_with_parent_option: Final[Decorator] = click.option(
+    "--stop-with-parent",
+    is_flag=True,
+    hidden=True,
+    help="End when standard input is closed: for programs that start this one and may be killed.",
+)
+
+
+def name_option(text: str) -> Decorator:
+    return click.option("--name", metavar="NAME", help=text)
+
+
+def port_option(default: int) -> Decorator:
+    return click.option(
+        "--port",
+        type=PORT,
+        metavar="PORT",
+        default=default,
+        show_default=True,
+        help="Port to listen on; 0 picks a free one.",
+    )

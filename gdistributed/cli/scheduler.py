@@ -1,0 +1,116 @@
+"""`gd scheduler`: the scheduler, with a Center inside unless told of one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gdistributed.cli import options
+from gdistributed.cli.logs import set_up_logging
+from gdistributed.settings import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from gdistributed.services.scheduler.server import Scheduler
+
+
+logger = logging.getLogger("gdistributed.scheduler")
+
+
+@click.command()
+@options.host_option
+@options.port_option(default=DEFAULT_PORT)
+@click.option(
+    "--port-to-workers",
+    type=options.PORT,
+    metavar="PORT",
+    help="Listen for workers on a port of their own.",
+)
+@click.option(
+    "--port-to-clients",
+    type=options.PORT,
+    metavar="PORT",
+    help="Listen for clients on a port of their own.",
+)
+@click.option("--center", metavar="ADDRESS", help="Join the Center at this address.")
+@options.name_option("Name of the scheduler, for people.")
+@click.option(
+    "--scheduler-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the scheduler's address to this file (JSON), for workers and clients to read.",
+)
+@options.log_level_option
+@options.stop_with_parent_option
+def scheduler(
+    host: str,
+    port: int,
+    port_to_workers: int | None,
+    port_to_clients: int | None,
+    center: str | None,
+    name: str | None,
+    scheduler_file: Path | None,
+    log_level: str,
+    stop_with_parent: bool,
+) -> None:
+    """Start a scheduler, with a Center inside.
+
+    Workers and clients are given its address.
+    """
+    set_up_logging(log_level)
+    from gdistributed.cli.serving import serve
+    from gdistributed.services.scheduler.server import Scheduler
+
+    if port_to_workers is not None and port_to_clients is None:
+        port_to_clients = port
+
+    async def make() -> Scheduler:
+        server = await Scheduler(
+            hostname=host,
+            port_to_workers=port if port_to_workers is None else port_to_workers,
+            port_to_clients=port_to_clients,
+            center=center,
+            name=name,
+        )
+        log_start(server)
+        if scheduler_file is not None:
+            write_scheduler_file(scheduler_file, server)
+        return server
+
+    try:
+        serve(make, with_parent=stop_with_parent)
+    finally:
+        if scheduler_file is not None:
+            scheduler_file.unlink(missing_ok=True)
+
+
+def log_start(server: Scheduler) -> None:
+    """Say where a scheduler listens, and which Center it belongs to."""
+    if server.address_to_workers == server.address_to_clients:
+        logger.info("listening", extra={"address": server.address_to_clients})
+    else:
+        logger.info("listening for workers", extra={"address": server.address_to_workers})
+        logger.info("listening for clients", extra={"address": server.address_to_clients})
+    if server.center_address is None:
+        logger.info("the Center is inside", extra={"address": server.address_to_clients})
+    else:
+        logger.info("registered with the Center", extra={"center": server.center_address})
+
+
+def write_scheduler_file(path: Path, server: Scheduler) -> None:
+    """State where a scheduler listens. The file appears whole or not at all."""
+    import json
+    import os
+
+    facts = {
+        "type": "Scheduler",
+        "id": server.id,
+        "address": server.address_to_clients,
+        "address_to_workers": server.address_to_workers,
+        "process_id": os.getpid(),
+    }
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(facts, indent=2) + "\n")
+    unfinished.replace(path)

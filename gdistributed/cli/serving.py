@@ -1,0 +1,127 @@
+"""Runs one server until a signal ends it, or it ends by itself.
+
+The first SIGINT or SIGTERM stops gracefully and gives exit code 0, as users of dask expect; the
+second stops at once, with the shell's code for a signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from gdistributed.wire.loop_thread import new_event_loop
+
+if TYPE_CHECKING:
+    from gdistributed.wire.server import Server
+
+STOP_GRACE_S: Final = 5.0
+PARENT_POLL_S: Final = 1.0
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+Kind = TypeVar("Kind", bound="Server")
+
+logger = logging.getLogger("gdistributed.gd")
+
+
+class Stopping:
+    """Notices who wants this process to end.
+
+    Parameters
+    ----------
+    begin
+        Called once, in the main thread for a signal and in another one for a lost parent.
+    with_parent
+        Also end when standard input is closed or the parent process is gone.
+    at_once
+        Called before this process ends without waiting.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[str], None],
+        *,
+        with_parent: bool,
+        at_once: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._begin = begin
+        self._begun = False
+        self._at_once = at_once
+        for number in SIGNALS:
+            signal.signal(number, self._on_signal)
+        if with_parent:
+            threading.Thread(target=self._watch_parent, name="parent watch", daemon=True).start()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._begun:
+            self._at_once()
+            os._exit(128 + number)
+        self._begun = True
+        self._begin(signal.Signals(number).name)
+
+    def _watch_parent(self) -> None:
+        parent = os.getppid()
+        while os.getppid() == parent and not _is_closed(sys.stdin.fileno()):
+            pass
+        if not self._begun:
+            self._begun = True
+            self._begin("parent ended")
+        threading.Event().wait(2 * STOP_GRACE_S)  # the graceful stop hangs: nobody else will see
+        self._at_once()
+        os._exit(1)
+
+
+def _is_closed(descriptor: int) -> bool:
+    readable, _, _ = select.select([descriptor], [], [], PARENT_POLL_S)
+    return bool(readable) and not os.read(descriptor, 1024)
+
+
+def serve(make: Callable[[], Awaitable[Kind]], *, with_parent: bool = False) -> Kind | None:
+    """Make a server, then run it until a signal, or until it ends by itself.
+
+    Parameters
+    ----------
+    make
+        Makes and starts the server. It may wait for long: a signal ends that, too.
+    with_parent
+        End with the process that started this one.
+
+    Returns
+    -------
+    The server, stopped; None when a signal came before it was made.
+    """
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(_serve(make, with_parent))
+
+
+async def _serve(make: Callable[[], Awaitable[Kind]], with_parent: bool) -> Kind | None:
+    loop = asyncio.get_running_loop()
+    wanted = asyncio.Event()
+
+    def begin(reason: str) -> None:
+        logger.info("stopping; a second Ctrl-C stops at once", extra={"reason": reason})
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(wanted.set)
+
+    Stopping(begin, with_parent=with_parent)
+    stopping = asyncio.ensure_future(wanted.wait())
+    making = asyncio.ensure_future(make())
+    await asyncio.wait([stopping, making], return_when=asyncio.FIRST_COMPLETED)
+    if not making.done():
+        making.cancel()
+        await asyncio.wait([making])
+        return None
+    server = making.result()
+    ended = asyncio.ensure_future(server.wait_stopped())
+    await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+    await server.stop(STOP_GRACE_S)
+    logger.info("stopped")
+    return server

@@ -1,0 +1,169 @@
+"""`gd status`: a look into a running cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from gdistributed.cli.logs import quiet_grpc
+
+if TYPE_CHECKING:
+    import grpc.aio
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from gdistributed.v1 import scheduler_pb2
+
+PAGE_SIZE: Final = 1000
+# The order in which a task goes through them; states of which there are none are not shown.
+STATES: Final = ("released", "waiting", "queued", "no_worker", "processing", "memory", "erred")
+
+
+@click.command()
+@click.argument("address")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to try to reach the scheduler.",
+)
+def status(address: str, timeout_s: float) -> None:
+    """Show a cluster's workers, tasks and memory.
+
+    ADDRESS is the scheduler's or the Center's.
+    """
+    quiet_grpc()
+    from rich.console import Console
+
+    summary, workers = asyncio.run(_ask(address, timeout_s))
+    console = Console()
+    for part in _report(summary, workers):
+        console.print(part)
+
+
+async def _ask(
+    address: str, timeout_s: float
+) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
+    import grpc.aio
+
+    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
+    from gdistributed.wire.channel import connect
+    from gdistributed.wire.status import error_from_call
+
+    channel = await connect(address, timeout_s)
+    try:
+        found = await _scheduler_known_at(channel, address, timeout_s)
+        if found != address:
+            await channel.close()
+            channel = await connect(found, timeout_s)
+        scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
+        summary = await scheduler.GetSummary(scheduler_pb2.GetSummaryRequest(), timeout=timeout_s)
+        workers: list[scheduler_pb2.WorkerDescription] = []
+        page = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+        while True:
+            answer = await scheduler.ListWorkers(page, timeout=timeout_s)
+            workers.extend(answer.workers)
+            if not answer.next_page_token:
+                return summary, workers
+            page.page_token = answer.next_page_token
+    except grpc.aio.AioRpcError as error:
+        raise error_from_call(error, address, "asking how the cluster is") from error
+    finally:
+        await channel.close()
+
+
+async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s: float) -> str:
+    """The scheduler's address: this one, unless a Center by itself answers here."""
+    from gdistributed.errors import NotFound
+    from gdistributed.v1 import center_pb2, center_pb2_grpc, server_pb2, server_pb2_grpc
+
+    server = server_pb2_grpc.ServerStub(channel)
+    who = await server.Identify(server_pb2.IdentifyRequest(), timeout=timeout_s)
+    if who.role != "center":
+        return address
+    center = center_pb2_grpc.CenterStub(channel)
+    request = center_pb2.ListMembersRequest(role="scheduler")
+    members = (await center.ListMembers(request, timeout=timeout_s)).members
+    if not members:
+        raise NotFound(f"the Center at {address} knows no scheduler; start one: gd scheduler")
+    return members[0].address
+
+
+def _report(
+    summary: scheduler_pb2.GetSummaryResponse, workers: list[scheduler_pb2.WorkerDescription]
+) -> list[RenderableType]:
+    from dask.utils import format_bytes
+
+    memory = format_bytes(summary.held_nbytes)
+    if summary.memory_limit_nbytes:
+        memory += f" of {format_bytes(summary.memory_limit_nbytes)}"
+    addresses = summary.address_to_clients
+    if summary.address_to_workers != summary.address_to_clients:
+        addresses += f" (workers: {summary.address_to_workers})"
+    head = (
+        f"[bold]scheduler[/bold]  {addresses}, up {_duration(summary.uptime.ToTimedelta())}\n"
+        f"[bold]cluster[/bold]    {_count(summary.workers, 'worker')},"
+        f" {_count(summary.nthreads, 'thread')}, {_count(summary.clients, 'client')}\n"
+        f"[bold]results[/bold]    {memory}\n"
+    )
+    return [head, _workers_table(workers), _tasks_table(dict(summary.tasks))]
+
+
+def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> RenderableType:
+    from dask.utils import format_bytes
+
+    if not workers:
+        return "No workers. Start one with:  gd worker ADDRESS\n"
+    from gdistributed.v1 import worker_pb2
+
+    table = _table("worker", "address", "state", numbers=("threads", "tasks", "held", "memory"))
+    table.columns[0].overflow = table.columns[1].overflow = "fold"  # nothing is cut off
+    for worker in workers:
+        state = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+        table.add_row(
+            worker.name if worker.name != worker.address else worker.worker_id[:8],
+            worker.address,
+            state,
+            str(worker.nthreads),
+            f"{worker.processing:,}",
+            format_bytes(worker.held_nbytes) if worker.held else "-",
+            format_bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-",
+        )
+    return table
+
+
+def _tasks_table(counts: dict[str, int]) -> RenderableType:
+    if not any(counts.values()):
+        return "No tasks."
+    table = _table("tasks", numbers=("count",))
+    for state in sorted(counts, key=lambda state: (_place(state), state)):
+        if counts[state]:
+            table.add_row(state.replace("_", " "), f"{counts[state]:,}")
+    return table
+
+
+def _place(state: str) -> int:
+    return STATES.index(state) if state in STATES else len(STATES)
+
+
+def _table(*texts: str, numbers: tuple[str, ...]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*texts, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in numbers:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _duration(span: object) -> str:
+    return str(span).split(".")[0]

@@ -1,0 +1,1 @@
+"""The user's side: clients, futures, graphs and collections."""

@@ -1,0 +1,145 @@
+"""The client asks: where data lies, who the workers are, and how many there are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from gdistributed.client.base import ClientBase, key_names
+from gdistributed.client.computing import futures_of
+from gdistributed.client.options import Workers, worker_names
+from gdistributed.core.client.futures import Countdown
+from gdistributed.errors import WaitTimeout
+from gdistributed.v1 import center_pb2, scheduler_pb2
+from gdistributed.v1.worker_pb2 import WorkerStatus
+
+PAGE_SIZE = 10_000
+
+
+class Asking(ClientBase):
+    """Questions about the cluster. All of them go to the Center or the scheduler, and are rare."""
+
+    async def who_has(self, futures: Any = None) -> dict[str, tuple[str, ...]]:  # noqa: ANN401
+        """Return the addresses of the workers that hold results, by key.
+
+        Parameters
+        ----------
+        futures
+            Futures, or persisted collections; all keys (up to 10,000) by default.
+        """
+        keys = [] if futures is None else key_names(futures_of(futures))
+        if futures is not None and not keys:
+            return {}
+        request = center_pb2.WhoHasRequest(keys=keys)
+        answer = await self.connection.ask(
+            self.connection.center.WhoHas, request, "asking who has keys"
+        )
+        return {each.key: tuple(each.addresses) for each in answer.locations}
+
+    async def has_what(self, workers: Workers = None) -> dict[str, tuple[str, ...]]:
+        """Return the keys of the results that workers hold, by address of the worker.
+
+        Parameters
+        ----------
+        workers
+            Names, addresses or ids of workers; all by default.
+        """
+        request = center_pb2.HasWhatRequest(workers=worker_names(workers))
+        answer = await self.connection.ask(
+            self.connection.center.HasWhat, request, "asking what workers have"
+        )
+        return {each.address: tuple(each.keys) for each in answer.workers}
+
+    async def ncores(self, workers: Workers = None) -> dict[str, int]:
+        """Return how many tasks each worker runs at once, by its address.
+
+        Parameters
+        ----------
+        workers
+            Names, addresses or ids of workers; all by default.
+        """
+        request = center_pb2.NCoresRequest(workers=worker_names(workers))
+        answer = await self.connection.ask(
+            self.connection.center.NCores, request, "asking for threads"
+        )
+        return dict(answer.nthreads)
+
+    async def nthreads(self, workers: Workers = None) -> dict[str, int]:
+        """Return how many tasks each worker runs at once; the same as `ncores`."""
+        return await self.ncores(workers)
+
+    async def scheduler_info(self) -> dict[str, Any]:
+        """Return what is known of the scheduler and its workers.
+
+        Returns
+        -------
+        A dict with "id", "address", "type" and "workers": by address a dict with "name", "id",
+        "host", "nthreads", "memory_limit", "status", "processing" and "held".
+        """
+        request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+        answer = await self.connection.ask(
+            self.connection.scheduler.ListWorkers, request, "listing the workers"
+        )
+        return {
+            "type": "Scheduler",
+            "id": self.connection.scheduler_id,
+            "address": self.connection.address,
+            "workers": {worker.address: _described(worker) for worker in answer.workers},
+        }
+
+    async def wait_for_workers(self, n_workers: int = 1, timeout: float | None = None) -> None:
+        """Wait until there are workers.
+
+        Parameters
+        ----------
+        n_workers
+            How many; default 1.
+        timeout
+            Seconds to wait; None (the default) waits for ever.
+
+        Raises
+        ------
+        WaitTimeout
+            If there are fewer when the time is over.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        signal = self.bridge.signal()
+        watch = Countdown(signal.set, 1)
+        with self.connection.locked() as brain:
+            brain.watch_workers(watch)
+        try:
+            while brain.workers.count < n_workers:
+                self.connection.check_open()
+                remaining_s = None if deadline is None else deadline - time.monotonic()
+                in_time = remaining_s is None or remaining_s > 0
+                if not in_time or not await signal.wait(remaining_s):
+                    raise WaitTimeout(
+                        f"{brain.workers.count} of {n_workers} workers came within {timeout:g} s"
+                    )
+        finally:
+            brain.unwatch_workers(watch)
+
+    async def get_versions(self) -> dict[str, dict[str, str]]:
+        """Return the versions of the software, of this client and of each worker by its address."""
+        from gdistributed.wire.software import own_versions
+
+        request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+        answer = await self.connection.ask(
+            self.connection.scheduler.ListWorkers, request, "listing the workers"
+        )
+        versions = {worker.address: dict(worker.software.versions) for worker in answer.workers}
+        return {"client": dict(own_versions()), **versions}
+
+
+def _described(worker: scheduler_pb2.WorkerDescription) -> dict[str, Any]:
+    status = WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+    return {
+        "name": worker.name,
+        "id": worker.worker_id,
+        "host": worker.host,
+        "nthreads": worker.nthreads,
+        "memory_limit": worker.memory_limit_nbytes,
+        "status": status,
+        "processing": worker.processing,
+        "held": worker.held,
+    }

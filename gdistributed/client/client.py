@@ -1,0 +1,374 @@
+"""The clients: their life, and how the synchronous one is made of the asynchronous one."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+
+from gdistributed.client import dask_scheduler
+from gdistributed.client.bridge import BLOCKING, SUSPENDING, Bridge
+from gdistributed.client.computing import Computing
+from gdistributed.client.connection import Connection
+from gdistributed.client.current import add_default, current_client, remove_default
+from gdistributed.client.datasets import Datasets
+from gdistributed.client.moving import Moving
+from gdistributed.client.starting import Cluster, start_cluster
+from gdistributed.errors import UsageError
+from gdistributed.settings import ClientSettings
+from gdistributed.wire.loop_thread import LoopThread
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TIMEOUT_S: Final = 10.0
+
+
+class AsyncClient(Computing, Moving, Datasets):
+    """The user's side of a cluster, for code that runs on an event loop.
+
+    ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
+    what ``Client(address, asynchronous=True)`` returns. Methods that wait are to be awaited; those that do
+    not, like `submit` and `map`, return at once.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler or the Center, or a cluster like `LocalCluster`. None starts one on this
+        machine, which ends with the client.
+    asynchronous
+        Always true.
+    timeout
+        Seconds to try to reach the scheduler; default 10.
+    name
+        Name for people.
+    set_as_default
+        Whether dask, and all that need a client and are given none, use this one.
+    settings
+        Limits, for those who must change them.
+    """
+
+    asynchronous = True
+
+    def __init__(
+        self,
+        address: str | Cluster | None = None,
+        *,
+        asynchronous: bool = True,
+        timeout: float = TIMEOUT_S,
+        name: str | None = None,
+        set_as_default: bool = True,
+        settings: ClientSettings | None = None,
+        bridge: Bridge = SUSPENDING,
+        loop: asyncio.AbstractEventLoop | None = None,
+        face: Client | None = None,
+    ) -> None:
+        if address is not None and not isinstance(address, str | Cluster):
+            raise TypeError(
+                f"Client needs the address of a scheduler, or a cluster, and got {address!r}"
+            )
+        settings = settings or ClientSettings(connect_timeout_s=timeout)
+        if loop is None:
+            loop = asyncio.get_running_loop()
+        self.connection = Connection(loop, bridge, settings, name or "")
+        self.cluster = address if isinstance(address, Cluster) else None
+        self._address = address if isinstance(address, str) else None
+        self._owns_cluster = False
+        self._set_as_default = set_as_default
+        self._face = self if face is None else weakref.proxy(face)
+        self._default = face or self
+
+    @property
+    def id(self) -> str:
+        """The incarnation of this client: no other has the same."""
+        return self.connection.id
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return self.connection.name
+
+    @property
+    def status(self) -> str:
+        """ "created", "running", "connecting" (after a break), "closing" or "closed"."""
+        return self.connection.status
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where the client is connected; empty before the start."""
+        return self.connection.address
+
+    async def start(self) -> Self:
+        """Connect. Starting again changes nothing.
+
+        Raises
+        ------
+        ConnectTimeout
+            If nobody answers at the address in time; it names both.
+        """
+        if self.connection.status != "created":
+            return self
+        address = await self._find_address()
+        try:
+            timeout_s = self.connection.settings.connect_timeout_s
+            await self.bridge.on_loop(
+                self.connection.open(address, timeout_s), self.connection.loop
+            )
+        except BaseException:
+            await self._close_cluster()
+            raise
+        _open_clients.add(self)
+        if self._set_as_default and add_default(self._default):
+            dask_scheduler.install()
+        return self
+
+    async def close(self) -> None:
+        """Leave the cluster. What nobody else wants is dropped there.
+
+        Pending futures are cancelled. Closing again changes nothing. A cluster that the client started ends too.
+        """
+        if remove_default(self._default):
+            dask_scheduler.uninstall()
+        _open_clients.discard(self)
+        await self.bridge.on_loop(self.connection.close(), self.connection.loop)
+        await self._close_cluster()
+
+    async def _find_address(self) -> str:
+        if self._address is not None:
+            return self._address
+        if self.cluster is None:
+            self.cluster = start_cluster(self.bridge is SUSPENDING)
+            self._owns_cluster = True
+        if inspect.isawaitable(self.cluster):
+            await self.cluster
+        return self.cluster.scheduler_address
+
+    async def _close_cluster(self) -> None:
+        if self._owns_cluster and self.cluster is not None:
+            self._owns_cluster = False
+            closing = self.cluster.close()
+            if inspect.isawaitable(closing):
+                await closing
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.start().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        where = f" to {self.scheduler_address}" if self.scheduler_address else ""
+        return f"<AsyncClient {self.name!r}{where}, {self.status}>"
+
+
+def blocking(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[Client, P], R]:
+    """Make the synchronous form of a method that waits: it blocks the caller's thread."""
+
+    @functools.wraps(method)
+    def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return BLOCKING.run(method(self.twin, *args, **kwargs))
+
+    return call
+
+
+def plain(
+    method: Callable[Concatenate[AsyncClient, P], R],
+) -> Callable[Concatenate[Client, P], R]:
+    """Make the synchronous form of a method that does not wait."""
+
+    @functools.wraps(method)
+    def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return method(self.twin, *args, **kwargs)
+
+    return call
+
+
+class Client:
+    """The user's side of a cluster.
+
+    While it is open it is dask's scheduler: `dask.compute` and the like use it without being told.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler or the Center, or a cluster like `LocalCluster`. None starts one on this
+        machine, which ends with the client.
+    asynchronous
+        Whether to return an `AsyncClient` instead, for code that runs on an event loop.
+    timeout
+        Seconds to try to reach the scheduler; default 10.
+    name
+        Name for people.
+    set_as_default
+        Whether dask, and all that need a client and are given none, use this one.
+    settings
+        Limits, for those who must change them.
+
+    Raises
+    ------
+    ConnectTimeout
+        If nobody answers at the address in time; it names both.
+
+    Examples
+    --------
+    >>> with Client("127.0.0.1:8786") as client:  # doctest: +SKIP
+    ...     client.submit(sum, [1, 2, 3]).result()
+    6
+    """
+
+    asynchronous = False
+    twin: AsyncClient
+
+    def __new__(
+        cls,
+        address: str | Cluster | None = None,
+        asynchronous: bool = False,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Make a client of the kind that was asked for."""
+        if asynchronous:
+            return AsyncClient(address, **options)
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        address: str | Cluster | None = None,
+        asynchronous: bool = False,
+        *,
+        timeout: float = TIMEOUT_S,
+        name: str | None = None,
+        set_as_default: bool = True,
+        settings: ClientSettings | None = None,
+    ) -> None:
+        self.twin = AsyncClient(
+            address,
+            timeout=timeout,
+            name=name,
+            set_as_default=set_as_default,
+            settings=settings,
+            bridge=BLOCKING,
+            loop=LoopThread.shared().loop,
+            face=self,
+        )
+        BLOCKING.run(self.twin.start())
+
+    @property
+    def connection(self) -> Connection:
+        """The session with the scheduler."""
+        return self.twin.connection
+
+    @property
+    def id(self) -> str:
+        """The incarnation of this client: no other has the same."""
+        return self.twin.id
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return self.twin.name
+
+    @property
+    def status(self) -> str:
+        """ "running", "connecting" (after a break), "closing" or "closed"."""
+        return self.twin.status
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where the client is connected."""
+        return self.twin.scheduler_address
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that was given or started; None for an address."""
+        return self.twin.cluster
+
+    @classmethod
+    def current(cls) -> AsyncClient | Client:
+        """Return the client that is used where none is named.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        """
+        return current_client()
+
+    submit = plain(AsyncClient.submit)
+    map = plain(AsyncClient.map)
+    get = blocking(AsyncClient.get)
+    compute = plain(AsyncClient.compute)
+    persist = plain(AsyncClient.persist)
+    cancel = plain(AsyncClient.cancel)
+    retry = plain(AsyncClient.retry)
+
+    gather = blocking(AsyncClient.gather)
+    scatter = blocking(AsyncClient.scatter)
+
+    who_has = blocking(AsyncClient.who_has)
+    has_what = blocking(AsyncClient.has_what)
+    ncores = blocking(AsyncClient.ncores)
+    nthreads = blocking(AsyncClient.nthreads)
+    scheduler_info = blocking(AsyncClient.scheduler_info)
+    wait_for_workers = blocking(AsyncClient.wait_for_workers)
+    get_versions = blocking(AsyncClient.get_versions)
+
+    publish_dataset = blocking(AsyncClient.publish_dataset)
+    get_dataset = blocking(AsyncClient.get_dataset)
+    list_datasets = blocking(AsyncClient.list_datasets)
+    unpublish_dataset = blocking(AsyncClient.unpublish_dataset)
+    set_collection = blocking(AsyncClient.set_collection)
+    get_collection = blocking(AsyncClient.get_collection)
+
+    close = blocking(AsyncClient.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        raise UsageError(
+            "this client is synchronous: use `with`, or Client(..., asynchronous=True) for "
+            "`async with`"
+        )
+
+    async def __aexit__(self, *error: object) -> None:
+        """Never reached: `__aenter__` raises."""
+
+    def __repr__(self) -> str:
+        return f"<Client {self.name!r} to {self.scheduler_address}, {self.status}>"
+
+
+Executor = Client
+
+_open_clients: weakref.WeakSet[AsyncClient] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_open_clients() -> None:
+    """Say goodbye when the program ends, so that the scheduler need not wait for the clients."""
+    for client in list(_open_clients):
+        loop = client.connection.loop
+        if client.bridge is BLOCKING and loop.is_running():
+            BLOCKING.run(client.close())

@@ -1,0 +1,444 @@
+"""The client computes: submit, map, get, compute, persist, cancel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from gdistributed.client.base import ClientBase, key_names
+from gdistributed.client.collections import compute_plan, persist_plan
+from gdistributed.client.future import Future
+from gdistributed.client.gathering import gathered
+from gdistributed.client.graphs import NODE_FUNCTION, Expression, graph_pieces, plan_graph
+from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
+from gdistributed.client.nested import find_futures
+from gdistributed.client.options import TaskOptions, Workers, task_options
+from gdistributed.data.arguments import pack_call
+from gdistributed.data.functions import function_name, pack_function
+from gdistributed.data.plain_calls import pack_plain_call
+from gdistributed.v1 import task_pb2
+
+PIECE_FIRST: Final = 256
+PIECE_MAX: Final = 4096
+
+Calls = list[tuple[Any, ...]]
+
+
+class Computing(ClientBase):
+    """Tasks and graphs."""
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        /,
+        *args: Any,  # noqa: ANN401
+        key: Key | None = None,
+        workers: Workers = None,
+        resources: Mapping[str, float] | None = None,
+        retries: int | None = None,
+        priority: int = 0,
+        allow_other_workers: bool = False,
+        pure: bool = True,
+        actor: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Future:
+        """Submit a call of a function, and return a future of its result at once.
+
+        Parameters
+        ----------
+        function
+            Any callable; coroutine functions run on the worker's event loop.
+        *args, **kwargs
+            Its arguments. Futures among them, however deep inside lists, tuples, sets and dicts,
+            are replaced by their results.
+        key
+            Name of the task and of its result; made from function and arguments by default. A key
+            that is known already gives a future of the same result.
+        workers
+            Names, addresses or hosts of the workers that may run it; any by default.
+        resources
+            What it holds while it runs, for instance ``{"GPU": 1}``.
+        retries
+            How often it is run again when it raises; default 0.
+        priority
+            Higher runs sooner; default 0.
+        allow_other_workers
+            Whether `workers` is a preference and no restriction.
+        pure
+            Whether equal calls have equal results (the default): they are computed once.
+        actor
+            Whether `function` is a class whose instance is to live on a worker.
+
+        Raises
+        ------
+        TypeError
+            If `function` cannot be called.
+        UnpicklableArgument
+            If the function or an argument cannot be sent; the message names it.
+        ValueError
+            If a future of another client is among the arguments.
+        """
+        self.connection.check_open()
+        if not callable(function):
+            raise TypeError(f"submit needs a function and got {function!r}")
+        options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
+        announced = pack_function(function)
+        prefix = _prefix(function, key)
+        args = tuple(map(self.references, args))
+        if kwargs:
+            kwargs = self.references_in(kwargs)
+        if key is None:
+            key = Namer(prefix, announced.id, pure and not actor).key(args, kwargs)
+        arguments, dependencies = pack_call(args, kwargs)
+        self._warn_of_size(len(arguments), prefix)
+        name = wire_name(key)
+        with self.connection.locked() as brain:
+            is_new = name not in brain.records
+            record = brain.want(name)
+            if is_new:
+                template = self.template(brain, announced, prefix, options)
+                brain.submit(name, template, dependencies, arguments)
+        return self.future(key, record)
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        /,
+        *iterables: Iterable[Any],
+        key: str | Sequence[Key] | None = None,
+        workers: Workers = None,
+        resources: Mapping[str, float] | None = None,
+        retries: int | None = None,
+        priority: int = 0,
+        allow_other_workers: bool = False,
+        pure: bool = True,
+        actor: bool = False,
+        batch_size: int | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[Future]:
+        """Submit a call for each item, and return their futures at once.
+
+        Parameters
+        ----------
+        function
+            Any callable.
+        *iterables
+            Lists or the like, one for each positional argument; the shortest one counts. They may
+            contain futures.
+        key
+            A prefix for all keys, or one key for each call.
+        batch_size
+            How many calls travel in one message; chosen by default.
+        **kwargs
+            Further arguments, the same in all calls.
+
+        The other parameters, and the errors, are those of `submit`.
+
+        Raises
+        ------
+        TypeError
+            If an iterable is an iterator or a queue, whose end is not known.
+        ValueError
+            If there are not as many keys as calls.
+        """
+        self.connection.check_open()
+        if not callable(function):
+            raise TypeError(f"map needs a function and got {function!r}")
+        if not iterables:
+            raise TypeError("map needs at least one list of arguments")
+        for each in iterables:
+            if isinstance(each, Iterator) or hasattr(each, "get_nowait"):
+                raise TypeError(
+                    f"map cannot take {type(each).__name__}, whose end is not known: use a list, "
+                    f"or submit in a loop"
+                )
+        options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
+        calls: Calls = list(zip(*iterables, strict=False))
+        keys = _given_keys(key, len(calls))
+        prefix = key if isinstance(key, str) else function_name(function)
+        announced = pack_function(function)
+        mapped = _MappedCalls(self, announced, prefix, options, Namer(prefix, announced.id, pure))
+        shared = self.references_in(kwargs)
+        futures: list[Future] = []
+        start, size = 0, batch_size or PIECE_FIRST
+        while start < len(calls):
+            end = start + size
+            futures.extend(mapped.submit(calls[start:end], shared, keys and keys[start:end]))
+            start, size = end, batch_size or min(2 * size, PIECE_MAX)
+        return futures
+
+    async def get(
+        self,
+        /,
+        dsk: Expression | Mapping[Key, Any],
+        keys: Any,  # noqa: ANN401
+        *,
+        workers: Workers = None,
+        allow_other_workers: bool = False,
+        resources: Mapping[str, float] | None = None,
+        retries: int | None = None,
+        priority: int = 0,
+        sync: bool = True,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Compute a dask graph and return the values of some of its keys.
+
+        Parameters
+        ----------
+        dsk
+            A graph: an expression, a HighLevelGraph, or a dict.
+        keys
+            A key, or lists of keys, however deep: the result has the same shape.
+        sync
+            Whether to wait for values (the default); otherwise futures are returned.
+        workers, allow_other_workers, resources, retries, priority
+            As in `submit`, for all tasks that no annotation says otherwise of.
+        **kwargs
+            Further words that dask passes to every scheduler are ignored.
+
+        Raises
+        ------
+        BadGraph
+            If the graph has a cycle or names keys that nobody holds; it names them.
+        Exception
+            Whatever a task raised.
+        """
+        options = task_options(priority, retries, workers, allow_other_workers, resources)
+        futures = self.submit_graph(dsk, _flat(keys), options)
+        if not sync:
+            return _shaped(keys, futures)
+        values = await gathered(self.connection, list(futures.values()), self.bridge)
+        return _shaped(keys, dict(zip(futures, values, strict=True)))
+
+    def compute(
+        self,
+        /,
+        collections: Any,  # noqa: ANN401
+        sync: bool = False,
+        optimize_graph: bool = True,
+        *,
+        workers: Workers = None,
+        allow_other_workers: bool = False,
+        resources: Mapping[str, float] | None = None,
+        retries: int | None = None,
+        priority: int = 0,
+        traverse: bool = True,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Compute dask collections on the cluster.
+
+        Parameters
+        ----------
+        collections
+            A collection, or a list of them.
+        sync
+            Whether to wait and return values; otherwise futures are returned at once.
+        optimize_graph
+            Whether dask may optimise first.
+        workers, allow_other_workers, resources, retries, priority
+            As in `submit`.
+
+        Returns
+        -------
+        A future for each collection (for a single one, a single future); with `sync` the values.
+        What is no collection is returned as it is.
+        """
+        options = task_options(priority, retries, workers, allow_other_workers, resources)
+        plan = compute_plan(collections, optimize_graph, traverse)
+        futures = self.submit_graph(plan.expression, plan.keys, options) if plan.keys else {}
+        result = plan.rebuild(futures)
+        return self.bridge.run(gathered(self.connection, result, self.bridge)) if sync else result
+
+    def persist(
+        self,
+        /,
+        collections: Any,  # noqa: ANN401
+        optimize_graph: bool = True,
+        *,
+        workers: Workers = None,
+        allow_other_workers: bool = False,
+        resources: Mapping[str, float] | None = None,
+        retries: int | None = None,
+        priority: int = 0,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Compute dask collections and keep the results on the cluster.
+
+        Returns
+        -------
+        Collections of the same kinds, at once, whose graphs are futures. Parameters are those of
+        `compute`.
+        """
+        options = task_options(priority, retries, workers, allow_other_workers, resources)
+        plan = persist_plan(collections, optimize_graph)
+        futures = self.submit_graph(plan.expression, plan.keys, options) if plan.keys else {}
+        return plan.rebuild(futures)
+
+    def cancel(
+        self,
+        futures: Any,  # noqa: ANN401
+        force: bool = False,
+        reason: str = "",
+    ) -> None:
+        """Give tasks up, and all that depend on them.
+
+        Parameters
+        ----------
+        futures
+            A future, or futures inside lists and the like, or collections that were persisted.
+        force
+            Whether to give them up for other clients too.
+        reason
+            For those who wait.
+        """
+        keys = key_names(futures_of(futures))
+        with self.connection.locked() as brain:
+            brain.cancel(keys, reason, force)
+
+    def retry(self, futures: Any) -> None:  # noqa: ANN401
+        """Have tasks that erred computed again, with those that they erred of."""
+        keys = key_names(futures_of(futures))
+        with self.connection.locked() as brain:
+            brain.retry(keys)
+
+    def submit_graph(
+        self, dsk: Expression | Mapping[Key, Any], keys: Iterable[Key], options: TaskOptions
+    ) -> dict[Key, Future]:
+        """Submit a graph, and return futures of some of its keys. Errors are those of `get`."""
+        self.connection.check_open()
+        keys = list(dict.fromkeys(keys))
+        graph = plan_graph(dsk, keys)
+        wanted = [graph.names[key] for key in keys]
+
+        def template_of(chosen: TaskOptions, prefix: str) -> int:
+            with self.connection.locked() as brain:
+                return self.template(brain, NODE_FUNCTION, prefix, chosen)
+
+        pieces = list(graph_pieces(graph, wanted, options, template_of))
+        self._warn_of_large_nodes(pieces)
+        with self.connection.locked() as brain:
+            records = [brain.want(name) for name in wanted]
+            brain.submit_graph(pieces)
+        return {key: self.future(key, record) for key, record in zip(keys, records, strict=True)}
+
+    def _warn_of_large_nodes(self, pieces: Sequence[Any]) -> None:
+        limit = self.connection.settings.large_argument_nbytes
+        for piece in pieces:
+            if piece.ByteSize() > limit:
+                for task in piece.tasks:
+                    self._warn_of_size(len(task.arguments), task.key)
+
+    def _warn_of_size(self, nbytes: int, what: str) -> None:
+        if nbytes > self.connection.settings.large_argument_nbytes:
+            warnings.warn(
+                f"the arguments of {what!r} are {nbytes / 2**20:.1f} MiB and travel through the "
+                f"scheduler: put large data on the workers with client.scatter(data) and pass the "
+                f"future",
+                stacklevel=3,
+            )
+
+
+class _MappedCalls:
+    """Submits the calls of one `map`, piece by piece."""
+
+    def __init__(
+        self,
+        client: Computing,
+        function: task_pb2.Function,
+        prefix: str,
+        options: TaskOptions,
+        namer: Namer,
+    ) -> None:
+        self._client = client
+        self._function = function
+        self._prefix = prefix
+        self._options = options
+        self._namer = namer
+
+    def submit(
+        self, calls: Calls, kwargs: dict[str, Any], keys: Sequence[Key] | None
+    ) -> list[Future]:
+        """Submit some calls: as an array those that need no other results, one by one the rest."""
+        client, namer = self._client, self._namer
+        packed: list[tuple[Key, bytes, tuple[str, ...]]] = []
+        is_plain = not kwargs and keys is None and namer.is_pure
+        for number, args in enumerate(calls):
+            if is_plain and all(type(value) in SCALARS for value in args):
+                packed.append((namer.key_of_text(f"{args!r}{{}}"), pack_plain_call(args), ()))
+                continue
+            args = tuple(map(client.references, args))
+            key = namer.key(args, kwargs) if keys is None else keys[number]
+            packed.append((key, *pack_call(args, kwargs)))
+        return self._enter(packed)
+
+    def _enter(self, packed: list[tuple[Key, bytes, tuple[str, ...]]]) -> list[Future]:
+        connection = self._client.connection
+        array_keys: list[str] = []
+        array_arguments: list[bytes] = []
+        futures = []
+        with connection.locked() as brain:
+            template = self._client.template(brain, self._function, self._prefix, self._options)
+            known, want = brain.records, brain.want
+            for key, arguments, dependencies in packed:
+                name = key if type(key) is str else wire_name(key)
+                if name not in known:
+                    if dependencies:
+                        brain.submit(name, template, dependencies, arguments)
+                    else:
+                        array_keys.append(name)
+                        array_arguments.append(arguments)
+                futures.append(Future(key, connection, want(name)))
+            if array_keys:
+                brain.submit_array(template, array_keys, array_arguments)
+        return futures
+
+
+def futures_of(value: object) -> list[Future]:
+    """Return the futures inside lists, tuples, sets and dicts, and inside persisted collections."""
+    found: dict[Future, None] = {}
+    stack = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, dict):
+            stack.extend(reversed(each.values()))
+        elif isinstance(each, list | tuple | set | frozenset):
+            stack.extend(reversed(list(each)))
+        elif isinstance(each, Future):
+            found[each] = None
+        elif hasattr(each, "__dask_graph__") and not isinstance(each, type):
+            found.update(dict.fromkeys(find_futures(dict(each.__dask_graph__() or {}))))
+    return list(found)
+
+
+def _prefix(function: Callable[..., Any], key: Key | None) -> str:
+    if key is None:
+        return function_name(function)
+    from dask.utils import key_split
+
+    return str(key_split(key))
+
+
+def _given_keys(key: str | Sequence[Key] | None, count: int) -> Sequence[Key] | None:
+    if key is None or isinstance(key, str):
+        return None
+    keys = list(key)
+    if len(keys) != count:
+        raise ValueError(f"map got {len(keys)} keys for {count} calls")
+    if len(set(keys)) != len(keys):
+        raise ValueError("map got the same key for several calls")
+    return keys
+
+
+def _flat(keys: Any) -> Iterator[Key]:  # noqa: ANN401
+    if isinstance(keys, list):
+        for each in keys:
+            yield from _flat(each)
+    else:
+        yield keys
+
+
+def _shaped(keys: Any, values: Mapping[Key, Any]) -> Any:  # noqa: ANN401
+    if isinstance(keys, list):
+        return [_shaped(each, values) for each in keys]
+    return values[keys]

@@ -1,0 +1,363 @@
+"""The shell of the client's brain: one session with a scheduler, on one event loop.
+
+Users' threads and the loop share the brain under one lock. The loop reads and writes the stream,
+and wakes those who wait; nothing that blocks is done under the lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from typing import TypeVar
+
+import grpc.aio
+
+from gdistributed.client.bridge import Bridge
+from gdistributed.client.discovery import find_scheduler
+from gdistributed.core.client.brain import ClientBrain
+from gdistributed.core.client.futures import CANCELLED, ERROR, FutureRecord, FutureState, Watch
+from gdistributed.core.session import Session, check_software
+from gdistributed.errors import (
+    ClientClosed,
+    ConnectionLost,
+    ConnectTimeout,
+    GDistributedError,
+    ProtocolError,
+)
+from gdistributed.settings import ClientSettings
+from gdistributed.v1 import center_pb2_grpc, scheduler_pb2_grpc
+from gdistributed.v1 import scheduler_pb2 as pb
+from gdistributed.wire.channel import Channels, normalise_address
+from gdistributed.wire.link import Link
+from gdistributed.wire.software import own_software
+from gdistributed.wire.status import error_from_call
+
+logger = logging.getLogger("gdistributed.client")
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Stream = grpc.aio.StreamStreamCall[pb.FromClient, pb.ToClient]
+
+ASK_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 2.0
+RECONNECT_PAUSE_S = 0.1
+
+
+class Connection:
+    """One client's session with a scheduler.
+
+    Parameters
+    ----------
+    loop
+        The event loop that it lives on.
+    bridge
+        How the client's own callers wait.
+    settings
+        How long to try to connect, and the like.
+    name
+        Name of the client, for people.
+
+    Attributes
+    ----------
+    address
+        Where the scheduler listens; empty before the start.
+    scheduler_id
+        The incarnation of the scheduler.
+    status
+        "created", "running", "connecting" (again, after a break), "closing" or "closed".
+    center, scheduler
+        Stubs of the unary calls, for `ask`.
+    channels
+        Channels to workers.
+    """
+
+    center: center_pb2_grpc.CenterAsyncStub
+    scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bridge: Bridge,
+        settings: ClientSettings,
+        name: str,
+    ) -> None:
+        self.loop = loop
+        self.bridge = bridge
+        self.settings = settings
+        self.id = uuid.uuid4().hex
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{self.id[:6]}"
+        self.address = ""
+        self.scheduler_id = ""
+        self.status = "created"
+        self.channels = Channels()
+        self._brain = ClientBrain(settings.limits)
+        self._lock = threading.Lock()
+        self._link: Link[pb.ToClient, pb.FromClient] | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._control: list[grpc.aio.Channel] = []
+        self._wake_is_due = False
+        self._dropped: deque[FutureRecord] = deque()
+        self._drop_is_due = False
+        self._end: GDistributedError = ClientClosed("the client has not been started: await it")
+
+    # From any thread
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[ClientBrain]:
+        """Give the brain to one caller, and then send what it has to say.
+
+        Raises
+        ------
+        ClientClosed
+            If the client is closed, or was never started.
+        ConnectionLost
+            If its scheduler is gone for good.
+        """
+        self.check_open()
+        with self._lock:
+            yield self._brain
+            fired, self._brain.fired = self._brain.fired, []
+            has_mail = self._brain.has_mail
+        for watch in fired:
+            watch.wake()
+        if has_mail and not self._wake_is_due:
+            self._wake_is_due = True
+            self.loop.call_soon_threadsafe(self._wake)
+
+    def check_open(self) -> None:
+        """Raise when nothing can be asked of this client. Errors are those of `locked`."""
+        if self.status not in ("running", "connecting"):
+            raise type(self._end)(*self._end.args)
+
+    def unwatch(self, records: list[FutureRecord], watch: Watch) -> None:
+        """Forget a watch that nobody waits for any more; of a closed client too."""
+        with self._lock:
+            self._brain.unwatch(records, watch)
+
+    def drop(self, record: FutureRecord) -> None:
+        """Count one future less. For finalisers: takes no lock and returns at once."""
+        self._dropped.append(record)
+        if not self._drop_is_due and self.status != "closed":
+            self._drop_is_due = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the program ends
+                self.loop.call_soon_threadsafe(self._release_dropped)
+
+    def peer(self, number: int) -> tuple[str, str] | None:
+        """Return the address and the id of a worker that holds results; None when unknown."""
+        peer = self._brain.peers.get(number)
+        return None if peer is None else (peer.address, peer.worker_id)
+
+    async def ask(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        doing: str,
+    ) -> Response:
+        """Make a unary call. `doing` says what for, as in "listing workers".
+
+        Raises
+        ------
+        GDistributedError
+            The class that stands for the status with which the call failed.
+        """
+        self.check_open()
+        return await self.bridge.on_loop(self._ask(method, request, doing), self.loop)
+
+    # On the loop
+
+    async def open(self, address: str, timeout_s: float) -> None:
+        """Find the scheduler at an address, and begin a session with it.
+
+        Raises
+        ------
+        ConnectTimeout
+            If nobody answers within the timeout; it names both.
+        ProtocolError
+            If scheduler and client do not understand each other.
+        """
+        self.address = normalise_address(address)
+        try:
+            async with asyncio.timeout(timeout_s):
+                stream = await self._connect(timeout_s)
+        except TimeoutError as error:
+            await self._close_channels()
+            if isinstance(error, ConnectTimeout):
+                raise
+            raise ConnectTimeout(
+                f"the scheduler at {self.address} did not answer within {timeout_s:g} s"
+            ) from None
+        except BaseException:
+            await self._close_channels()
+            raise
+        self.status = "running"
+        self._life = asyncio.create_task(self._live(stream), name="gdistributed-client")
+
+    async def close(self, reason: str = "closed") -> None:
+        """Say goodbye and end the session. Futures that are pending are cancelled."""
+        if self.status in ("closing", "closed"):
+            return
+        self.status = "closing"
+        self._end = ClientClosed("the client is closed: make a new one")
+        link = self._link
+        if link is not None and self._life is not None:
+            with self._lock:
+                self._brain.goodbye(reason)
+            link.finish()
+            await asyncio.wait([self._life], timeout=CLOSE_TIMEOUT_S)
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
+        self._settle_all("the client is closed", CANCELLED)
+        self.status = "closed"
+        await self._close_channels()
+
+    async def _connect(self, timeout_s: float) -> Stream:
+        """Open the control channel, and a stream on it that has been welcomed."""
+        found = await find_scheduler(self.address, timeout_s)
+        await self._close_control()
+        self._control = found.channels
+        self.center = center_pb2_grpc.CenterStub(found.center)
+        self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
+        stream = self.scheduler.ConnectClient()
+        try:
+            await stream.write(pb.FromClient(hello=self._hello()))
+            message = await stream.read()
+            if not isinstance(message, pb.ToClient) or not message.HasField("welcome"):
+                raise ProtocolError(f"the scheduler at {self.address} did not welcome this client")
+            check_software(message.welcome.software, own_software(), "scheduler")
+            self.scheduler_id = message.welcome.scheduler_id
+        except grpc.aio.AioRpcError as error:
+            raise error_from_call(error, self.address, "connecting to the scheduler") from error
+        except BaseException:
+            stream.cancel()
+            raise
+        return stream
+
+    def _hello(self) -> pb.ClientHello:
+        return pb.ClientHello(
+            software=own_software(),
+            client_id=self.id,
+            name=self.name,
+            host=socket.gethostname(),
+            process_id=os.getpid(),
+        )
+
+    async def _live(self, stream: Stream) -> None:
+        """Serve one stream after the other, until there is no scheduler or no client."""
+        while True:
+            cause = await self._serve(stream)
+            if self.status == "closing":
+                return
+            if isinstance(cause, ProtocolError):
+                self._give_up(str(cause))
+                return
+            if self._brain.closing is not None:
+                self._give_up(f"it said goodbye ({self._brain.closing})")
+                return
+            logger.warning("lost the scheduler", extra={"address": self.address, "cause": cause})
+            self.status = "connecting"
+            try:
+                stream = await self._connect_again()
+            except GDistributedError as error:
+                self._give_up(str(error))
+                return
+            self.status = "running"
+
+    async def _serve(self, stream: Stream) -> object:
+        """Read and write one stream until it ends; return why it did."""
+        link: Link[pb.ToClient, pb.FromClient] = Link(Session(), self._take, self._receive)
+        with self._lock:
+            self._brain.session_began()
+        self._link = link
+        try:
+            await link.run(stream.read, stream.write)
+        except grpc.aio.AioRpcError as error:
+            return error_from_call(error)
+        except (GDistributedError, asyncio.InvalidStateError) as error:
+            return error
+        finally:
+            self._link = None
+            stream.cancel()
+        return "the stream ended"
+
+    async def _connect_again(self) -> Stream:
+        timeout_s = self.settings.connect_timeout_s
+        deadline = self.loop.time() + timeout_s
+        while True:
+            remaining_s = deadline - self.loop.time()
+            try:
+                async with asyncio.timeout(max(remaining_s, 0.0)):
+                    return await self._connect(max(remaining_s, 0.0))
+            except TimeoutError as error:
+                raise ConnectTimeout(f"it did not answer again within {timeout_s:g} s") from error
+            except ConnectionLost:
+                await asyncio.sleep(RECONNECT_PAUSE_S)
+
+    def _give_up(self, why: str) -> None:
+        message = f"the scheduler at {self.address} is gone: {why}"
+        logger.warning("gave the scheduler up", extra={"address": self.address, "cause": why})
+        self._end = ConnectionLost(message)
+        self._settle_all(message, ERROR)
+        self.status = "closed"
+
+    def _settle_all(self, message: str, target: FutureState) -> None:
+        with self._lock:
+            self._brain.gave_up(self._end.reason, message, target)
+            fired, self._brain.fired = self._brain.fired, []
+        wake_all(fired)
+
+    def _wake(self) -> None:
+        self._wake_is_due = False
+        if self._link is not None:
+            self._link.wake()
+
+    def _take(self) -> pb.FromClient | None:
+        with self._lock:
+            return self._brain.take()
+
+    def _receive(self, batch: pb.ToClient) -> None:
+        with self._lock:
+            self._brain.on_scheduler(batch)
+            fired, self._brain.fired = self._brain.fired, []
+        wake_all(fired)
+
+    def _release_dropped(self) -> None:
+        self._drop_is_due = False
+        dropped = self._dropped
+        with self._lock:
+            while dropped:
+                self._brain.release(dropped.popleft())
+        self._wake()
+
+    async def _ask(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        doing: str,
+    ) -> Response:
+        try:
+            return await method(request, timeout=ASK_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise error_from_call(error, self.address, doing) from error
+
+    async def _close_control(self) -> None:
+        for channel in self._control:
+            await channel.close()
+        self._control = []
+
+    async def _close_channels(self) -> None:
+        await self._close_control()
+        await self.channels.close()
+
+
+def wake_all(fired: list[Watch]) -> None:
+    """Wake those who wait for watches that fired."""
+    for watch in fired:
+        watch.wake()

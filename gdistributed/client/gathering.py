@@ -1,0 +1,43 @@
+"""Futures inside a structure become values inside the same structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from gdistributed.client.future import Future, failure_of, settled
+from gdistributed.client.nested import SKIPPED, find_futures, replace_futures
+from gdistributed.client.values import values_of
+
+if TYPE_CHECKING:
+    from gdistributed.client.bridge import Bridge
+    from gdistributed.client.connection import Connection
+
+
+async def gathered(
+    connection: Connection,
+    futures: Any,  # noqa: ANN401
+    bridge: Bridge,
+    skips_errors: bool = False,
+) -> Any:  # noqa: ANN401
+    """Wait for futures and return the structure with their values.
+
+    Parameters
+    ----------
+    futures
+        A future, or futures inside lists, tuples, sets and dicts.
+    skips_errors
+        Whether futures that erred are left out. Otherwise the first error is raised.
+    """
+    is_flat = isinstance(futures, list) and all(type(each) is Future for each in futures)
+    found: Iterable[Future] = futures if is_flat else find_futures(futures)
+    records = {future.record.key: future.record for future in found}
+    await settled(connection, records.values(), bridge, stops_at_error=not skips_errors)
+    if not skips_errors:
+        for record in records.values():
+            if record.error is not None and (failure := failure_of(record)) is not None:
+                raise failure
+    values = await values_of(connection, records.values(), bridge, skips_errors)
+    if is_flat:
+        return [values[f.record.key] for f in futures if f.record.key in values]
+    return replace_futures(futures, lambda future: values.get(future.record.key, SKIPPED))

@@ -1,0 +1,232 @@
+"""A dask graph becomes tasks: an expression, a HighLevelGraph or a plain dict goes in.
+
+Each node of the graph is the argument of one function that all workers have; see
+`gdistributed.data.graph_nodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from dask._task_spec import GraphNode, convert_legacy_graph, cull
+from dask.base import get_annotations
+from dask.highlevelgraph import HighLevelGraph
+from dask.order import order
+from dask.utils import ensure_dict, key_split
+
+from gdistributed.client.keys import Key, wire_name
+from gdistributed.client.options import TaskOptions, task_options
+from gdistributed.data.arguments import KeyReference, pack_call
+from gdistributed.data.graph_nodes import RUN_NODE
+from gdistributed.errors import BadGraph, UnpicklableArgument
+from gdistributed.v1 import scheduler_pb2, task_pb2
+
+Annotations = dict[str, dict[Key, Any]]
+TemplateOf = Callable[[TaskOptions, str], int]
+
+NODE_FUNCTION: Final = task_pb2.Function(id=f"python:{RUN_NODE}", runtime="python", name=RUN_NODE)
+PIECE_NBYTES: Final = 512 * 1024
+KNOWN_ANNOTATIONS: Final = ("priority", "retries", "workers", "allow_other_workers", "resources")
+
+
+class Expression(Protocol):
+    """What dask gives to a scheduler: an `Expr`, a `HighLevelGraph`, or something like them."""
+
+    def __dask_graph__(self) -> Mapping[Key, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph that is ready to be submitted.
+
+    Attributes
+    ----------
+    nodes
+        Its nodes by dask's keys, dependencies first.
+    order
+        In which order they should run, by key: lower sooner.
+    names
+        How the keys are called on the wire; those too that the graph only refers to.
+    annotations
+        What users said of single keys: ``{"priority": {key: 5}}``.
+    """
+
+    nodes: dict[Key, GraphNode]
+    order: dict[Key, int]
+    names: dict[Key, str]
+    annotations: Annotations
+
+
+def plan_graph(graph: Expression | Mapping[Key, Any], keys: Iterable[Key]) -> Graph:
+    """Make a graph ready: written out, culled to what the keys need, and ordered.
+
+    Raises
+    ------
+    BadGraph
+        If it has a cycle, or two keys that would have one name on the wire; it names them.
+    """
+    annotations: Annotations = {}
+    if isinstance(graph, HighLevelGraph):
+        annotations = _layer_annotations(graph)
+        written = ensure_dict(graph)
+    elif isinstance(graph, Mapping):
+        written = dict(graph)
+    else:
+        written = ensure_dict(graph.__dask_graph__())
+        if hasattr(graph, "__dask_annotations__"):
+            annotations = graph.__dask_annotations__()
+    nodes: dict[Key, GraphNode] = cull(convert_legacy_graph(written), set(keys))
+    try:
+        places: dict[Key, int] = order(nodes)
+    except RuntimeError as error:
+        raise _cycle(nodes, error) from error
+    in_order = {key: nodes[key] for key in sorted(nodes, key=places.__getitem__)}
+    return Graph(in_order, places, _names(in_order, keys), annotations)
+
+
+def graph_pieces(
+    graph: Graph, wanted: Iterable[str], options: TaskOptions, template_of: TemplateOf
+) -> Iterator[scheduler_pb2.SubmitGraph]:
+    """Pack a graph into messages of limited size; the last one names what is wanted.
+
+    Parameters
+    ----------
+    graph
+        What to pack.
+    wanted
+        Keys on the wire that are wanted.
+    options
+        How the tasks are to be run, where no annotation says otherwise.
+    template_of
+        Gives the number of the template for options and a prefix.
+
+    Raises
+    ------
+    UnpicklableArgument
+        If a node cannot be sent; the message names its key.
+    """
+    choose = OptionsByKey(options, graph.annotations)
+    numbers: dict[tuple[str, int], int] = {}
+    piece = scheduler_pb2.SubmitGraph()
+    nbytes = 0
+    for key, node in graph.nodes.items():
+        chosen, prefix = choose.of(key), key_split(key)
+        number = numbers.get((prefix, id(chosen)))
+        if number is None:
+            number = numbers[prefix, id(chosen)] = template_of(chosen, prefix)
+        if nbytes > PIECE_NBYTES:
+            piece.more = True
+            yield piece
+            piece, nbytes = scheduler_pb2.SubmitGraph(), 0
+        arguments, dependencies = _pack_node(key, node, graph.names)
+        piece.tasks.add(
+            key=graph.names[key],
+            template=number,
+            dependencies=dependencies,
+            order=graph.order[key],
+            arguments=arguments,
+        )
+        nbytes += len(arguments)
+    piece.wants.extend(dict.fromkeys(wanted))
+    yield piece
+
+
+class OptionsByKey:
+    """What was asked for each key: its annotations over what was asked for all."""
+
+    def __init__(self, options: TaskOptions, annotations: Annotations) -> None:
+        self._base = _annotated(options, get_annotations())
+        self._annotations = {
+            name: values for name, values in annotations.items() if name in KNOWN_ANNOTATIONS
+        }
+        self._made: dict[str, TaskOptions] = {}
+
+    def of(self, key: Key) -> TaskOptions:
+        """Return the options of a key. Equal ones are the same object."""
+        if not self._annotations:
+            return self._base
+        said = {name: values[key] for name, values in self._annotations.items() if key in values}
+        if not said:
+            return self._base
+        words = repr(sorted(said.items()))
+        options = self._made.get(words)
+        if options is None:
+            options = self._made[words] = _annotated(self._base, said)
+        return options
+
+
+def _annotated(options: TaskOptions, annotations: Mapping[str, Any]) -> TaskOptions:
+    said = {name: value for name, value in annotations.items() if name in KNOWN_ANNOTATIONS}
+    if not said:
+        return options
+    if "workers" not in said and options.workers:
+        said["workers"] = options.workers
+    checked = task_options(**said)
+    return replace(options, **{name: getattr(checked, name) for name in said})
+
+
+def _layer_annotations(graph: HighLevelGraph) -> Annotations:
+    annotations: Annotations = {}
+    for layer in graph.layers.values():
+        for name, value in (layer.annotations or {}).items():
+            by_key = annotations.setdefault(name, {})
+            by_key.update({key: value(key) if callable(value) else value for key in layer})
+    return annotations
+
+
+def _names(nodes: dict[Key, GraphNode], keys: Iterable[Key]) -> dict[Key, str]:
+    names = {key: wire_name(key) for key in (*nodes, *keys)}
+    for node in nodes.values():
+        for key in node.dependencies:
+            if key not in names:
+                names[key] = wire_name(key)
+    if len(set(names.values())) < len(names):
+        owners: dict[str, Key] = {}
+        for key, name in names.items():
+            other = owners.setdefault(name, key)
+            if other != key:
+                raise BadGraph(
+                    f"the keys {other!r} and {key!r} would both be called {name!r} on the wire: "
+                    f"rename one",
+                    (name,),
+                )
+    return names
+
+
+def _pack_node(
+    key: Key, node: GraphNode, names: Mapping[Key, str]
+) -> tuple[bytes, tuple[str, ...]]:
+    values = {dependency: KeyReference(names[dependency]) for dependency in node.dependencies}
+    try:
+        return pack_call((node, values), {})
+    except UnpicklableArgument as error:
+        raise UnpicklableArgument(f"the task {key!r} of the graph: {error}") from error
+
+
+def _cycle(nodes: dict[Key, GraphNode], error: RuntimeError) -> BadGraph:
+    """Find the cycle that dask came upon: walk back from a key until one comes again."""
+    stuck = set(nodes)
+    free = [key for key in nodes if not stuck.intersection(nodes[key].dependencies)]
+    dependents: dict[Key, list[Key]] = {}
+    for key, node in nodes.items():
+        for dependency in node.dependencies:
+            dependents.setdefault(dependency, []).append(key)
+    for key in free:  # grows while it is walked
+        stuck.discard(key)
+        for dependent in dependents.get(key, ()):
+            if dependent in stuck and not stuck.intersection(nodes[dependent].dependencies):
+                free.append(dependent)
+    if not stuck:
+        return BadGraph(str(error), code="CYCLE")
+    path: dict[Key, None] = {}
+    key = next(key for key in nodes if key in stuck)
+    while key not in path:
+        path[key] = None
+        key = next(each for each in nodes[key].dependencies if each in stuck)
+    cycle = [*list(path)[list(path).index(key) :], key]
+    arrows = " → ".join(map(repr, reversed(cycle)))
+    return BadGraph(
+        f"the graph has a cycle: {arrows}", tuple(map(wire_name, dict.fromkeys(cycle))), "CYCLE"
+    )

@@ -1,0 +1,193 @@
+"""The client moves data: gather brings results here, scatter puts values on workers."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from gdistributed.client.asking import Asking
+from gdistributed.client.connection import Connection
+from gdistributed.client.future import Future
+from gdistributed.client.gathering import gathered
+from gdistributed.client.keys import Key, wire_name
+from gdistributed.client.options import Workers, worker_names
+from gdistributed.data.sizes import sizeof
+from gdistributed.data.transfer import store
+from gdistributed.errors import NotFound, SerializationError, UnpicklableArgument, WaitTimeout
+from gdistributed.v1 import scheduler_pb2
+
+SCATTER_TIMEOUT_S = 30.0
+
+Worker = tuple[str, str]  # address and worker id
+
+
+class Moving(Asking):
+    """Data between here and the workers."""
+
+    async def gather(
+        self,
+        futures: Any,  # noqa: ANN401
+        errors: Literal["raise", "skip"] = "raise",
+        direct: bool | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Wait for futures and return their values.
+
+        Parameters
+        ----------
+        futures
+            A future, or futures inside lists, tuples, sets and dicts, however deep.
+        errors
+            "raise" (the default) raises the first error as soon as it is known; "skip" leaves
+            futures that erred out of the lists they are in.
+        direct
+            Values always come straight from the workers; accepted for compatibility.
+
+        Returns
+        -------
+        The same structure with values in the places of futures.
+
+        Raises
+        ------
+        Exception
+            Whatever a task raised.
+        CancelledError
+            If a future was cancelled.
+        """
+        if errors not in ("raise", "skip"):
+            raise ValueError(f'errors must be "raise" or "skip" and is {errors!r}')
+        return await gathered(self.connection, futures, self.bridge, errors == "skip")
+
+    async def scatter(
+        self,
+        data: Any,  # noqa: ANN401
+        workers: Workers = None,
+        broadcast: bool | int = False,
+        direct: bool | None = None,
+        hash: bool = True,
+        timeout: float | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Put values on workers.
+
+        Parameters
+        ----------
+        data
+            A list, tuple, set or dict of values; anything else is a single value.
+        workers
+            Names, addresses or hosts of the workers to put them on; all by default, in turn.
+        broadcast
+            Whether each value goes to all of these workers, or to how many.
+        direct
+            Values always go straight to the workers; accepted for compatibility.
+        hash
+            Whether equal values get equal keys (the default). Otherwise each gets a new one.
+        timeout
+            Seconds to wait for a first worker; default 30.
+
+        Returns
+        -------
+        A future for each value, in the same structure. The keys of a dict are the keys of its
+        futures.
+
+        Raises
+        ------
+        WaitTimeout
+            If there is no worker in time.
+        NotFound
+            If `workers` names none that is there.
+        UnpicklableArgument
+            If a value cannot be sent; the message names its type.
+        """
+        self.connection.check_open()
+        keys = _keys_for(data, hash)
+        values = data.values() if isinstance(data, dict) else _as_list(data)
+        named = dict(zip(keys, values, strict=True))
+        chosen = await self._workers_for(workers, timeout or SCATTER_TIMEOUT_S)
+        copies = len(chosen) if broadcast is True else max(int(broadcast), 1)
+        turns = itertools.cycle(chosen)
+        shares: dict[Worker, dict[str, Any]] = {}
+        holders: dict[str, list[str]] = {}
+        for key, value in named.items():
+            name = wire_name(key)
+            for _ in range(min(copies, len(chosen))):
+                worker = next(turns)
+                shares.setdefault(worker, {})[name] = value
+                holders.setdefault(name, []).append(worker[1])
+        await self.bridge.on_loop(_store_all(self.connection, shares), self.connection.loop)
+        futures = self._hold_scattered(named, holders)
+        return _shaped_like(data, [futures[key] for key in keys], keys)
+
+    def _hold_scattered(
+        self, named: Mapping[Key, object], holders: Mapping[str, list[str]]
+    ) -> dict[Key, Future]:
+        futures = {}
+        with self.connection.locked() as brain:
+            for key, value in named.items():
+                name = wire_name(key)
+                message = scheduler_pb2.ScatteredData(
+                    key=name,
+                    nbytes=sizeof(value),
+                    type=type(value).__qualname__,
+                    worker_ids=holders[name],
+                )
+                futures[key] = self.future(key, brain.want(name))
+                brain.scattered([message])
+        return futures
+
+    async def _workers_for(self, workers: Workers, timeout_s: float) -> list[Worker]:
+        """Return the workers that are meant; wait for a first one."""
+        names = set(worker_names(workers))
+        await self.wait_for_workers(1, timeout_s)
+        request = scheduler_pb2.ListWorkersRequest(page_size=10_000)
+        connection = self.connection
+        answer = await connection.ask(
+            connection.scheduler.ListWorkers, request, "listing the workers"
+        )
+        found = [
+            (worker.address, worker.worker_id)
+            for worker in answer.workers
+            if not names or names & {worker.name, worker.address, worker.host, worker.worker_id}
+        ]
+        if not found and names:
+            raise NotFound(f"no worker is called {', '.join(sorted(names))}")
+        if not found:
+            raise WaitTimeout("there is no worker to put data on")
+        return found
+
+
+async def _store_all(connection: Connection, shares: dict[Worker, dict[str, Any]]) -> None:
+    """Put values on workers, one worker after the other. On the loop."""
+    for (address, worker_id), values in shares.items():
+        channel = connection.channels.get(address, bulk=True)
+        try:
+            await store(channel, worker_id, values)
+        except SerializationError as error:
+            raise UnpicklableArgument(f"the data cannot be scattered: {error}") from error
+
+
+def _as_list(data: Any) -> list[Any]:  # noqa: ANN401
+    return list(data) if isinstance(data, list | tuple | set | frozenset) else [data]
+
+
+def _keys_for(data: Any, by_content: bool) -> list[Key]:  # noqa: ANN401
+    if isinstance(data, dict):
+        return list(data)
+    return [_key_for(value, by_content) for value in _as_list(data)]
+
+
+def _key_for(value: object, by_content: bool) -> str:
+    if not by_content:
+        return f"{type(value).__name__}-{uuid.uuid4().hex}"
+    from dask.tokenize import tokenize
+
+    return f"{type(value).__name__}-{tokenize(value)}"
+
+
+def _shaped_like(data: Any, futures: list[Future], keys: list[Key]) -> Any:  # noqa: ANN401
+    if isinstance(data, dict):
+        return dict(zip(keys, futures, strict=True))
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(data, kind):
+            return kind(futures)
+    return futures[0]

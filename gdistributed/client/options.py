@@ -1,0 +1,106 @@
+"""What a user may ask for a task: priority, retries, where it may run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gdistributed.v1 import task_pb2
+
+Workers = str | Iterable[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How tasks are to be run.
+
+    Attributes
+    ----------
+    priority
+        Higher runs sooner; default 0.
+    retries
+        How often a task that raised is run again; default 0.
+    workers
+        Names, addresses or hosts of the workers that may run it; empty means any.
+    allow_other_workers
+        Whether `workers` is a preference and no restriction.
+    resources
+        What a task holds while it runs, by name, for instance ``{"GPU": 1}``.
+    actor
+        Whether the function is a class whose instance lives on a worker.
+    """
+
+    priority: int = 0
+    retries: int = 0
+    workers: tuple[str, ...] = ()
+    allow_other_workers: bool = False
+    resources: Mapping[str, float] = field(default_factory=dict)
+    actor: bool = False
+
+    def template(self, function_id: str, prefix: str) -> task_pb2.TaskTemplate:
+        """Return the template of tasks of one function, without its number."""
+        return task_pb2.TaskTemplate(
+            function_id=function_id,
+            prefix=prefix,
+            priority=self.priority,
+            retries=self.retries,
+            workers=self.workers,
+            allow_other_workers=self.allow_other_workers,
+            resources=self.resources,
+            actor=self.actor,
+        )
+
+
+PLAIN = TaskOptions()
+
+
+def task_options(
+    priority: int = 0,
+    retries: int | None = None,
+    workers: Workers = None,
+    allow_other_workers: bool = False,
+    resources: Mapping[str, float] | None = None,
+    actor: bool = False,
+) -> TaskOptions:
+    """Check what a user asked for.
+
+    Raises
+    ------
+    ValueError
+        If `allow_other_workers` is set without `workers`.
+    TypeError
+        If something is of a type that makes no sense.
+    """
+    if allow_other_workers not in (True, False, None):
+        raise TypeError("allow_other_workers must be True or False")
+    names = worker_names(workers)
+    if allow_other_workers and not names:
+        raise ValueError("allow_other_workers=True needs workers= too: whom to prefer?")
+    if not priority and not retries and not names and not resources and not actor:
+        return PLAIN
+    return TaskOptions(
+        priority=_whole(priority, "priority"),
+        retries=_whole(retries or 0, "retries"),
+        workers=names,
+        allow_other_workers=bool(allow_other_workers),
+        resources={str(name): float(amount) for name, amount in (resources or {}).items()},
+        actor=bool(actor),
+    )
+
+
+def worker_names(workers: Workers) -> tuple[str, ...]:
+    """Return names, addresses or hosts of workers as a tuple."""
+    if workers is None:
+        return ()
+    if isinstance(workers, str):
+        return (workers,)
+    return tuple(map(str, workers))
+
+
+def _whole(number: Any, name: str) -> int:  # noqa: ANN401
+    try:
+        whole = int(number)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a whole number and is {number!r}") from None
+    return whole

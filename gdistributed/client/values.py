@@ -1,0 +1,135 @@
+"""From a finished key to its value: at hand when it is small, else fetched from a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from gdistributed.client.future import failure_of, settled
+from gdistributed.core.client.futures import FINISHED, FutureRecord
+from gdistributed.data.codecs import decode
+from gdistributed.data.transfer import fetch
+from gdistributed.errors import DataLost, GDistributedError, TaskFailed
+from gdistributed.v1 import center_pb2, value_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.client.bridge import Bridge
+    from gdistributed.client.connection import Connection
+
+logger = logging.getLogger("gdistributed.client")
+
+TRIES = 10
+PAUSE_S = 0.05
+
+Values = dict[str, Any]
+Place = tuple[str, str]  # address and worker id
+
+
+async def value_of(connection: Connection, record: FutureRecord, bridge: Bridge) -> Any:  # noqa: ANN401
+    """Return the value of a settled key, or raise its error."""
+    if record.state is FINISHED and isinstance(record.outcome, bytes):
+        return decode(value_pb2.Payload.FromString(record.outcome))
+    values = await values_of(connection, [record], bridge)
+    return values[record.key]
+
+
+async def values_of(
+    connection: Connection,
+    records: Iterable[FutureRecord],
+    bridge: Bridge,
+    skips_errors: bool = False,
+) -> Values:
+    """Return the values of settled keys; those that are lost meanwhile are waited for.
+
+    Parameters
+    ----------
+    records
+        The keys, each once.
+    skips_errors
+        Whether keys that erred are left out. Otherwise the first error is raised.
+
+    Raises
+    ------
+    Exception
+        What a task raised.
+    DataLost
+        If a value could not be had from any worker after several tries.
+    """
+    values: Values = {}
+    missing: list[FutureRecord] = []
+    for record in records:
+        outcome = record.outcome
+        if record.state is FINISHED and isinstance(outcome, bytes):
+            values[record.key] = decode(value_pb2.Payload.FromString(outcome))
+        else:
+            missing.append(record)
+    for attempt in range(TRIES):
+        missing = [record for record in missing if not _has_failed(record, skips_errors)]
+        if not missing:
+            return values
+        places = await _places(connection, missing, ask=attempt > 0)
+        found = await bridge.on_loop(_fetch_all(connection, places), connection.loop)
+        values.update(found)
+        missing = [record for record in missing if record.key not in values]
+        if missing:
+            await bridge.on_loop(asyncio.sleep(PAUSE_S * attempt), connection.loop)
+            await settled(connection, missing, bridge)
+    if not missing:
+        return values
+    named = ", ".join(repr(record.key) for record in missing[:5])
+    raise DataLost(f"the values of {named} could not be had from any worker; see the log")
+
+
+def _has_failed(record: FutureRecord, skips_errors: bool) -> bool:
+    failure = failure_of(record)
+    if failure is not None and not skips_errors:
+        raise failure
+    return failure is not None
+
+
+async def _places(
+    connection: Connection, records: list[FutureRecord], ask: bool
+) -> dict[Place, list[str]]:
+    """Choose a holder for each key: as was said when it finished, or as the Center says now."""
+    holders: dict[str, list[Place]] = {}
+    if ask:
+        request = center_pb2.WhoHasRequest(keys=[record.key for record in records])
+        answer = await connection.ask(connection.center.WhoHas, request, "asking who has keys")
+        for location in answer.locations:
+            holders[location.key] = list(zip(location.addresses, location.worker_ids, strict=True))
+    else:
+        for record in records:
+            numbers = record.outcome if isinstance(record.outcome, tuple) else ()
+            places = (connection.peer(number) for number in numbers)
+            holders[record.key] = [place for place in places if place is not None]
+    chosen: dict[Place, list[str]] = {}
+    for key, candidates in holders.items():
+        if candidates:  # the holder that was asked for the least so far
+            place = min(candidates, key=lambda each: len(chosen.get(each, ())))
+            chosen.setdefault(place, []).append(key)
+    return chosen
+
+
+async def _fetch_all(connection: Connection, places: dict[Place, list[str]]) -> Values:
+    """Fetch from all workers at once; what one does not give is left out."""
+    found: Values = {}
+    parts = await asyncio.gather(
+        *(_fetch(connection, place, keys) for place, keys in places.items())
+    )
+    for part in parts:
+        found.update(part)
+    return found
+
+
+async def _fetch(connection: Connection, place: Place, keys: list[str]) -> Values:
+    address, worker_id = place
+    channel = connection.channels.get(address, bulk=True)
+    try:
+        return await fetch(channel, worker_id, keys)
+    except TaskFailed:
+        raise  # the value is there and cannot be sent or read: no other try will help
+    except GDistributedError as error:
+        logger.info("fetching failed", extra={"worker": address, "cause": str(error)})
+        return {}

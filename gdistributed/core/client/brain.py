@@ -1,0 +1,401 @@
+"""The client's brain: what the user and the scheduler say goes in, batches to send come out.
+
+It knows which keys are wanted, by how many futures, and what became of them; it announces functions
+and templates once; it keeps what it has sent until that is acknowledged, so that after a break
+nothing is lost and nothing is done twice. It holds no values but the small ones that came along.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from gdistributed.core.client.futures import (
+    CANCELLED,
+    ERROR,
+    FINISHED,
+    LOST,
+    PENDING,
+    FutureRecord,
+    FutureState,
+    Outcome,
+    Watch,
+    move,
+)
+from gdistributed.settings import LimitSettings
+from gdistributed.v1 import error_pb2, task_pb2
+from gdistributed.v1 import scheduler_pb2 as pb
+
+MESSAGE_OVERHEAD_NBYTES = 64
+SYSTEM = "gdistributed"
+
+
+class ClientBrain:
+    """Events in; batches, and the watches that fired, out. Call one method at a time.
+
+    Parameters
+    ----------
+    limits
+        Limits of the session: how large a batch may grow.
+
+    Attributes
+    ----------
+    records
+        What is wanted, by key on the wire.
+    peers
+        Workers that results lie on, by their numbers on this stream.
+    workers
+        How many workers there are, as the scheduler said last.
+    closing
+        Why the scheduler ends; None while it does not.
+    fired
+        Watches that fired; whoever takes them wakes those who wait.
+    """
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self.limits = limits
+        self.records: dict[str, FutureRecord] = {}
+        self.peers: dict[int, task_pb2.Peer] = {}
+        self.workers = pb.WorkerCount()
+        self.closing: str | None = None
+        self.fired: list[Watch] = []
+        self._worker_watches: list[Watch] = []
+        self._functions: dict[str, task_pb2.Function] = {}
+        self._templates: dict[bytes, task_pb2.TaskTemplate] = {}
+        self._last_graph = 0
+        self._graphs_accepted = 0
+        self._cancelling: dict[str, int] = {}  # our own cancels, of which the echo is to come
+        self._open: pb.FromClient | None = None
+        self._open_nbytes = 0
+        self._closed: deque[pb.FromClient] = deque()
+        self._releases: dict[str, None] = {}
+        self._sent: deque[pb.FromClient] = deque()
+
+    # What the user says
+
+    def want(self, key: str) -> FutureRecord:
+        """Count one more future of a key, known or new."""
+        record = self.records.get(key)
+        if record is None:
+            record = self.records[key] = FutureRecord(key)
+            self._releases.pop(key, None)
+        record.count += 1
+        return record
+
+    def release(self, record: FutureRecord) -> None:
+        """Count one future less; a key of which there is none is wanted no longer."""
+        record.count -= 1
+        if not record.count and self.records.get(record.key) is record:
+            del self.records[record.key]
+            self._releases[record.key] = None
+
+    def template(self, function: task_pb2.Function, template: task_pb2.TaskTemplate) -> int:
+        """Return the number of a template, announcing it and its function when they are new.
+
+        Parameters
+        ----------
+        function
+            What its tasks run.
+        template
+            Everything but the number.
+        """
+        words = template.SerializeToString(deterministic=True)
+        known = self._templates.get(words)
+        if known is not None:
+            return known.id
+        numbered = task_pb2.TaskTemplate()
+        numbered.CopyFrom(template)
+        numbered.id = len(self._templates) + 1
+        self._templates[words] = numbered
+        if function.id not in self._functions:
+            self._functions[function.id] = function
+            self._batch(function.ByteSize()).functions.append(function)
+        self._batch(len(words)).templates.append(numbered)
+        return numbered.id
+
+    def submit(
+        self, key: str, template: int, dependencies: Sequence[str], arguments: bytes
+    ) -> None:
+        """Submit one task, the result of which is wanted."""
+        self._last_graph += 1
+        graph = self._batch(len(arguments) + 2 * len(key)).graphs.add(
+            number=self._last_graph, wants_all=True
+        )
+        graph.tasks.add(key=key, template=template, dependencies=dependencies, arguments=arguments)
+
+    def submit_array(self, template: int, keys: list[str], arguments: list[bytes]) -> None:
+        """Submit many tasks without dependencies, the results of which are wanted."""
+        self._last_graph += 1
+        nbytes = sum(map(len, arguments)) + sum(map(len, keys))
+        graph = self._batch(nbytes).graphs.add(number=self._last_graph, wants_all=True)
+        graph.arrays.add(template=template, keys=keys, arguments=arguments)
+
+    def submit_graph(self, pieces: Iterable[pb.SubmitGraph]) -> None:
+        """Submit a graph in pieces, which get one number; the last one says `more` no longer."""
+        self._last_graph += 1
+        for piece in pieces:
+            piece.number = self._last_graph
+            self._batch(piece.ByteSize()).graphs.append(piece)
+
+    def hold(self, keys: Iterable[str], holder: str = "") -> None:
+        """Have keys kept that were submitted by somebody, for this client or for a holder."""
+        self._batch().hold.add(keys=keys, holder=holder)
+
+    def unhold(self, holder: str) -> None:
+        """End a holder."""
+        self._batch().unhold.append(holder)
+
+    def replace_holder(self, holder: str, keys: Iterable[str]) -> None:
+        """Have a holder hold these keys and no others."""
+        self.unhold(holder)
+        self._close()  # a batch is applied holds first
+        self.hold(keys, holder)
+
+    def scattered(self, data: Iterable[pb.ScatteredData]) -> None:
+        """Tell of values that were put on workers; they are wanted."""
+        for each in data:
+            self._batch(each.ByteSize()).scattered.append(each)
+
+    def cancel(self, keys: Iterable[str], reason: str, force: bool = False) -> None:
+        """Give keys up. Their records are cancelled at once, and a new submission starts afresh."""
+        keys = list(keys)
+        for key in keys:
+            record = self.records.pop(key, None)
+            if record is not None:
+                self._cancelling[key] = self._cancelling.get(key, 0) + 1
+                self._move(record, CANCELLED, cancelled_error(key, reason, ""))
+        self._batch().cancel.add(keys=keys, reason=reason, force=force)
+        self._close()  # a batch is applied submissions first: the next one must come after this
+
+    def retry(self, keys: Iterable[str]) -> None:
+        """Have erred keys computed again."""
+        keys = list(keys)
+        for key in keys:
+            record = self.records.get(key)
+            if record is not None:
+                self._move(record, PENDING)
+        self._batch().retry.add(keys=keys)
+
+    def goodbye(self, reason: str) -> None:
+        """Leave on purpose: the last message."""
+        self._batch().goodbye.reason = reason
+
+    def watch(self, records: Iterable[FutureRecord], watch: Watch) -> None:
+        """Have a watch told when records settle; it is told at once of those that have."""
+        for record in records:
+            if record.is_settled:
+                if watch.settled(record):
+                    self.fired.append(watch)
+            elif record.watches is None:
+                record.watches = [watch]
+            else:
+                record.watches.append(watch)
+
+    def unwatch(self, records: Iterable[FutureRecord], watch: Watch) -> None:
+        """Forget a watch that nobody waits for any more."""
+        for record in records:
+            if record.watches is not None and watch in record.watches:
+                record.watches.remove(watch)
+
+    def watch_workers(self, watch: Watch) -> None:
+        """Have a watch fire whenever the number of workers changes."""
+        self._worker_watches.append(watch)
+
+    def unwatch_workers(self, watch: Watch) -> None:
+        """Forget a watch on the number of workers."""
+        self._worker_watches.remove(watch)
+
+    # What the scheduler says
+
+    def on_scheduler(self, batch: pb.ToClient) -> None:
+        """Take in one batch of the scheduler, kind by kind in the order of the field numbers."""
+        self._acknowledged(batch.acknowledged)
+        for peer in batch.peers:
+            self.peers[peer.number] = task_pb2.Peer.FromString(peer.SerializeToString())
+        for refused in batch.refused:
+            self._refused(refused)
+        records = self.records
+        for key in batch.lost:
+            if (record := records.get(key)) is not None:
+                self._move(record, LOST)
+        self._finished(batch.finished)
+        for erred in batch.erred:
+            if (record := records.get(erred.key)) is not None:
+                error = error_pb2.TaskError()
+                error.CopyFrom(erred.error)
+                self._move(record, ERROR, error)
+        for cancelled in batch.cancelled:
+            self._was_cancelled(cancelled)
+        self._graphs_accepted = max(self._graphs_accepted, batch.graphs_accepted)
+        if batch.HasField("workers"):
+            self.workers.CopyFrom(batch.workers)
+            self.fired.extend(self._worker_watches)
+        if batch.HasField("closing"):
+            self.closing = batch.closing.reason or "it stops"
+
+    def session_began(self) -> None:
+        """A new session: the scheduler knows nothing of this client.
+
+        What was not acknowledged is said again, but for what has been answered; what is
+        wanted is stated anew, and the scheduler answers with the state of each key.
+        """
+        old = [*self._sent, *self._closed, *([self._open] if self._open is not None else [])]
+        self._sent.clear()
+        self._closed.clear()
+        self._open = None
+        self.peers.clear()
+        if self._functions:
+            batch = self._batch()
+            batch.functions.extend(self._functions.values())
+            batch.templates.extend(self._templates.values())
+        submitted: set[str] = set()
+        for batch in old:
+            self._say_again(batch, submitted)
+        held = [key for key in self.records if key not in submitted]
+        if held:
+            self.hold(held)
+
+    def session_resumed(self, received: int) -> None:
+        """The session goes on: what the scheduler has not received is sent again, as it was."""
+        self._acknowledged(received)
+        self._closed.extendleft(reversed(self._sent))
+        self._sent.clear()
+
+    def gave_up(self, reason: str, message: str, target: FutureState = ERROR) -> None:
+        """There will be no more news: settle all who wait.
+
+        Parameters
+        ----------
+        reason
+            Reason of an exception of `errors`: "CONNECTION_LOST", "CLIENT_CLOSED".
+        message
+            What happened and what to do, for people.
+        target
+            ERROR, or CANCELLED where it was the user's own wish.
+        """
+        for record in list(self.records.values()):
+            if not record.is_settled:
+                self._move(record, target, own_error(record.key, reason, message))
+        self.fired.extend(self._worker_watches)
+
+    # What to send
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self._open is not None or self._closed or self._releases)
+
+    def take(self) -> pb.FromClient | None:
+        """Return the next batch to send, or None. It is kept until it is acknowledged."""
+        if self._closed:
+            batch = self._closed.popleft()
+        elif self._open is not None or self._releases:
+            batch = self._open or pb.FromClient()
+            self._open = None
+            if self._releases:
+                batch.release.extend(self._releases)
+                self._releases.clear()
+        else:
+            return None
+        self._sent.append(batch)
+        return batch
+
+    # Inside
+
+    def _batch(self, nbytes: int = 0) -> pb.FromClient:
+        """Return the open batch, to which about `nbytes` will be added now."""
+        nbytes += MESSAGE_OVERHEAD_NBYTES
+        if self._open is not None and self._open_nbytes + nbytes > self.limits.batch_nbytes:
+            self._close()
+        if self._open is None:
+            self._open = pb.FromClient()
+            self._open_nbytes = 0
+        self._open_nbytes += nbytes
+        return self._open
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._closed.append(self._open)
+            self._open = None
+
+    def _move(self, record: FutureRecord, target: FutureState, outcome: Outcome = None) -> None:
+        self.fired.extend(move(record, target, outcome))
+
+    def _acknowledged(self, number: int) -> None:
+        sent = self._sent
+        while sent and sent[0].sequence <= number and sent[0].sequence:
+            sent.popleft()
+
+    def _finished(self, reports: Iterable[task_pb2.TaskFinished]) -> None:
+        records, fired = self.records, self.fired
+        for report in reports:
+            record = records.get(report.key)
+            if record is None:
+                continue  # released meanwhile
+            record.type = sys.intern(report.type)
+            watches = move(record, FINISHED, report.value or tuple(report.holders))
+            if watches:
+                fired.extend(watches)
+
+    def _refused(self, refused: pb.GraphRefused) -> None:
+        for key in refused.wanted:
+            record = self.records.get(key)
+            if record is not None:
+                error = own_error(key, "BAD_GRAPH", refused.message)
+                error.missing_keys.extend(refused.keys)
+                self._move(record, ERROR, error)
+
+    def _was_cancelled(self, cancelled: pb.KeyCancelled) -> None:
+        key = cancelled.key
+        awaited = self._cancelling.get(key)
+        if awaited:  # the echo of our own
+            if awaited == 1:
+                del self._cancelling[key]
+            else:
+                self._cancelling[key] = awaited - 1
+            return
+        record = self.records.pop(key, None)
+        if record is not None:
+            error = cancelled_error(key, cancelled.reason, cancelled.client)
+            self._move(record, CANCELLED, error)
+
+    def _say_again(self, old: pb.FromClient, submitted: set[str]) -> None:
+        """Put into the open batch what of an older one still has to be said."""
+        for graph in old.graphs:
+            if graph.number > self._graphs_accepted:
+                self._batch(graph.ByteSize()).graphs.append(graph)
+                submitted.update(task.key for task in graph.tasks)
+                for array in graph.arrays:
+                    submitted.update(array.keys)
+        batch = self._batch()
+        batch.scattered.extend(old.scattered)
+        batch.hold.extend(hold for hold in old.hold if hold.holder)
+        batch.retry.extend(old.retry)
+        if old.HasField("goodbye"):
+            batch.goodbye.CopyFrom(old.goodbye)
+        batch.unhold.extend(old.unhold)
+        if old.cancel:
+            batch.cancel.extend(old.cancel)
+            self._close()
+
+
+def own_error(key: str, reason: str, message: str) -> error_pb2.TaskError:
+    """Describe an error that the system itself gives a key."""
+    return error_pb2.TaskError(
+        runtime=SYSTEM,
+        type=SYSTEM,
+        reason=reason,
+        message=message,
+        key=key,
+        kind=error_pb2.TASK_ERROR_KIND_SYSTEM,
+    )
+
+
+def cancelled_error(key: str, reason: str, client: str) -> error_pb2.TaskError:
+    """Say who gave a key up and why, as far as it is known."""
+    by = f" by {client}" if client else ""
+    why = f": {reason}" if reason else ""
+    error = own_error(key, "CANCELLED", f"the task {key!r} was cancelled{by}{why}")
+    error.kind = error_pb2.TASK_ERROR_KIND_CANCELLED
+    return error

@@ -1,0 +1,1 @@
+"""Starts clusters: on this machine, for now."""

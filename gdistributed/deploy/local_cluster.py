@@ -1,0 +1,317 @@
+"""A cluster on this machine: one scheduler and some workers, that end with the program."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import itertools
+import logging
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from gdistributed.deploy.machine import workers_and_threads
+from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
+from gdistributed.errors import UsageError, WaitTimeout
+from gdistributed.settings import LOOPBACK
+from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
+from gdistributed.wire.channel import connect
+from gdistributed.wire.loop_thread import LoopThread
+
+WORKERS_POLL_S: Final = 0.02
+START_TIMEOUT_S: Final = 60.0
+PAGE_SIZE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWorker:
+    """One worker of a local cluster.
+
+    Attributes
+    ----------
+    name
+        "0", "1" and so on.
+    address
+        Of its own server.
+    process_id
+        Of the process it lives in.
+    nthreads
+        How many tasks it runs at once.
+    """
+
+    name: str
+    address: str
+    process_id: int
+    nthreads: int
+
+
+class AsyncLocalCluster:
+    """A `LocalCluster` for code that runs on an event loop: `await` it, or use `async with`.
+
+    Parameters are those of `LocalCluster`.
+    """
+
+    def __init__(
+        self,
+        n_workers: int | None = None,
+        threads_per_worker: int | None = None,
+        processes: bool = True,
+        *,
+        host: str = LOOPBACK,
+        scheduler_port: int = 0,
+        memory_limit: str | float | None = "auto",
+        silence_logs: int = logging.WARNING,
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
+        if n_workers is None and not processes:
+            n_workers = 1
+        n_workers, threads_per_worker = workers_and_threads(n_workers, threads_per_worker)
+        self._options = ClusterOptions(
+            host=host,
+            scheduler_port=scheduler_port,
+            n_workers=n_workers,
+            threads_per_worker=threads_per_worker,
+            memory_limit=memory_limit,
+            silence_logs=silence_logs,
+            start_timeout_s=start_timeout_s,
+        )
+        self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
+        self._workers: dict[str, LocalWorker] = {}
+        self._names = map(str, itertools.count())
+        self._address = ""
+        self.status = "created"
+
+    @property
+    def scheduler_address(self) -> str:
+        """Address of the scheduler, for clients and workers; empty before the start."""
+        return self._address
+
+    @property
+    def workers(self) -> dict[str, LocalWorker]:
+        """The workers by name."""
+        return dict(self._workers)
+
+    async def start(self) -> Self:
+        """Start the scheduler and the workers, and wait until they know each other.
+
+        Raises
+        ------
+        ClusterError
+            If a part ended while it started; the message has its last words.
+        WaitTimeout
+            If they did not find each other in time.
+        """
+        if self.status != "created":
+            return self
+        self.status = "starting"
+        names = [next(self._names) for _ in range(self._options.n_workers)]
+        try:
+            async with self._time_limit(names):
+                self._address = await self._parts.open(names)
+                await self._wait_for(names)
+        except BaseException:
+            await self.close()
+            raise
+        self.status = "running"
+        return self
+
+    async def scale(self, n: int) -> None:
+        """Have `n` workers: start new ones, or stop the youngest.
+
+        Results that only a stopped worker held are computed again when they are needed.
+        """
+        if self.status != "running":
+            raise UsageError(f"a cluster that is {self.status} cannot be scaled")
+        names = list(self._workers)
+        leaving, new = names[n:], [next(self._names) for _ in range(n - len(names))]
+        async with self._time_limit(leaving + new):
+            await self._parts.add(new)
+            await self._parts.remove(leaving)
+            await self._wait_for(names[:n] + new)
+
+    async def close(self) -> None:
+        """Stop the workers and the scheduler. Closing again changes nothing."""
+        if self.status == "closed":
+            return
+        self.status = "closed"
+        self._workers.clear()
+        await self._parts.close()
+
+    @asynccontextmanager
+    async def _time_limit(self, names: list[str]) -> AsyncIterator[None]:
+        timeout_s = self._options.start_timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                yield
+        except TimeoutError as error:
+            missing = ", ".join(sorted(set(names) ^ set(self._workers)))
+            where = f" at {self._address}" if self._address else ""
+            raise WaitTimeout(
+                f"the scheduler{where} and its workers did not find each other within"
+                f" {timeout_s:g} s; workers concerned: {missing or 'none'}"
+            ) from error
+
+    async def _wait_for(self, names: list[str]) -> None:
+        """Wait until the scheduler has these workers and no others."""
+        channel = await connect(self._address, self._options.start_timeout_s)
+        try:
+            scheduler: Any = scheduler_pb2_grpc.SchedulerStub(channel)
+            while True:
+                await self._list_workers(scheduler)
+                if set(self._workers) == set(names):
+                    return
+                self._parts.check()
+                await asyncio.sleep(WORKERS_POLL_S)
+        finally:
+            await channel.close()
+
+    async def _list_workers(self, scheduler: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
+        answer = await scheduler.ListWorkers(scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE))
+        self._workers = {
+            worker.name: LocalWorker(
+                worker.name, worker.address, worker.process_id, worker.nthreads
+            )
+            for worker in answer.workers
+        }
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.start().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        threads = sum(worker.nthreads for worker in self._workers.values())
+        where = self._address or "nowhere yet"
+        return (
+            f"<LocalCluster {where} {self.status}, workers={len(self._workers)}, threads={threads}>"
+        )
+
+
+class LocalCluster:
+    """A scheduler and workers on this machine; `with` closes it.
+
+    Give it to `Client` in the place of an address. All parts end with this program, also when it is
+    killed.
+
+    Parameters
+    ----------
+    n_workers
+        How many workers; by default as fits the machine (see `workers_and_threads`), and one
+        when `processes` is false.
+    threads_per_worker
+        How many tasks each worker runs at once; by default the cores, shared by the workers.
+    processes
+        Whether scheduler and workers are processes of their own (the default: tasks do not share
+        Python's interpreter lock), or live in this one (quick to start, easy to debug).
+    host
+        Where all servers listen; 127.0.0.1 by default.
+    scheduler_port
+        Port of the scheduler; 0, the default, picks a free one.
+    memory_limit
+        Of each worker: "auto" (the default) for its share of the machine, bytes, a text like
+        "4GiB", a fraction of the machine's memory up to 1.0, or 0 for none.
+    silence_logs
+        Lowest level, of the module `logging`, of the lines that the processes log here; WARNING
+        by default.
+    start_timeout_s
+        How long, in seconds, the parts may take to find each other; 60 by default.
+    asynchronous
+        Give an `AsyncLocalCluster` instead, for code that runs on an event loop.
+
+    Raises
+    ------
+    ClusterError
+        If a part ended while it started; the message has its last words.
+    WaitTimeout
+        If the parts did not find each other in time.
+
+    Examples
+    --------
+    >>> with LocalCluster(n_workers=2) as cluster, Client(cluster) as client:
+    ...     client.submit(sum, [1, 2]).result()
+    3
+    """
+
+    def __init__(
+        self,
+        n_workers: int | None = None,
+        threads_per_worker: int | None = None,
+        processes: bool = True,
+        *,
+        host: str = LOOPBACK,
+        scheduler_port: int = 0,
+        memory_limit: str | float | None = "auto",
+        silence_logs: int = logging.WARNING,
+        start_timeout_s: float = START_TIMEOUT_S,
+        asynchronous: bool = False,
+    ) -> None:
+        self._cluster = AsyncLocalCluster(
+            n_workers,
+            threads_per_worker,
+            processes,
+            host=host,
+            scheduler_port=scheduler_port,
+            memory_limit=memory_limit,
+            silence_logs=silence_logs,
+            start_timeout_s=start_timeout_s,
+        )
+        self._loop = LoopThread.shared()
+        self._loop.run(self._cluster.start())
+        atexit.register(self.close)  # runs before the loop thread is stopped, which came first
+
+    def __new__(cls, *args: Any, asynchronous: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Return an `AsyncLocalCluster` where that is wanted."""
+        return AsyncLocalCluster(*args, **kwargs) if asynchronous else super().__new__(cls)
+
+    @property
+    def scheduler_address(self) -> str:
+        """Address of the scheduler, for clients and workers."""
+        return self._cluster.scheduler_address
+
+    @property
+    def workers(self) -> dict[str, LocalWorker]:
+        """The workers by name."""
+        return self._cluster.workers
+
+    @property
+    def status(self) -> str:
+        """What it does now, for instance "running" or "closed"."""
+        return self._cluster.status
+
+    def scale(self, n: int) -> None:
+        """Have `n` workers: start new ones, or stop the youngest.
+
+        Results that only a stopped worker held are computed again when they are needed.
+        """
+        self._loop.run(self._cluster.scale(n))
+
+    def close(self) -> None:
+        """Stop the workers and the scheduler. Closing again changes nothing."""
+        atexit.unregister(self.close)
+        if self.status != "closed":
+            self._loop.run(self._cluster.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._cluster)

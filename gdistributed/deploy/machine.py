@@ -1,0 +1,95 @@
+"""What this machine has, and how workers share it. The numbers follow dask's habits."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Final
+
+import psutil
+from dask.system import CPU_COUNT
+from dask.utils import parse_bytes
+
+from gdistributed.errors import UsageError
+
+CORES: Final[int] = CPU_COUNT
+
+# Where Linux states the memory that a container may use.
+_CGROUP_LIMITS: Final = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def memory_nbytes() -> int:
+    """Memory of this machine, or of the container that we run in, in bytes."""
+    limits = [int(psutil.virtual_memory().total)]
+    for path in _CGROUP_LIMITS:
+        if path.exists() and (text := path.read_text().strip()).isdigit():
+            limits.append(int(text))
+    return min(limits)
+
+
+def worker_memory_nbytes(limit: str | float | None, nthreads: int, nworkers: int = 1) -> int:
+    """How much memory one worker may use, in bytes.
+
+    Parameters
+    ----------
+    limit
+        "auto": the worker's share of the machine, by its threads. A number above 1, or a text
+        like "4GiB": bytes. A fraction up to 1.0: of the machine's memory. 0 or None: no limit.
+    nthreads
+        How many tasks the worker runs at once.
+    nworkers
+        How many such workers share the machine.
+
+    Returns
+    -------
+    Bytes; 0 means no limit.
+
+    Raises
+    ------
+    UsageError
+        If `limit` says none of these.
+    """
+    total = memory_nbytes()
+    if limit is None:
+        return 0
+    if limit == "auto":
+        return int(min(total * nthreads / CORES, total / nworkers))
+    try:
+        number = float(limit)
+    except ValueError:
+        number = _bytes_of(str(limit))
+    if number < 0 or not math.isfinite(number):
+        raise UsageError(f"the memory limit {limit!r} makes no sense")
+    return int(total * number) if number <= 1 else min(total, int(number))
+
+
+def _bytes_of(text: str) -> float:
+    try:
+        return float(parse_bytes(text))
+    except ValueError as error:
+        raise UsageError(
+            f"the memory limit {text!r} is none of: auto, bytes like 4GiB, a fraction like 0.5, 0"
+        ) from error
+
+
+def workers_and_threads(n_workers: int | None, threads_per_worker: int | None) -> tuple[int, int]:
+    """How many workers of how many threads make good use of this machine, where not said.
+
+    Up to four cores a worker each; on larger machines about as many workers as each has threads.
+    """
+    if n_workers is None and threads_per_worker is None:
+        n_workers = _workers_for(CORES)
+    if n_workers is None:
+        n_workers = max(1, CORES // (threads_per_worker or 1))
+    if threads_per_worker is None:
+        threads_per_worker = max(1, CORES // max(1, n_workers))
+    return n_workers, threads_per_worker
+
+
+def _workers_for(cores: int) -> int:
+    if cores <= 4:
+        return cores
+    return min(n for n in range(1, cores + 1) if cores % n == 0 and n >= math.sqrt(cores))

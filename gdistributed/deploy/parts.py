@@ -1,0 +1,189 @@
+"""The two ways in which a local cluster's scheduler and workers live: as processes, or in here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from gdistributed.deploy.machine import worker_memory_nbytes
+from gdistributed.deploy.processes import ChildProcess
+
+if TYPE_CHECKING:
+    from gdistributed.services.scheduler.server import Scheduler
+    from gdistributed.services.worker.server import Worker
+
+FILE_POLL_S: Final = 0.02
+STOP_GRACE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """What a local cluster is made of.
+
+    Attributes
+    ----------
+    host
+        Where all servers listen.
+    scheduler_port
+        Port of the scheduler; 0 picks a free one.
+    n_workers
+        How many workers there are at the start.
+    threads_per_worker
+        How many tasks each runs at once.
+    memory_limit
+        Of each worker, as `worker_memory_nbytes` understands it.
+    silence_logs
+        Lowest level of the lines that processes log here.
+    start_timeout_s
+        How long the parts may take to find each other.
+    """
+
+    host: str
+    scheduler_port: int
+    n_workers: int
+    threads_per_worker: int
+    memory_limit: str | float | None
+    silence_logs: int
+    start_timeout_s: float
+
+    @property
+    def memory_nbytes(self) -> int:
+        """Memory limit of one worker, in bytes; 0 means none."""
+        return worker_memory_nbytes(self.memory_limit, self.threads_per_worker, self.n_workers or 1)
+
+
+class Parts(Protocol):
+    """The scheduler and the workers of one cluster."""
+
+    async def open(self, workers: list[str]) -> str:
+        """Start the scheduler and these workers; the scheduler's address."""
+
+    async def add(self, workers: list[str]) -> None:
+        """Start more workers, by name."""
+
+    async def remove(self, workers: list[str]) -> None:
+        """Stop workers, by name."""
+
+    def check(self) -> None:
+        """Raise ClusterError if a part has ended that should live."""
+
+    async def close(self) -> None:
+        """Stop all."""
+
+
+class ProcessParts:
+    """Each part is a process of its own, all started at once.
+
+    They meet by a file in a private folder, into which the scheduler writes its address.
+    """
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self._options = options
+        self._folder = tempfile.TemporaryDirectory(prefix="gdistributed-")
+        self._scheduler_file = Path(self._folder.name) / "scheduler.json"
+        self._scheduler: ChildProcess | None = None
+        self._workers: dict[str, ChildProcess] = {}
+
+    async def open(self, workers: list[str]) -> str:
+        """Start the scheduler and these workers; the scheduler's address."""
+        self._scheduler = ChildProcess(
+            "the scheduler",
+            ["scheduler", f"--port={self._options.scheduler_port}", *self._shared_flags()],
+        )
+        await self.add(workers)
+        while not self._scheduler_file.exists():
+            self.check()
+            await asyncio.sleep(FILE_POLL_S)
+        return str(json.loads(self._scheduler_file.read_text())["address"])
+
+    async def add(self, workers: list[str]) -> None:
+        """Start more workers, by name."""
+        options = self._options
+        flags = [
+            f"--nthreads={options.threads_per_worker}",
+            f"--memory-limit={options.memory_nbytes}",
+            *self._shared_flags(),
+        ]
+        for name in workers:
+            self._workers[name] = ChildProcess(
+                f"worker {name}", ["worker", f"--name={name}", *flags]
+            )
+
+    async def remove(self, workers: list[str]) -> None:
+        """Stop workers, by name."""
+        leaving = [self._workers.pop(name) for name in workers]
+        await asyncio.gather(*(child.stop(STOP_GRACE_S) for child in leaving))
+
+    def check(self) -> None:
+        """Raise ClusterError if a process has ended that should live."""
+        for child in (self._scheduler, *self._workers.values()):
+            if child is not None and child.exit_code is not None:
+                raise child.ended("while the cluster started")
+
+    async def close(self) -> None:
+        """Stop all: workers first, so that they can say goodbye."""
+        await self.remove(list(self._workers))
+        if self._scheduler is not None:
+            await self._scheduler.stop(STOP_GRACE_S)
+        self._folder.cleanup()
+
+    def _shared_flags(self) -> list[str]:
+        return [
+            f"--host={self._options.host}",
+            f"--scheduler-file={self._scheduler_file}",
+            f"--log-level={logging.getLevelName(self._options.silence_logs).lower()}",
+        ]
+
+
+class LocalParts:
+    """All parts live in this process, on the event loop that starts them."""
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self._options = options
+        self._scheduler: Scheduler | None = None
+        self._workers: dict[str, Worker] = {}
+        self._address = ""
+
+    async def open(self, workers: list[str]) -> str:
+        """Start the scheduler and these workers; the scheduler's address."""
+        from gdistributed.services.scheduler.server import Scheduler
+
+        options = self._options
+        self._scheduler = Scheduler(options.host, options.scheduler_port)
+        await self._scheduler.start()
+        self._address = self._scheduler.address_to_clients
+        await self.add(workers)
+        return self._address
+
+    async def add(self, workers: list[str]) -> None:
+        """Start more workers, by name."""
+        from gdistributed.services.worker.server import Worker
+
+        options = self._options
+        for name in workers:
+            self._workers[name] = Worker(
+                scheduler=self._address,
+                hostname=options.host,
+                nthreads=options.threads_per_worker,
+                name=name,
+                memory_limit=options.memory_nbytes,
+            )
+            await self._workers[name].start()
+
+    async def remove(self, workers: list[str]) -> None:
+        """Stop workers, by name."""
+        await asyncio.gather(*(self._workers.pop(name).stop() for name in workers))
+
+    def check(self) -> None:
+        """Nothing to see: an error of a part in this process is raised where it happens."""
+
+    async def close(self) -> None:
+        """Stop all: workers first, so that they can say goodbye."""
+        await self.remove(list(self._workers))
+        if self._scheduler is not None:
+            await self._scheduler.stop()

@@ -1,0 +1,135 @@
+"""`gd` commands as child processes that never outlive this one.
+
+A child is started with a pipe as its standard input and the flag `--stop-with-parent`: it ends when
+the pipe is closed, which the operating system does even when this process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from gdistributed.errors import ClusterError
+
+KEPT_LINES: Final = 20
+EXIT_POLL_S: Final = 0.01
+# One thread for each task is what the cluster counts on; libraries that start more get slower.
+ONE_THREAD_EACH: Final = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+class ChildProcess:
+    """One running `gd` command.
+
+    Parameters
+    ----------
+    title
+        What messages call it, for instance "worker 0".
+    arguments
+        What follows `gd` on the command line.
+    own_group
+        Keep Ctrl-C at the terminal away from the child: its parent decides when it ends.
+
+    Its standard error is passed on line by line, and the last lines are kept for error messages.
+    """
+
+    def __init__(self, title: str, arguments: Sequence[str], own_group: bool = True) -> None:
+        self.title = title
+        self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gdistributed", *arguments, "--stop-with-parent"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=child_environment(),
+            start_new_session=own_group,
+        )
+        self._reader = threading.Thread(target=self._pass_on, name=f"log of {title}", daemon=True)
+        self._reader.start()
+
+    @property
+    def process_id(self) -> int:
+        """Process id of the child."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code of the child; None while it runs."""
+        return self._process.poll()
+
+    def ended(self, doing: str) -> ClusterError:
+        """The error that says how the child ended, with its last words."""
+        self._reader.join(timeout=1.0)
+        words = "".join(f"\n    {line}" for line in self.last_lines) or " nothing."
+        return ClusterError(
+            f"{self.title} ended with exit code {self.exit_code} {doing}. It said:{words}"
+        )
+
+    def terminate(self) -> None:
+        """Ask the child to stop gracefully."""
+        if self.exit_code is None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Stop the child at once."""
+        if self.exit_code is None:
+            self._process.kill()
+
+    def wait(self) -> int:
+        """Wait for the child's end; its exit code."""
+        return self._process.wait()
+
+    async def stop(self, grace_s: float) -> None:
+        """End the child: gracefully, or by force after the grace."""
+        self.terminate()
+        try:
+            async with asyncio.timeout(grace_s):
+                while self.exit_code is None:
+                    await asyncio.sleep(EXIT_POLL_S)
+        except TimeoutError:
+            self.kill()
+            self.wait()
+        self.release()
+
+    def release(self) -> None:
+        """Close the pipe by which a child, now ended, knew that we live."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _pass_on(self) -> None:
+        if self._process.stderr is None:
+            return
+        with self._process.stderr as lines:
+            for line in lines:
+                self.last_lines.append(line.rstrip("\n"))
+                print(line, end="", file=sys.stderr, flush=True)
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a child: ours, one thread a task, and where we import from."""
+    environment = ONE_THREAD_EACH | dict(os.environ)
+    if places := _own_import_places():
+        environment["PYTHONPATH"] = os.pathsep.join(places)
+    return environment
+
+
+def _own_import_places() -> list[str]:
+    """Entries of `sys.path` that a fresh interpreter would not have: scripts, user's folders."""
+    common = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    standard = sysconfig.get_path("stdlib")
+    return [
+        os.path.abspath(place)
+        for place in sys.path
+        if place not in common and not place.startswith(standard) and not place.endswith(".zip")
+    ]

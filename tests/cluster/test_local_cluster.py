@@ -1,0 +1,143 @@
+"""`LocalCluster`: starts, scales, ends; and leaves no process behind, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gdistributed import Client, LocalCluster
+from gdistributed.errors import ClusterError, UsageError
+
+
+def processes_of(cluster: LocalCluster) -> list[psutil.Process]:
+    return [psutil.Process(worker.process_id) for worker in cluster.workers.values()]
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_it_computes(processes: bool) -> None:
+    with (
+        LocalCluster(2, threads_per_worker=1, processes=processes) as cluster,
+        Client(cluster) as client,
+    ):
+        where = client.gather(client.map(lambda number: os.getpid(), range(20)))
+        assert set(where) <= {worker.process_id for worker in cluster.workers.values()}
+        assert (os.getpid() in where) is not processes
+        assert list(client.ncores().values()) == [1, 1]
+
+
+def test_workers_are_named_and_counted() -> None:
+    with LocalCluster(2, threads_per_worker=3, processes=False) as cluster:
+        assert list(cluster.workers) == ["0", "1"]
+        assert cluster.scheduler_address in repr(cluster)
+        assert "workers=2, threads=6" in repr(cluster)
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_scale_starts_and_stops_workers(processes: bool) -> None:
+    with LocalCluster(1, threads_per_worker=1, processes=processes) as cluster:
+        cluster.scale(3)
+        assert list(cluster.workers) == ["0", "1", "2"]
+        cluster.scale(1)
+        assert list(cluster.workers) == ["0"]
+        with Client(cluster) as client:
+            assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_close_ends_all_processes_and_closing_again_changes_nothing() -> None:
+    cluster = LocalCluster(2, threads_per_worker=1)
+    family = processes_of(cluster)
+    assert len(family) == 2
+    cluster.close()
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    cluster.close()
+    assert cluster.workers == {}
+    with pytest.raises(UsageError, match="closed"):
+        cluster.scale(2)
+
+
+async def test_it_lives_on_an_event_loop_too() -> None:
+    async with LocalCluster(1, processes=False, asynchronous=True) as cluster:
+        assert len(cluster.workers) == 1
+        await cluster.scale(2)
+        assert len(cluster.workers) == 2
+        async with Client(cluster, asynchronous=True) as client:
+            assert await client.submit(sum, [1, 2]) == 3
+
+
+def test_the_error_of_a_part_that_cannot_start_reaches_the_user() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ClusterError, match=f"scheduler ended.*\n.*127.0.0.1:{port}"):
+            LocalCluster(1, scheduler_port=port)
+
+
+def test_workers_import_from_where_the_program_does(tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("def answer():\n    return 42\n")
+    program = tmp_path / "program.py"
+    program.write_text(IMPORTING)
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "42\n", done.stderr
+
+
+IMPORTING = """
+from gdistributed import Client, LocalCluster
+from neighbour import answer
+
+if __name__ == "__main__":
+    with LocalCluster(1) as cluster, Client(cluster) as client:
+        print(client.submit(answer).result())
+"""
+
+LEFT_OPEN = """
+import sys
+from gdistributed import LocalCluster
+cluster = LocalCluster(2, threads_per_worker=1)
+print(*(worker.process_id for worker in cluster.workers.values()), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_process_outlives_a_parent_that_is_killed(number: int) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", LEFT_OPEN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert parent.stdout is not None
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        family = psutil.Process(parent.pid).children(recursive=True)
+        assert len(family) == 3
+        assert set(workers) <= {child.pid for child in family}
+        parent.send_signal(number)
+        parent.wait(60)
+        assert psutil.wait_procs(family, timeout=60)[1] == []
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
+def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert not any(psutil.pid_exists(int(word)) for word in done.stdout.split())
