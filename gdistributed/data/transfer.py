@@ -127,9 +127,15 @@ async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) 
 
 
 async def fetch_each(
-    channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str], caller: str = ""
+    channel: grpc.aio.Channel,
+    worker_id: str,
+    keys: Sequence[str],
+    caller: str = "",
+    accept_codecs: Sequence[str] = (),
 ) -> AsyncIterator[Incoming]:
     """Fetch values from a worker, and yield each as soon as it is there, still encoded.
+
+    Without `accept_codecs` they come as Python reads them best.
 
     Raises
     ------
@@ -139,7 +145,11 @@ async def fetch_each(
         If its answer does not fit together.
     """
     request = worker_pb2.GetDataRequest(
-        worker_id=worker_id, keys=keys, accept_runtime=PYTHON, caller=caller
+        worker_id=worker_id,
+        keys=keys,
+        accept_codecs=accept_codecs,
+        accept_runtime="" if accept_codecs else PYTHON,
+        caller=caller,
     )
     assembler = Assembler()
     call = worker_pb2_grpc.WorkerStub(channel).GetData(request)

@@ -17,7 +17,7 @@ from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
 from gdistributed.core.scheduler.story import explain
 from gdistributed.core.scheduler.watching import Happening
-from gdistributed.data.transfer import fetch
+from gdistributed.data.transfer import fetch_each
 from gdistributed.services.scheduler import plain
 from gdistributed.services.scheduler.console import CONSOLE_ID
 from gdistributed.services.scheduler.descriptions import (
@@ -116,10 +116,11 @@ class Queries:
             return kept
         for worker in task.who_has:
             channel = self._channels.get(worker.address, bulk=True)
-            items = await fetch(channel, worker.id, [task.key], accept_codecs=plain.PLAIN_CODECS)
-            payload = items[task.key]
-            if isinstance(payload, value_pb2.Payload):
-                return payload
+            found = fetch_each(channel, worker.id, [task.key], accept_codecs=plain.PLAIN_CODECS)
+            async for incoming in found:
+                if incoming.header is not None:
+                    codec = incoming.header.codec
+                    return value_pb2.Payload(codec=codec, data=bytes(incoming.data))
         if task.value:
             return kept
         holders = ", ".join(worker.address for worker in task.who_has)
