@@ -92,6 +92,7 @@ def _tell_how_to_start_a_cluster() -> None:
     def start(asynchronous: bool) -> Cluster:
         from gdistributed.deploy.local_cluster import AsyncLocalCluster, LocalCluster
 
-        return AsyncLocalCluster() if asynchronous else LocalCluster()
+        cluster: Cluster = AsyncLocalCluster() if asynchronous else LocalCluster()
+        return cluster
 
     set_starter(start)

@@ -33,8 +33,8 @@ class AsyncClient(Computing, Moving, Datasets):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
-    what ``Client(address, asynchronous=True)`` returns. Methods that wait are to be awaited; those that do
-    not, like `submit` and `map`, return at once.
+    what ``Client(address, asynchronous=True)`` returns. Methods that wait are to be awaited; those
+    that do not, like `submit` and `map`, return at once.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ class AsyncClient(Computing, Moving, Datasets):
         if loop is None:
             loop = asyncio.get_running_loop()
         self.connection = Connection(loop, bridge, settings, name or "")
+        self._numbers = {}
         self.cluster = address if isinstance(address, Cluster) else None
         self._address = address if isinstance(address, str) else None
         self._owns_cluster = False
@@ -130,7 +131,8 @@ class AsyncClient(Computing, Moving, Datasets):
     async def close(self) -> None:
         """Leave the cluster. What nobody else wants is dropped there.
 
-        Pending futures are cancelled. Closing again changes nothing. A cluster that the client started ends too.
+        Pending futures are cancelled. A cluster that the client started ends too. Closing again
+        changes nothing.
         """
         if remove_default(self._default):
             dask_scheduler.uninstall()

@@ -231,7 +231,7 @@ class Connection:
             message = await stream.read()
             if not isinstance(message, pb.ToClient) or not message.HasField("welcome"):
                 raise ProtocolError(f"the scheduler at {self.address} did not welcome this client")
-            check_software(message.welcome.software, own_software(), "scheduler")
+            check_software(message.welcome.software, own_software(), "scheduler", "client")
             self.scheduler_id = message.welcome.scheduler_id
         except grpc.aio.AioRpcError as error:
             raise error_from_call(error, self.address, "connecting to the scheduler") from error

@@ -77,10 +77,14 @@ class Namer:
     def key(self, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
         """Return the key of a call, whose references are placeholders by now."""
         if not self._pure:
-            return f"{self._prefix}-{uuid.uuid4().hex}"
+            return self.new_key()
         if all(map(_is_told_by_repr, args)) and all(map(_is_told_by_repr, kwargs.values())):
             return self.key_of_text(f"{args!r}{kwargs!r}")
         return f"{self._prefix}-{_tokenize(self._function_id, args, kwargs)}"
+
+    def new_key(self) -> str:
+        """Return a key that no call has."""
+        return f"{self._prefix}-{uuid.uuid4().hex}"
 
     def key_of_text(self, text: str) -> str:
         """Return the key of a call of which a text says everything."""
