@@ -118,7 +118,7 @@ class SchedulerStream:
             return False
         self._goodbye = reason
         self._shell.brain.mail().goodbye.reason = reason
-        self._link.finish()
+        self._link.wake()
         return True
 
     # ---- To the scheduler
@@ -133,6 +133,8 @@ class SchedulerStream:
                 await channel.close()
                 raise
             self._center = channel
+            if self._membership.scheduler is None:
+                logger.info("waiting for a scheduler", extra={"center": self._address})
         scheduler = await self._membership.wait_for_scheduler()
         return scheduler.address_to_workers or scheduler.address
 
@@ -154,7 +156,7 @@ class SchedulerStream:
             call = scheduler_pb2_grpc.SchedulerStub(channel).ConnectWorker()
             try:
                 self.welcome = await self._greet(call)
-                logger.info("registered", extra={"address": address})
+                logger.info("registered with the scheduler", extra={"address": address})
                 await self._converse(call)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, address, "talking to the scheduler") from None
@@ -195,7 +197,7 @@ class SchedulerStream:
         )
         self.is_connected.set()
         try:
-            await link.run(call.read, call.write)
+            await link.run(call.read, partial(_write, call))
             if self._goodbye is None:
                 raise ConnectionLost("the scheduler ended the stream")
         finally:
@@ -203,6 +205,8 @@ class SchedulerStream:
             self.is_connected.clear()
             self._link = shell.wake = shell.failed = None
             shell.begin_anew()
+
+    # ---- In the session
 
     def _receive(self, batch: worker_pb2.ToWorker) -> None:
         if batch.HasField("goodbye"):
@@ -220,3 +224,10 @@ class SchedulerStream:
     def metrics(self) -> worker_pb2.WorkerMetrics:
         """Measure the process."""
         return self._heartbeats.metrics()
+
+
+async def _write(call: Any, batch: worker_pb2.FromWorker) -> None:  # noqa: ANN401
+    """Write a batch; after a goodbye the scheduler ends the stream, once it has read it."""
+    await call.write(batch)
+    if batch.HasField("goodbye"):
+        await call.done_writing()
