@@ -87,7 +87,7 @@ class Computing(ClientBase):
         options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
         announced = pack_function(function)
         prefix = _prefix(function, key)
-        namer = Namer(prefix, announced.id, pure and not actor)
+        namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
         self._warn_of_size(len(arguments), prefix)
         name = wire_name(key)
@@ -156,7 +156,9 @@ class Computing(ClientBase):
         keys = _given_keys(key, len(calls))
         prefix = key if isinstance(key, str) else function_name(function)
         announced = pack_function(function)
-        mapped = _MappedCalls(self, announced, prefix, options, Namer(prefix, announced.id, pure))
+        mapped = _MappedCalls(
+            self, announced, prefix, options, Namer(prefix, announced.id, pure, self.connection.id)
+        )
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
         while start < len(calls):
