@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from gdistributed.core.worker import WorkerBrain
+from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode
