@@ -12,6 +12,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from gdistributed.data.codecs.encoded import varint
 from gdistributed.errors import MalformedMessage
 from gdistributed.v1 import worker_pb2
 
@@ -71,16 +72,6 @@ class Framing:
 
 RESPONSES: Final = Framing(worker_pb2.GetDataResponse)
 REQUESTS: Final = Framing(worker_pb2.PutDataRequest)
-
-
-def varint(number: int) -> bytes:
-    """Return a number as protobuf writes it."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:

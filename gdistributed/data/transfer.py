@@ -116,11 +116,12 @@ async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) 
         If the worker does not answer, is another one, or its answer does not fit together.
     """
     values: dict[str, Any] = {}
-    async for incoming in fetch_each(channel, worker_id, keys):
-        if incoming.error is not None:
-            raise exception_from_failure(incoming.error)
-        if not incoming.is_missing:
-            values[keys[incoming.index]] = await value_of(incoming)
+    async for arrived in fetch_each(channel, worker_id, keys):
+        for incoming in arrived:
+            if incoming.error is not None:
+                raise exception_from_failure(incoming.error)
+            if not incoming.is_missing:
+                values[keys[incoming.index]] = await value_of(incoming)
     return values
 
 
@@ -130,8 +131,8 @@ async def fetch_each(
     keys: Sequence[str],
     caller: str = "",
     accept_codecs: Sequence[str] = (),
-) -> AsyncIterator[Incoming]:
-    """Fetch values from a worker, and yield each as soon as it is there, still encoded.
+) -> AsyncIterator[list[Incoming]]:
+    """Fetch values from a worker, and yield them as they come, a message's at a time, encoded.
 
     Without `accept_codecs` they come as Python reads them best.
 
@@ -154,10 +155,11 @@ async def fetch_each(
     call = get(request.SerializeToString())
     try:
         async for response in call:
-            for incoming in assembler.add(response):
-                if incoming.index >= len(keys):
-                    raise MalformedMessage(f"value {incoming.index} was not asked for")
-                yield incoming
+            arrived = list(assembler.add(response))
+            if any(incoming.index >= len(keys) for incoming in arrived):
+                raise MalformedMessage("a value came that was not asked for")
+            if arrived:
+                yield arrived
         assembler.end()
     except grpc.aio.AioRpcError as error:
         raise _lost(worker_id, "fetching from", error) from None
