@@ -124,6 +124,7 @@ class AsyncClient(Computing, Moving, Datasets):
             await self._close_cluster()
             raise
         _open_clients.add(self)
+        _close_at_exit()
         if self._set_as_default and add_default(self._default):
             dask_scheduler.install()
         return self
@@ -367,9 +368,13 @@ Executor = Client
 _open_clients: weakref.WeakSet[AsyncClient] = weakref.WeakSet()
 
 
-@atexit.register
+@functools.cache
+def _close_at_exit() -> None:
+    """Have clients say goodbye when the program ends, before the loop thread does."""
+    atexit.register(_close_open_clients)
+
+
 def _close_open_clients() -> None:
-    """Say goodbye when the program ends, so that the scheduler need not wait for the clients."""
     for client in list(_open_clients):
         loop = client.connection.loop
         if client.bridge is BLOCKING and loop.is_running():

@@ -146,8 +146,10 @@ class Connection:
         self._dropped.append(record)
         if not self._drop_is_due and self.status != "closed":
             self._drop_is_due = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the program ends
+            try:
                 self.loop.call_soon_threadsafe(self._release_dropped)
+            except RuntimeError:
+                return  # the loop is closed: the program ends, and its modules may be gone
 
     def peer(self, number: int) -> tuple[str, str] | None:
         """Return the address and the id of a worker that holds results; None when unknown."""
@@ -184,15 +186,7 @@ class Connection:
         """
         self.address = normalise_address(address)
         try:
-            async with asyncio.timeout(timeout_s):
-                stream = await self._connect(timeout_s)
-        except TimeoutError as error:
-            await self._close_channels()
-            if isinstance(error, ConnectTimeout):
-                raise
-            raise ConnectTimeout(
-                f"the scheduler at {self.address} did not answer within {timeout_s:g} s"
-            ) from None
+            stream = await self._connect(timeout_s)
         except BaseException:
             await self._close_channels()
             raise
@@ -227,14 +221,20 @@ class Connection:
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
         stream = self.scheduler.ConnectClient()
         try:
-            await stream.write(pb.FromClient(hello=self._hello()))
-            message = await stream.read()
+            async with asyncio.timeout(timeout_s):
+                await stream.write(pb.FromClient(hello=self._hello()))
+                message = await stream.read()
             if not isinstance(message, pb.ToClient) or not message.HasField("welcome"):
                 raise ProtocolError(f"the scheduler at {self.address} did not welcome this client")
             check_software(message.welcome.software, own_software(), "scheduler", "client")
             self.scheduler_id = message.welcome.scheduler_id
         except grpc.aio.AioRpcError as error:
             raise error_from_call(error, self.address, "connecting to the scheduler") from error
+        except TimeoutError:
+            stream.cancel()
+            raise ConnectTimeout(
+                f"the scheduler at {self.address} did not answer within {timeout_s:g} s"
+            ) from None
         except BaseException:
             stream.cancel()
             raise
@@ -291,11 +291,10 @@ class Connection:
         timeout_s = self.settings.connect_timeout_s
         deadline = self.loop.time() + timeout_s
         while True:
-            remaining_s = deadline - self.loop.time()
+            remaining_s = max(deadline - self.loop.time(), 0.0)
             try:
-                async with asyncio.timeout(max(remaining_s, 0.0)):
-                    return await self._connect(max(remaining_s, 0.0))
-            except TimeoutError as error:
+                return await self._connect(remaining_s)
+            except ConnectTimeout as error:
                 raise ConnectTimeout(f"it did not answer again within {timeout_s:g} s") from error
             except ConnectionLost:
                 await asyncio.sleep(RECONNECT_PAUSE_S)
@@ -308,8 +307,9 @@ class Connection:
         self.status = "closed"
 
     def _settle_all(self, message: str, target: FutureState) -> None:
+        reason = "CANCELLED" if target is CANCELLED else self._end.reason
         with self._lock:
-            self._brain.gave_up(self._end.reason, message, target)
+            self._brain.gave_up(reason, message, target)
             fired, self._brain.fired = self._brain.fired, []
         wake_all(fired)
 

@@ -118,7 +118,7 @@ class SchedulerStream:
             return False
         self._goodbye = reason
         self._shell.brain.mail().goodbye.reason = reason
-        self._link.finish()
+        self._link.wake()
         return True
 
     # ---- To the scheduler
@@ -197,7 +197,7 @@ class SchedulerStream:
         )
         self.is_connected.set()
         try:
-            await link.run(call.read, call.write)
+            await link.run(call.read, partial(_write, call))
             if self._goodbye is None:
                 raise ConnectionLost("the scheduler ended the stream")
         finally:
@@ -205,6 +205,8 @@ class SchedulerStream:
             self.is_connected.clear()
             self._link = shell.wake = shell.failed = None
             shell.begin_anew()
+
+    # ---- In the session
 
     def _receive(self, batch: worker_pb2.ToWorker) -> None:
         if batch.HasField("goodbye"):
@@ -222,3 +224,10 @@ class SchedulerStream:
     def metrics(self) -> worker_pb2.WorkerMetrics:
         """Measure the process."""
         return self._heartbeats.metrics()
+
+
+async def _write(call: Any, batch: worker_pb2.FromWorker) -> None:  # noqa: ANN401
+    """Write a batch; after a goodbye the scheduler ends the stream, once it has read it."""
+    await call.write(batch)
+    if batch.HasField("goodbye"):
+        await call.done_writing()
