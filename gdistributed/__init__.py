@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gdistributed.services.center.server import Center
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
-    from gdistributed.wire.reflection import rpc
+    from gdistributed.wire.remote import rpc
     from gdistributed.wire.server import Server
 
 # Where each name lives. It is imported when it is first used.
@@ -45,7 +45,7 @@ _HOMES = {
     "as_current": "client.current",
     "current_client": "client.current",
     "progress": "client.progress",
-    "rpc": "wire.reflection",
+    "rpc": "wire.remote",
     "wait": "client.waiting",
 }
 
@@ -92,6 +92,7 @@ def _tell_how_to_start_a_cluster() -> None:
     def start(asynchronous: bool) -> Cluster:
         from gdistributed.deploy.local_cluster import AsyncLocalCluster, LocalCluster
 
-        return AsyncLocalCluster() if asynchronous else LocalCluster()
+        cluster: Cluster = AsyncLocalCluster() if asynchronous else LocalCluster()
+        return cluster
 
     set_starter(start)

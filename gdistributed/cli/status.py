@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -38,6 +37,8 @@ def status(address: str, timeout_s: float) -> None:
     ADDRESS is the scheduler's or the Center's.
     """
     quiet_grpc()
+    import asyncio
+
     from rich.console import Console
 
     summary, workers = asyncio.run(_ask(address, timeout_s))

@@ -10,7 +10,7 @@ from gdistributed.client.connection import Connection
 from gdistributed.client.future import Future
 from gdistributed.client.keys import Key, wire_name
 from gdistributed.client.nested import replace_futures
-from gdistributed.client.options import TaskOptions
+from gdistributed.client.options import PLAIN, TaskOptions
 from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import FutureRecord
 from gdistributed.data.arguments import KeyReference
@@ -21,6 +21,7 @@ class ClientBase:
     """A client's connection, and what all of its methods do with it."""
 
     connection: Connection
+    _numbers: dict[tuple[str, str], int]  # of templates without options, by function and prefix
 
     @property
     def bridge(self) -> Bridge:
@@ -35,7 +36,13 @@ class ClientBase:
         self, brain: ClientBrain, function: task_pb2.Function, prefix: str, options: TaskOptions
     ) -> int:
         """Return the number of the template for tasks of a function."""
-        return brain.template(function, options.template(function.id, prefix))
+        if options is not PLAIN:
+            return brain.template(function, options.template(function.id, prefix))
+        number = self._numbers.get((function.id, prefix))
+        if number is None:
+            number = brain.template(function, options.template(function.id, prefix))
+            self._numbers[function.id, prefix] = number
+        return number
 
     def reference(self, future: Future) -> KeyReference:
         """Return what stands for a future's result in the arguments of a call.

@@ -88,8 +88,8 @@ class BlockingBridge:
             coroutine.close()
             raise UsageError(
                 f"a synchronous call ({_name_of(coroutine)}) inside a running event loop would "
-                f"block that loop: use `async with Client(..., asynchronous=True) as client` and await its methods, "
-                f"or `await future`"
+                f"block that loop: use `async with Client(..., asynchronous=True) as client` "
+                f"and await its methods, or `await future`"
             )
         try:
             coroutine.send(None)

@@ -33,8 +33,8 @@ class AsyncClient(Computing, Moving, Datasets):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
-    what ``Client(address, asynchronous=True)`` returns. Methods that wait are to be awaited; those that do
-    not, like `submit` and `map`, return at once.
+    what ``Client(address, asynchronous=True)`` returns. Methods that wait are to be awaited; those
+    that do not, like `submit` and `map`, return at once.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ class AsyncClient(Computing, Moving, Datasets):
         if loop is None:
             loop = asyncio.get_running_loop()
         self.connection = Connection(loop, bridge, settings, name or "")
+        self._numbers = {}
         self.cluster = address if isinstance(address, Cluster) else None
         self._address = address if isinstance(address, str) else None
         self._owns_cluster = False
@@ -123,6 +124,7 @@ class AsyncClient(Computing, Moving, Datasets):
             await self._close_cluster()
             raise
         _open_clients.add(self)
+        _close_at_exit()
         if self._set_as_default and add_default(self._default):
             dask_scheduler.install()
         return self
@@ -130,7 +132,8 @@ class AsyncClient(Computing, Moving, Datasets):
     async def close(self) -> None:
         """Leave the cluster. What nobody else wants is dropped there.
 
-        Pending futures are cancelled. Closing again changes nothing. A cluster that the client started ends too.
+        Pending futures are cancelled. A cluster that the client started ends too. Closing again
+        changes nothing.
         """
         if remove_default(self._default):
             dask_scheduler.uninstall()
@@ -365,9 +368,13 @@ Executor = Client
 _open_clients: weakref.WeakSet[AsyncClient] = weakref.WeakSet()
 
 
-@atexit.register
+@functools.cache
+def _close_at_exit() -> None:
+    """Have clients say goodbye when the program ends, before the loop thread does."""
+    atexit.register(_close_open_clients)
+
+
 def _close_open_clients() -> None:
-    """Say goodbye when the program ends, so that the scheduler need not wait for the clients."""
     for client in list(_open_clients):
         loop = client.connection.loop
         if client.bridge is BLOCKING and loop.is_running():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dask.base import collections_to_expr, is_dask_collection
+from dask.base import collections_to_expr, is_dask_collection, unpack_collections
 from dask.core import flatten
 
 from gdistributed.client.future import Future
@@ -17,6 +17,10 @@ from gdistributed.client.keys import Key
 from gdistributed.errors import InvariantBroken
 
 Futures = Mapping[Key, Future]
+# Functions that come without types.
+FLATTEN: Any = flatten
+UNPACK: Any = unpack_collections
+
 SEVERAL = (list, tuple, set, frozenset)
 
 
@@ -60,8 +64,10 @@ def compute_plan(given: Any, optimize_graph: bool, traverse: bool) -> Plan:  # n
     if not places:
         return Plan(None, [], lambda futures: given)
     chosen = [items[number] for number in places]
-    expression = FinalizeCompute(collections_to_expr(chosen, optimize_graph)).optimize()
-    keys: list[Key] = list(flatten(expression.__dask_keys__()))
+    expression: Any = collections_to_expr(chosen, optimize_graph)
+    finalize: Any = FinalizeCompute
+    expression = finalize(expression).optimize()
+    keys: list[Key] = list(FLATTEN(expression.__dask_keys__()))
     if len(keys) != len(places):
         raise InvariantBroken(f"{len(places)} collections were finalised to {len(keys)} keys")
 
@@ -83,12 +89,12 @@ def persist_plan(given: Any, optimize_graph: bool) -> Plan:  # noqa: ANN401
     if not places:
         return Plan(None, [], lambda futures: given)
     chosen = [items[number] for number in places]
-    expression = collections_to_expr(chosen, optimize_graph)
+    expression: Any = collections_to_expr(chosen, optimize_graph)
     has_composite = any(isinstance(each, CompositeExpr) for each in expression.operands)
     expression = expression.optimize()
     is_split = has_composite and isinstance(expression, _ExprSequence)
     parts = list(expression.operands) if is_split else [None] * len(chosen)
-    keys = [list(flatten(each)) for each in expression.__dask_keys__()]
+    keys = [list(FLATTEN(each)) for each in expression.__dask_keys__()]
 
     def rebuild(futures: Futures) -> Any:  # noqa: ANN401
         result = list(items)
@@ -125,10 +131,9 @@ def _like(given: Any, items: list[Any]) -> Any:  # noqa: ANN401
 def _delayed(item: Any) -> Any:  # noqa: ANN401
     """Make one collection of a container that has collections inside."""
     if isinstance(item, list | tuple | set | dict):
-        from dask.base import unpack_collections
         from dask.delayed import delayed
 
-        found, _ = unpack_collections(item)
+        found, _ = UNPACK(item)
         if found:
             return delayed(item)
     return item

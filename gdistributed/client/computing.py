@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 from gdistributed.client.base import ClientBase, key_names
@@ -22,6 +23,7 @@ from gdistributed.v1 import task_pb2
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
 
+PackedCall = tuple[Key, bytes, tuple[str, ...]]
 Calls = list[tuple[Any, ...]]
 
 
@@ -85,12 +87,8 @@ class Computing(ClientBase):
         options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
         announced = pack_function(function)
         prefix = _prefix(function, key)
-        args = tuple(map(self.references, args))
-        if kwargs:
-            kwargs = self.references_in(kwargs)
-        if key is None:
-            key = Namer(prefix, announced.id, pure and not actor).key(args, kwargs)
-        arguments, dependencies = pack_call(args, kwargs)
+        namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
+        key, arguments, dependencies = self.pack(namer, key, args, kwargs)
         self._warn_of_size(len(arguments), prefix)
         name = wire_name(key)
         with self.connection.locked() as brain:
@@ -158,13 +156,14 @@ class Computing(ClientBase):
         keys = _given_keys(key, len(calls))
         prefix = key if isinstance(key, str) else function_name(function)
         announced = pack_function(function)
-        mapped = _MappedCalls(self, announced, prefix, options, Namer(prefix, announced.id, pure))
-        shared = self.references_in(kwargs)
+        mapped = _MappedCalls(
+            self, announced, prefix, options, Namer(prefix, announced.id, pure, self.connection.id)
+        )
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
         while start < len(calls):
             end = start + size
-            futures.extend(mapped.submit(calls[start:end], shared, keys and keys[start:end]))
+            futures.extend(mapped.submit(calls[start:end], kwargs, keys and keys[start:end]))
             start, size = end, batch_size or min(2 * size, PIECE_MAX)
         return futures
 
@@ -302,6 +301,20 @@ class Computing(ClientBase):
         with self.connection.locked() as brain:
             brain.retry(keys)
 
+    def pack(
+        self, namer: Namer, key: Key | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> PackedCall:
+        """Pack a call, and name it unless it has a key."""
+        if not kwargs and all(type(value) in SCALARS for value in args):
+            if key is None:
+                key = namer.key_of_text(f"{args!r}{{}}") if namer.is_pure else namer.new_key()
+            return key, pack_plain_call(args), ()
+        args = tuple(map(self.references, args))
+        kwargs = self.references_in(kwargs)
+        if key is None:
+            key = namer.key(args, kwargs)
+        return key, *pack_call(args, kwargs)
+
     def submit_graph(
         self, dsk: Expression | Mapping[Key, Any], keys: Iterable[Key], options: TaskOptions
     ) -> dict[Key, Future]:
@@ -360,19 +373,13 @@ class _MappedCalls:
         self, calls: Calls, kwargs: dict[str, Any], keys: Sequence[Key] | None
     ) -> list[Future]:
         """Submit some calls: as an array those that need no other results, one by one the rest."""
-        client, namer = self._client, self._namer
-        packed: list[tuple[Key, bytes, tuple[str, ...]]] = []
-        is_plain = not kwargs and keys is None and namer.is_pure
-        for number, args in enumerate(calls):
-            if is_plain and all(type(value) in SCALARS for value in args):
-                packed.append((namer.key_of_text(f"{args!r}{{}}"), pack_plain_call(args), ()))
-                continue
-            args = tuple(map(client.references, args))
-            key = namer.key(args, kwargs) if keys is None else keys[number]
-            packed.append((key, *pack_call(args, kwargs)))
-        return self._enter(packed)
+        pack, namer = self._client.pack, self._namer
+        names: Iterable[Key | None] = repeat(None) if keys is None else keys
+        return self._enter(
+            [pack(namer, key, args, kwargs) for key, args in zip(names, calls, strict=False)]
+        )
 
-    def _enter(self, packed: list[tuple[Key, bytes, tuple[str, ...]]]) -> list[Future]:
+    def _enter(self, packed: list[PackedCall]) -> list[Future]:
         connection = self._client.connection
         array_keys: list[str] = []
         array_arguments: list[bytes] = []

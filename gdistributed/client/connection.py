@@ -7,14 +7,13 @@ and wakes those who wait; nothing that blocks is done under the lock.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import grpc.aio
@@ -99,6 +98,7 @@ class Connection:
         self.channels = Channels()
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
+        self._locked = _Locked(self)
         self._link: Link[pb.ToClient, pb.FromClient] | None = None
         self._life: asyncio.Task[None] | None = None
         self._control: list[grpc.aio.Channel] = []
@@ -109,8 +109,7 @@ class Connection:
 
     # From any thread
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[ClientBrain]:
+    def locked(self) -> AbstractContextManager[ClientBrain]:
         """Give the brain to one caller, and then send what it has to say.
 
         Raises
@@ -120,16 +119,7 @@ class Connection:
         ConnectionLost
             If its scheduler is gone for good.
         """
-        self.check_open()
-        with self._lock:
-            yield self._brain
-            fired, self._brain.fired = self._brain.fired, []
-            has_mail = self._brain.has_mail
-        for watch in fired:
-            watch.wake()
-        if has_mail and not self._wake_is_due:
-            self._wake_is_due = True
-            self.loop.call_soon_threadsafe(self._wake)
+        return self._locked
 
     def check_open(self) -> None:
         """Raise when nothing can be asked of this client. Errors are those of `locked`."""
@@ -146,8 +136,10 @@ class Connection:
         self._dropped.append(record)
         if not self._drop_is_due and self.status != "closed":
             self._drop_is_due = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the program ends
+            try:
                 self.loop.call_soon_threadsafe(self._release_dropped)
+            except RuntimeError:
+                return  # the loop is closed: the program ends, and its modules may be gone
 
     def peer(self, number: int) -> tuple[str, str] | None:
         """Return the address and the id of a worker that holds results; None when unknown."""
@@ -170,6 +162,23 @@ class Connection:
         self.check_open()
         return await self.bridge.on_loop(self._ask(method, request, doing), self.loop)
 
+    def enter(self) -> ClientBrain:
+        """Take the lock; what `with locked()` begins with."""
+        self.check_open()
+        self._lock.acquire()
+        return self._brain
+
+    def leave(self) -> None:
+        """Give the lock back, and see to what follows; what `with locked()` ends with."""
+        brain = self._brain
+        fired, brain.fired = brain.fired, []
+        has_mail = brain.has_mail
+        self._lock.release()
+        if has_mail and not self._wake_is_due:
+            self._wake_is_due = True
+            self.loop.call_soon_threadsafe(self._wake)
+        wake_all(fired)
+
     # On the loop
 
     async def open(self, address: str, timeout_s: float) -> None:
@@ -184,15 +193,7 @@ class Connection:
         """
         self.address = normalise_address(address)
         try:
-            async with asyncio.timeout(timeout_s):
-                stream = await self._connect(timeout_s)
-        except TimeoutError as error:
-            await self._close_channels()
-            if isinstance(error, ConnectTimeout):
-                raise
-            raise ConnectTimeout(
-                f"the scheduler at {self.address} did not answer within {timeout_s:g} s"
-            ) from None
+            stream = await self._connect(timeout_s)
         except BaseException:
             await self._close_channels()
             raise
@@ -227,14 +228,20 @@ class Connection:
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
         stream = self.scheduler.ConnectClient()
         try:
-            await stream.write(pb.FromClient(hello=self._hello()))
-            message = await stream.read()
+            async with asyncio.timeout(timeout_s):
+                await stream.write(pb.FromClient(hello=self._hello()))
+                message = await stream.read()
             if not isinstance(message, pb.ToClient) or not message.HasField("welcome"):
                 raise ProtocolError(f"the scheduler at {self.address} did not welcome this client")
-            check_software(message.welcome.software, own_software(), "scheduler")
+            check_software(message.welcome.software, own_software(), "scheduler", "client")
             self.scheduler_id = message.welcome.scheduler_id
         except grpc.aio.AioRpcError as error:
             raise error_from_call(error, self.address, "connecting to the scheduler") from error
+        except TimeoutError:
+            stream.cancel()
+            raise ConnectTimeout(
+                f"the scheduler at {self.address} did not answer within {timeout_s:g} s"
+            ) from None
         except BaseException:
             stream.cancel()
             raise
@@ -291,11 +298,10 @@ class Connection:
         timeout_s = self.settings.connect_timeout_s
         deadline = self.loop.time() + timeout_s
         while True:
-            remaining_s = deadline - self.loop.time()
+            remaining_s = max(deadline - self.loop.time(), 0.0)
             try:
-                async with asyncio.timeout(max(remaining_s, 0.0)):
-                    return await self._connect(max(remaining_s, 0.0))
-            except TimeoutError as error:
+                return await self._connect(remaining_s)
+            except ConnectTimeout as error:
                 raise ConnectTimeout(f"it did not answer again within {timeout_s:g} s") from error
             except ConnectionLost:
                 await asyncio.sleep(RECONNECT_PAUSE_S)
@@ -308,8 +314,9 @@ class Connection:
         self.status = "closed"
 
     def _settle_all(self, message: str, target: FutureState) -> None:
+        reason = "CANCELLED" if target is CANCELLED else self._end.reason
         with self._lock:
-            self._brain.gave_up(self._end.reason, message, target)
+            self._brain.gave_up(reason, message, target)
             fired, self._brain.fired = self._brain.fired, []
         wake_all(fired)
 
@@ -355,6 +362,21 @@ class Connection:
     async def _close_channels(self) -> None:
         await self._close_control()
         await self.channels.close()
+
+
+class _Locked(AbstractContextManager[ClientBrain]):
+    """One object for all uses: a generator for each would cost as much as a submission."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> ClientBrain:
+        return self._connection.enter()
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.leave()
 
 
 def wake_all(fired: list[Watch]) -> None:

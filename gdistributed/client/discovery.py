@@ -40,7 +40,7 @@ async def find_scheduler(address: str, timeout_s: float) -> Found:
     """
     channel = await connect(address, timeout_s)
     try:
-        role = await _role_at(channel, address)
+        role = await _role_at(channel, address, timeout_s)
         if role == "scheduler":
             return Found(channel, channel)
         if role != "center":
@@ -55,10 +55,10 @@ async def find_scheduler(address: str, timeout_s: float) -> Found:
         raise
 
 
-async def _role_at(channel: grpc.aio.Channel, address: str) -> str:
+async def _role_at(channel: grpc.aio.Channel, address: str, timeout_s: float) -> str:
     stub: server_pb2_grpc.ServerAsyncStub = server_pb2_grpc.ServerStub(channel)
     try:
-        answer = await stub.Identify(server_pb2.IdentifyRequest())
+        answer = await stub.Identify(server_pb2.IdentifyRequest(), timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
             return "server that is not gdistributed's"

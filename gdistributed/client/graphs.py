@@ -219,7 +219,7 @@ def _cycle(nodes: dict[Key, GraphNode], error: RuntimeError) -> BadGraph:
             if dependent in stuck and not stuck.intersection(nodes[dependent].dependencies):
                 free.append(dependent)
     if not stuck:
-        return BadGraph(str(error), code="CYCLE")
+        return BadGraph(str(error)).with_reason("CYCLE")
     path: dict[Key, None] = {}
     key = next(key for key in nodes if key in stuck)
     while key not in path:
@@ -227,6 +227,5 @@ def _cycle(nodes: dict[Key, GraphNode], error: RuntimeError) -> BadGraph:
         key = next(each for each in nodes[key].dependencies if each in stuck)
     cycle = [*list(path)[list(path).index(key) :], key]
     arrows = " → ".join(map(repr, reversed(cycle)))
-    return BadGraph(
-        f"the graph has a cycle: {arrows}", tuple(map(wire_name, dict.fromkeys(cycle))), "CYCLE"
-    )
+    named = tuple(map(wire_name, dict.fromkeys(cycle)))
+    return BadGraph(f"the graph has a cycle: {arrows}", named).with_reason("CYCLE")

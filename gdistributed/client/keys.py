@@ -6,7 +6,7 @@ everything else is left to `dask.tokenize`.
 
 from __future__ import annotations
 
-import uuid
+import itertools
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
@@ -18,6 +18,8 @@ from gdistributed.data.arguments import KeyReference
 __all__ = ["SCALARS", "Key", "Namer", "wire_name"]
 
 DIGEST_NBYTES: Final = 16
+OWNER_DIGITS: Final = 16
+NUMBERS: Final = itertools.count(1)
 SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 TOLD_BY_REPR: Final = SCALARS | {KeyReference}
 
@@ -59,12 +61,15 @@ class Namer:
         Tells functions of one name apart.
     pure
         Whether equal calls get equal keys. Otherwise each gets a new one.
+    owner
+        Id of the client, in hexadecimal digits: makes new keys that no other client makes.
     """
 
-    __slots__ = ("_base", "_function_id", "_prefix", "_pure")
+    __slots__ = ("_base", "_function_id", "_owner", "_prefix", "_pure")
 
-    def __init__(self, prefix: str, function_id: str, pure: bool = True) -> None:
+    def __init__(self, prefix: str, function_id: str, pure: bool, owner: str) -> None:
         self._prefix = prefix
+        self._owner = owner[:OWNER_DIGITS]
         self._function_id = function_id
         self._pure = pure
         self._base = blake2b(function_id.encode(), digest_size=DIGEST_NBYTES)
@@ -77,10 +82,14 @@ class Namer:
     def key(self, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
         """Return the key of a call, whose references are placeholders by now."""
         if not self._pure:
-            return f"{self._prefix}-{uuid.uuid4().hex}"
+            return self.new_key()
         if all(map(_is_told_by_repr, args)) and all(map(_is_told_by_repr, kwargs.values())):
             return self.key_of_text(f"{args!r}{kwargs!r}")
         return f"{self._prefix}-{_tokenize(self._function_id, args, kwargs)}"
+
+    def new_key(self) -> str:
+        """Return a key that no call has."""
+        return f"{self._prefix}-{self._owner}{next(NUMBERS):016x}"
 
     def key_of_text(self, text: str) -> str:
         """Return the key of a call of which a text says everything."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from gdistributed.client.asking import Asking
 from gdistributed.client.connection import Connection
-from gdistributed.client.future import Future
+from gdistributed.client.future import Future, settled
 from gdistributed.client.gathering import gathered
 from gdistributed.client.keys import Key, wire_name
 from gdistributed.client.options import Workers, worker_names
@@ -116,6 +116,8 @@ class Moving(Asking):
                 holders.setdefault(name, []).append(worker[1])
         await self.bridge.on_loop(_store_all(self.connection, shares), self.connection.loop)
         futures = self._hold_scattered(named, holders)
+        records = {future.record.key: future.record for future in futures.values()}
+        await settled(self.connection, records.values(), self.bridge)
         return _shaped_like(data, [futures[key] for key in keys], keys)
 
     def _hold_scattered(

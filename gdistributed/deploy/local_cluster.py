@@ -161,6 +161,7 @@ class AsyncLocalCluster:
             while True:
                 await self._list_workers(scheduler)
                 if set(self._workers) == set(names):
+                    self._workers = {name: self._workers[name] for name in names}
                     return
                 self._parts.check()
                 await asyncio.sleep(WORKERS_POLL_S)

@@ -98,6 +98,8 @@ class Link(Generic[In, Out]):
             self._warn_of_unknown(message)
             if self.session.admit(message):
                 self._receive(message)
+                # Answers first: to begin the next read takes as long as to write them.
+                await asyncio.sleep(0)
 
     def _warn_of_unknown(self, message: In) -> None:
         """Say once of each field of a newer protocol that it is skipped."""

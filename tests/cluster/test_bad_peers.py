@@ -28,7 +28,7 @@ def others_live(call: Grpcurl) -> AsyncIterator[None]:
     """After each test the cluster still computes."""
     yield
     task = {"key": "alive", "function": "operator.add", "arguments": [{"json": 1}, {"json": 1}]}
-    graph = call("Scheduler/Submit", tasks=[task])["graphId"]
+    graph = call("Scheduler/Submit", tasks=[task])["graph_id"]
     assert call("Scheduler/GetResult", key="alive")["json"] == 2
     call("Scheduler/ReleaseTasks", graph_ids=[graph])
 

@@ -44,7 +44,7 @@ def test_health_check(cluster: Cluster, grpcurl: str, service: str) -> None:
 
 def test_workers_are_listed(call: Grpcurl) -> None:
     workers = call("Scheduler/ListWorkers")["workers"]
-    assert [(w["name"], w["nthreads"], w["status"]) for w in workers] == [
+    assert sorted((w["name"], w["nthreads"], w["status"]) for w in workers) == [
         ("ada", 1, "WORKER_STATUS_RUNNING"),
         ("bob", 1, "WORKER_STATUS_RUNNING"),
     ]
@@ -54,7 +54,7 @@ def test_the_worker_answers_itself(call: Grpcurl, grpcurl: str) -> None:
     worker = call("Scheduler/ListWorkers")["workers"][0]
     said = said_by(grpcurl, worker["address"], "gdistributed.v1.Server/Identify")
     assert '"role": "worker"' in said
-    assert worker["workerId"] in said
+    assert worker["worker_id"] in said
 
 
 def test_a_graph_of_named_functions_is_submitted_and_its_result_read(call: Grpcurl) -> None:
@@ -69,7 +69,7 @@ def test_a_graph_of_named_functions_is_submitted_and_its_result_read(call: Grpcu
     assert len(tasks["three"]["holders"]) >= 1
     full = call("Scheduler/GetTask", key="ten")["task"]
     assert full["dependencies"] == ["three"]
-    call("Scheduler/ReleaseTasks", graph_ids=[submitted["graphId"]])
+    call("Scheduler/ReleaseTasks", graph_ids=[submitted["graph_id"]])
 
 
 def test_a_failed_task_says_what_happened(call: Grpcurl) -> None:
@@ -102,17 +102,32 @@ def test_a_cycle_is_refused_naming_the_keys(cluster: Cluster, grpcurl: str) -> N
     assert "egg" in done.stderr
 
 
-def test_events_are_watched(call: Grpcurl, cluster: Cluster, grpcurl: str) -> None:
-    revision = int(call("Scheduler/GetSummary").get("revision", 0))
-    call(
-        "Scheduler/Submit",
-        tasks=[{"key": "seen", "function": "operator.not_", "arguments": [{"json": 1}]}],
-    )
-    call("Scheduler/GetResult", key="seen")
-    request = f'{{"start_revision": {revision + 1}, "key": "seen", "limit": 2}}'
+def test_events_of_the_past_are_watched(cluster: Cluster, grpcurl: str) -> None:
+    request = '{"start_revision": 1, "kinds": "worker", "limit": 2}'
     said = said_by(grpcurl, "-d", request, cluster.address, "gdistributed.v1.Scheduler/WatchEvents")
-    assert '"subject": "seen"' in said
-    assert '"kind": "task"' in said
+    assert said.count('"kind": "worker"') == 2
+    assert '"subject": "ada"' in said
+    assert '"subject": "bob"' in said
+
+
+def test_events_are_watched_as_they_happen(call: Grpcurl, cluster: Cluster, grpcurl: str) -> None:
+    request = '{"start_revision": 1}'
+    arguments = ["-plaintext", "-d", request, cluster.address]
+    watching = subprocess.Popen(
+        [grpcurl, *arguments, "gdistributed.v1.Scheduler/WatchEvents"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        events = iter(watching.stdout or ())
+        assert any('"subject": "ada"' in line for line in events)  # from now on it is watched
+        task = {"key": "seen", "function": "operator.not_", "arguments": [{"json": 1}]}
+        call("Scheduler/Submit", tasks=[task])
+        assert any('"subject": "seen"' in line for line in events)
+        assert any('"to": "memory"' in line for line in events)
+    finally:
+        watching.kill()
+        watching.communicate()
 
 
 def test_the_center_says_who_has_what(call: Grpcurl) -> None:

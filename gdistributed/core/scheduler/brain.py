@@ -275,6 +275,17 @@ class SchedulerBrain:
             self._end_holder(name)
         self._decide()
 
+    def take_for_client(self, client_id: str) -> scheduler_pb2.ToClient | None:
+        """Return the next batch for a client, or None.
+
+        That its graphs were accepted is said with whatever goes out next: it is worth no message
+        of its own, which would wake a third process in the middle of a round trip.
+        """
+        batch = self.clients.take(client_id)
+        if batch is not None and (client := self.books.clients.get(client_id)) is not None:
+            batch.graphs_accepted = client.graphs_accepted
+        return batch
+
     def client_gone(self, client_id: str, cause: str, now: float) -> None:
         """A client is gone, and wants nothing more."""
         self.now = now

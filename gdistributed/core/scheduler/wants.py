@@ -42,8 +42,6 @@ def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.Sub
     if not graph.more:
         client.graphs_accepted = graph.number
         forget_unneeded(brain, client)
-    if client.connected:
-        brain.clients.to(client.id).graphs_accepted = client.graphs_accepted
 
 
 def forget_unneeded(brain: SchedulerBrain, client: ClientRecord) -> None:

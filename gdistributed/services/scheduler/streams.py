@@ -95,7 +95,7 @@ class Streams:
             shell.call(brain.on_client, client_id, batch)
 
         link: Link[scheduler_pb2.FromClient, scheduler_pb2.ToClient] = Link(
-            Session(), partial(brain.clients.take, client_id), receive
+            Session(), partial(brain.take_for_client, client_id), receive
         )
         shell.client_links[client_id] = link
         logger.info("client joined", extra={"client": client.name})

@@ -133,6 +133,8 @@ class SchedulerStream:
                 await channel.close()
                 raise
             self._center = channel
+            if self._membership.scheduler is None:
+                logger.info("waiting for a scheduler", extra={"center": self._address})
         scheduler = await self._membership.wait_for_scheduler()
         return scheduler.address_to_workers or scheduler.address
 
@@ -154,7 +156,7 @@ class SchedulerStream:
             call = scheduler_pb2_grpc.SchedulerStub(channel).ConnectWorker()
             try:
                 self.welcome = await self._greet(call)
-                logger.info("registered", extra={"address": address})
+                logger.info("registered with the scheduler", extra={"address": address})
                 await self._converse(call)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, address, "talking to the scheduler") from None

@@ -56,7 +56,7 @@ def test_a_refusal_does_not_take_what_is_wanted_already() -> None:
     batch = scheduler_pb2.FromClient()
     batch.graphs.add(number=2, wants=["x", "nothing"])
     script.brain.on_client("c", batch, 0.0)
-    reply = script.brain.clients.take("c")
+    reply = script.brain.take_for_client("c")
     assert reply is not None
     assert list(reply.refused[0].wanted) == ["nothing"]
     assert reply.graphs_accepted == 2
