@@ -20,6 +20,7 @@ from gdistributed.data.transfer import fetch, store
 from gdistributed.errors import ConnectionLost, SerializationError
 from gdistributed.services.worker.server import Worker
 from gdistributed.v1 import task_pb2, value_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.wire.channel import open_channel
 from gdistributed.wire.status import reason_of_call
 from tests.services.stage import GATES, Line, Stage, fail, pass_gate, payload, peer
 
