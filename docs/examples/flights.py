@@ -62,6 +62,7 @@ def cluster(folder: Path) -> Iterator[str]:
 @contextmanager
 def gd(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a `gd` command below this program, and end it at the end."""
+    console.print(f"[dim]$ gd {' '.join(arguments)}[/dim]", soft_wrap=True)
     command = [sys.executable, "-m", "gdistributed", *arguments, "--log-level=warning"]
     process = subprocess.Popen([*command, "--stop-with-parent"], stdin=subprocess.PIPE)
     try:
@@ -249,9 +250,10 @@ def main() -> None:
 
             with step("3. A dask array: (x + x.T).mean(), 10,000 by 10,000"):
                 x = dask.array.random.default_rng(13).random((10_000, 10_000), chunks=(1000, 1000))
-                mean = client.compute((x + x.T).mean())
-                progress(mean)
-                console.print(f"  {mean.result():.6f}  (x is uniform between 0 and 1)")
+                both = (x + x.T).persist()
+                progress(both)
+                console.print(f"{both.mean().compute():.6f}  (x is uniform between 0 and 1)")
+                del both
 
             with step("4. grpcurl: look into the running cluster"):
                 look_inside(address)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROMPT = "$ "
 MATCHING = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -42,13 +42,22 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def commands_of(blocks: list[Block]) -> Iterator[Command]:
-    """The commands of all console blocks; one that ends in a backslash goes on in the next line."""
+    """The commands of all console blocks, each with what follows it up to the next prompt."""
     for block in blocks:
         if block.language == "console":
             for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-                typed = re.match(r"(?:.*\\\n)*.*\n", part)
-                assert typed is not None
-                yield Command(typed[0].rstrip("\n"), part[typed.end() :])
+                lines = part.splitlines(keepends=True)
+                typed = next(n for n in range(1, len(lines) + 1) if is_whole("".join(lines[:n])))
+                yield Command("".join(lines[:typed]).rstrip("\n"), "".join(lines[typed:]))
+
+
+def is_whole(typed: str) -> bool:
+    """Whether a shell would run these lines, and not wait for more."""
+    try:
+        shlex.split(typed)
+    except ValueError:  # an open quote
+        return False
+    return not typed.endswith("\\\n")
 
 
 def is_as_shown(said: str, shown: str) -> bool:

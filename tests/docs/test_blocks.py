@@ -19,7 +19,8 @@ $ one \\
     -d x
 shown
 
-$ two
+$ two '{
+  }'
 ```
 
 ```python
@@ -36,7 +37,7 @@ def test_blocks_and_commands_are_read_as_a_person_reads_them(tmp_path: Path) -> 
     assert (program.is_session, program.is_program) == (False, True)
     assert list(commands_of([session, console, program])) == [
         Command("one \\\n    -d x", "shown\n\n"),
-        Command("two", ""),
+        Command("two '{\n  }'", ""),
     ]
 
 

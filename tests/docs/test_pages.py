@@ -131,4 +131,4 @@ def understood(line: str, block: Block) -> bool:
     if program == "gd":
         command = main.commands[words[0]]
         return isinstance(command.make_context(words[0], words[1:]), click.Context)
-    return program in ("pip", "go")
+    return program in ("pip", "go", "grpcurl")
