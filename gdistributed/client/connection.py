@@ -172,8 +172,12 @@ class Connection:
 
     def enter(self) -> ClientBrain:
         """Take the lock; what `with locked()` begins with."""
-        self.check_open()
         self._lock.acquire()
+        try:
+            self.check_open()
+        except BaseException:
+            self._lock.release()
+            raise
         return self._brain
 
     def leave(self) -> None:
@@ -320,8 +324,8 @@ class Connection:
         message = f"the scheduler at {self.address} is gone: {why}"
         logger.warning("gave the scheduler up", extra={"address": self.address, "cause": why})
         self._end = ConnectionLost(message)
+        self.status = "closed"  # first: what is submitted from now on is refused, and cannot hang
         self._settle_all(message, ERROR)
-        self.status = "closed"
 
     def _settle_all(self, message: str, target: FutureState) -> None:
         reason = "CANCELLED" if target is CANCELLED else self._end.reason
