@@ -136,8 +136,14 @@ class ProcessParts:
         return [
             f"--host={self._options.host}",
             f"--scheduler-file={self._scheduler_file}",
-            f"--log-level={logging.getLevelName(self._options.silence_logs).lower()}",
+            f"--log-level={_level_name(self._options.silence_logs)}",
         ]
+
+
+def _level_name(level: int) -> str:
+    """The name of the lowest level, of those that `gd` knows, whose lines are not silenced."""
+    names = {logging.INFO: "info", logging.WARNING: "warning"}
+    return next((names[known] for known in names if level <= known), "error")
 
 
 class LocalParts:
