@@ -11,7 +11,7 @@ from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.collections import compute_plan, persist_plan
 from gdistributed.client.future import Future
 from gdistributed.client.gathering import gathered
-from gdistributed.client.graphs import NODE_FUNCTION, Expression, graph_pieces, plan_graph
+from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.nested import find_futures
 from gdistributed.client.options import TaskOptions, Workers, task_options
@@ -87,7 +87,7 @@ class Computing(ClientBase):
         options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
         announced = pack_function(function)
         prefix = _prefix(function, key)
-        namer = Namer(prefix, announced.id, pure and not actor)
+        namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
         self._warn_of_size(len(arguments), prefix)
         name = wire_name(key)
@@ -156,7 +156,9 @@ class Computing(ClientBase):
         keys = _given_keys(key, len(calls))
         prefix = key if isinstance(key, str) else function_name(function)
         announced = pack_function(function)
-        mapped = _MappedCalls(self, announced, prefix, options, Namer(prefix, announced.id, pure))
+        mapped = _MappedCalls(
+            self, announced, prefix, options, Namer(prefix, announced.id, pure, self.connection.id)
+        )
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
         while start < len(calls):
@@ -322,9 +324,9 @@ class Computing(ClientBase):
         graph = plan_graph(dsk, keys)
         wanted = [graph.names[key] for key in keys]
 
-        def template_of(chosen: TaskOptions, prefix: str) -> int:
+        def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
             with self.connection.locked() as brain:
-                return self.template(brain, NODE_FUNCTION, prefix, chosen)
+                return self.template(brain, function, prefix, chosen)
 
         pieces = list(graph_pieces(graph, wanted, options, template_of))
         self._warn_of_large_nodes(pieces)

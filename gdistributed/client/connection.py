@@ -7,14 +7,13 @@ and wakes those who wait; nothing that blocks is done under the lock.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import grpc.aio
@@ -99,6 +98,7 @@ class Connection:
         self.channels = Channels()
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
+        self._locked = _Locked(self)
         self._link: Link[pb.ToClient, pb.FromClient] | None = None
         self._life: asyncio.Task[None] | None = None
         self._control: list[grpc.aio.Channel] = []
@@ -109,8 +109,7 @@ class Connection:
 
     # From any thread
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[ClientBrain]:
+    def locked(self) -> AbstractContextManager[ClientBrain]:
         """Give the brain to one caller, and then send what it has to say.
 
         Raises
@@ -120,16 +119,7 @@ class Connection:
         ConnectionLost
             If its scheduler is gone for good.
         """
-        self.check_open()
-        with self._lock:
-            yield self._brain
-            fired, self._brain.fired = self._brain.fired, []
-            has_mail = self._brain.has_mail
-        for watch in fired:
-            watch.wake()
-        if has_mail and not self._wake_is_due:
-            self._wake_is_due = True
-            self.loop.call_soon_threadsafe(self._wake)
+        return self._locked
 
     def check_open(self) -> None:
         """Raise when nothing can be asked of this client. Errors are those of `locked`."""
@@ -171,6 +161,23 @@ class Connection:
         """
         self.check_open()
         return await self.bridge.on_loop(self._ask(method, request, doing), self.loop)
+
+    def enter(self) -> ClientBrain:
+        """Take the lock; what `with locked()` begins with."""
+        self.check_open()
+        self._lock.acquire()
+        return self._brain
+
+    def leave(self) -> None:
+        """Give the lock back, and see to what follows; what `with locked()` ends with."""
+        brain = self._brain
+        fired, brain.fired = brain.fired, []
+        has_mail = brain.has_mail
+        self._lock.release()
+        if has_mail and not self._wake_is_due:
+            self._wake_is_due = True
+            self.loop.call_soon_threadsafe(self._wake)
+        wake_all(fired)
 
     # On the loop
 
@@ -355,6 +362,21 @@ class Connection:
     async def _close_channels(self) -> None:
         await self._close_control()
         await self.channels.close()
+
+
+class _Locked(AbstractContextManager[ClientBrain]):
+    """One object for all uses: a generator for each would cost as much as a submission."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> ClientBrain:
+        return self._connection.enter()
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.leave()
 
 
 def wake_all(fired: list[Watch]) -> None:

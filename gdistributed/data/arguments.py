@@ -15,6 +15,7 @@ from typing import Any, Final
 import cloudpickle
 
 from gdistributed.data.codecs import NEUTRAL_CODECS, decode, encode
+from gdistributed.data.codecs.encoded import varint, write_payload
 from gdistributed.data.codecs.pickled import (
     CLOUDPICKLE,
     PICKLE,
@@ -30,6 +31,7 @@ from gdistributed.v1 import value_pb2 as pb
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 REFERENCE: Final = "$ref"
+PACKED_TAG: Final = bytes([pb.Arguments.PACKED_FIELD_NUMBER << 3 | 2])  # length-delimited
 NO_RESULTS: Final[Mapping[str, object]] = {}
 
 
@@ -96,8 +98,11 @@ def pack_call(
             data = _pickle_with_references(call, refs, cloudpickle.Pickler)
     except Exception as error:
         raise _name_the_culprit(args, kwargs, error) from error
-    packed = pb.Payload(codec=codec, refs=refs, data=data)
-    return pb.Arguments(packed=packed).SerializeToString(), tuple(refs)
+    if refs:
+        packed = pb.Payload(codec=codec, refs=refs, data=data).SerializeToString()
+    else:
+        packed = write_payload(codec, data)
+    return b"".join((PACKED_TAG, varint(len(packed)), packed)), tuple(refs)
 
 
 def pack_neutral_call(

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import grpc.aio
 
-from gdistributed.data.chunks import CHUNK_NBYTES, Assembler, Incoming, Outgoing, cut
+from gdistributed.data.chunks import Assembler, Incoming, Outgoing, cut
 from gdistributed.data.codecs import accepted_codecs, decode_parts, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
+from gdistributed.data.framing import REQUESTS, RESPONSES
 from gdistributed.data.sizes import sizeof
 from gdistributed.errors import (
     CodecUnsupported,
@@ -19,22 +20,22 @@ from gdistributed.errors import (
     MalformedMessage,
     SerializationError,
 )
-from gdistributed.v1 import worker_pb2, worker_pb2_grpc
+from gdistributed.v1 import worker_pb2
 
 PYTHON: Final = "python"
 THREADED_NBYTES: Final = 256 * 1024
 
 Lookup = Callable[[str], Awaitable[object]]
 Keep = Callable[[str, object, int, str], Awaitable[None]]
+GET_DATA: Final = "/gdistributed.v1.Worker/GetData"
+PUT_DATA: Final = "/gdistributed.v1.Worker/PutData"
 
 
 # ---- The worker's ends
 
 
-async def serve_values(
-    request: worker_pb2.GetDataRequest, lookup: Lookup
-) -> AsyncIterator[worker_pb2.GetDataResponse]:
-    """Answer GetData.
+async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> AsyncIterator[bytes]:
+    """Answer GetData, with serialised messages.
 
     Parameters
     ----------
@@ -46,22 +47,19 @@ async def serve_values(
     codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
     values = _outgoing(request.keys, lookup, codecs)
     start = request.offset if len(request.keys) == 1 else 0
-    async for piece in cut(values, request.chunk_nbytes, start):
-        if isinstance(piece, list):
-            yield worker_pb2.GetDataResponse(items=piece)
-        else:
-            yield worker_pb2.GetDataResponse(chunk=piece)
+    async for message in cut(values, RESPONSES, request.chunk_nbytes, start):
+        yield message
 
 
 async def accept_values(
-    requests: AsyncIterator[worker_pb2.PutDataRequest], keys: Sequence[str], keep: Keep
+    requests: AsyncIterator[bytes], keys: Sequence[str], keep: Keep
 ) -> worker_pb2.PutDataResponse:
     """Answer PutData, whose first message has been read for the names of the keys.
 
     Parameters
     ----------
     requests
-        All messages, the first included.
+        All messages, the first included, serialised.
     keys
         The keys that the first message names.
     keep
@@ -73,7 +71,7 @@ async def accept_values(
         If the pieces do not fit together (BAD_CHUNK).
     """
     response = worker_pb2.PutDataResponse()
-    assembler = Assembler()
+    assembler = Assembler(REQUESTS)
     async for request in requests:
         for incoming in assembler.add(request):
             key = keys[incoming.index] if incoming.index < len(keys) else ""
@@ -118,11 +116,12 @@ async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) 
         If the worker does not answer, is another one, or its answer does not fit together.
     """
     values: dict[str, Any] = {}
-    async for incoming in fetch_each(channel, worker_id, keys):
-        if incoming.error is not None:
-            raise exception_from_failure(incoming.error)
-        if not incoming.is_missing:
-            values[keys[incoming.index]] = await value_of(incoming)
+    async for arrived in fetch_each(channel, worker_id, keys):
+        for incoming in arrived:
+            if incoming.error is not None:
+                raise exception_from_failure(incoming.error)
+            if not incoming.is_missing:
+                values[keys[incoming.index]] = await value_of(incoming)
     return values
 
 
@@ -132,8 +131,8 @@ async def fetch_each(
     keys: Sequence[str],
     caller: str = "",
     accept_codecs: Sequence[str] = (),
-) -> AsyncIterator[Incoming]:
-    """Fetch values from a worker, and yield each as soon as it is there, still encoded.
+) -> AsyncIterator[list[Incoming]]:
+    """Fetch values from a worker, and yield them as they come, a message's at a time, encoded.
 
     Without `accept_codecs` they come as Python reads them best.
 
@@ -151,14 +150,16 @@ async def fetch_each(
         accept_runtime="" if accept_codecs else PYTHON,
         caller=caller,
     )
-    assembler = Assembler()
-    call = worker_pb2_grpc.WorkerStub(channel).GetData(request)
+    assembler = Assembler(RESPONSES)
+    get: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(GET_DATA)
+    call = get(request.SerializeToString())
     try:
         async for response in call:
-            for incoming in assembler.add(response):
-                if incoming.index >= len(keys):
-                    raise MalformedMessage(f"value {incoming.index} was not asked for")
-                yield incoming
+            arrived = list(assembler.add(response))
+            if any(incoming.index >= len(keys) for incoming in arrived):
+                raise MalformedMessage("a value came that was not asked for")
+            if arrived:
+                yield arrived
         assembler.end()
     except grpc.aio.AioRpcError as error:
         raise _lost(worker_id, "fetching from", error) from None
@@ -195,23 +196,21 @@ async def store(
     async def lookup(key: str) -> object:
         return values[key]
 
-    async def requests() -> AsyncIterator[worker_pb2.PutDataRequest]:
-        yield worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys)
-        async for piece in cut(_outgoing(keys, lookup, ()), CHUNK_NBYTES):
-            if isinstance(piece, list):
-                for item in piece:
-                    if item.HasField("error"):
-                        raise exception_from_failure(item.error)
-                yield worker_pb2.PutDataRequest(items=piece)
-            else:
-                yield worker_pb2.PutDataRequest(chunk=piece)
+    async def sound() -> AsyncIterator[Outgoing]:
+        async for value in _outgoing(keys, lookup, ()):
+            if value.error is not None:
+                raise exception_from_failure(value.error)
+            yield value
 
-    call = worker_pb2_grpc.WorkerStub(channel).PutData()
+    put: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PUT_DATA)
+    call = put()
     try:
-        async for request in requests():
+        first = worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys)
+        await call.write(first.SerializeToString())
+        async for request in cut(sound(), REQUESTS):
             await call.write(request)
         await call.done_writing()
-        response = await call
+        response = worker_pb2.PutDataResponse.FromString(await call)
     except grpc.aio.AioRpcError as error:
         raise _lost(worker_id, "putting data on", error) from None
     finally:

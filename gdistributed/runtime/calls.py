@@ -14,7 +14,7 @@ from inspect import iscoroutine
 from typing import Any, Final
 
 from gdistributed.data.arguments import unpack_call
-from gdistributed.data.codecs import decode, encode
+from gdistributed.data.codecs import decode, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
@@ -136,9 +136,9 @@ class Call:
             run_ns=now_ns - self.begun_ns,
         )
         if nbytes <= inline_nbytes * SIZE_GUESS:
-            payload = encode(value, self.template.codecs).SerializeToString()
-            if len(payload) <= inline_nbytes:
-                report.value = payload
+            encoded = encode_parts(value, self.template.codecs)
+            if encoded.nbytes <= inline_nbytes:
+                report.value = encoded.serialise()
         self.value = value
         self.finished = report
 

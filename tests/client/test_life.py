@@ -245,3 +245,21 @@ futures = client.map(str, range(1000))
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_scheduler_comes_back(own_cluster: Cluster, tmp_path: Path) -> None:
+    with Client(own_cluster.address, timeout=60) as client:
+        pending = client.submit(wait_for_file, str(tmp_path / "go"))
+        assert client.submit(inc, 1).result(30) == 2  # so the scheduler has received both
+        own_cluster.scheduler.send_signal(signal.SIGKILL)
+        own_cluster.scheduler.wait()
+        (tmp_path / "go").touch()
+        later = client.submit(inc, 5)  # while there is nobody to hear it
+        port = own_cluster.address.rpartition(":")[2]
+        own_cluster.start("scheduler", "--port", port).wait_for("listening")
+        own_cluster.start("worker", own_cluster.address, "--name", "eve").wait_for("registered")
+        assert later.result(60) == 6
+        assert client.submit(inc, 6).result(60) == 7
+        with pytest.raises(CancelledError, match="nobody holds or computes it"):
+            pending.result(60)
+        assert client.status == "running"

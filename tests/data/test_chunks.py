@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gdistributed.data.chunks import WHOLE_NBYTES, Assembler, Incoming, Outgoing, cut
 from gdistributed.data.codecs import Encoded, decode_parts, encode_parts
+from gdistributed.data.framing import REQUESTS, RESPONSES, Framing
 from gdistributed.errors import MalformedMessage
 from gdistributed.v1 import error_pb2, worker_pb2
 
@@ -22,36 +23,48 @@ async def each(values: Sequence[Outgoing]) -> AsyncIterator[Outgoing]:
 
 
 def messages(
-    values: Sequence[Outgoing], chunk_nbytes: int = 0, start: int = 0
+    values: Sequence[Outgoing],
+    chunk_nbytes: int = 0,
+    start: int = 0,
+    framing: Framing = RESPONSES,
 ) -> list[worker_pb2.GetDataResponse]:
-    async def collect() -> list[worker_pb2.GetDataResponse]:
-        return [
-            worker_pb2.GetDataResponse(items=piece)
-            if isinstance(piece, list)
-            else worker_pb2.GetDataResponse(chunk=piece)
-            async for piece in cut(each(values), chunk_nbytes, start)
-        ]
+    """Cut values, and read the messages as any other implementation would."""
 
-    return asyncio.run(collect())
+    async def collect() -> list[bytes]:
+        return [message async for message in cut(each(values), framing, chunk_nbytes, start)]
+
+    kind = worker_pb2.GetDataResponse if framing is RESPONSES else worker_pb2.PutDataRequest
+    return [kind.FromString(message) for message in asyncio.run(collect())]
 
 
-def assembled(sent: Sequence[worker_pb2.GetDataResponse]) -> list[Incoming]:
-    assembler = Assembler()
-    whole = [value for message in sent for value in assembler.add(message)]
+def assembled(
+    sent: Sequence[worker_pb2.GetDataResponse], framing: Framing = RESPONSES
+) -> list[Incoming]:
+    assembler = Assembler(framing)
+    whole = [value for m in sent for value in assembler.add(m.SerializeToString())]
     assembler.end()
     return whole
 
 
-parts = st.binary(max_size=300) | st.integers(1, 300_000).map(lambda n: bytes([n % 251]) * n)
+lengths = st.integers(0, 300) | st.integers(1, 300_000)
 
 
-@given(st.lists(st.lists(parts, min_size=1, max_size=4), max_size=5), st.integers(1000, 100_000))
-def test_values_of_any_size_come_through(values: list[list[bytes]], chunk_nbytes: int) -> None:
+def content(length: int) -> bytes:
+    """Return bytes in which no two pieces are alike."""
+    return b"".join(n.to_bytes(4, "big") for n in range(length // 4 + 1))[:length]
+
+
+@pytest.mark.parametrize("framing", [RESPONSES, REQUESTS])
+@given(st.lists(st.lists(lengths, min_size=1, max_size=4), max_size=5), st.integers(1000, 100_000))
+def test_values_of_any_size_come_through(
+    framing: Framing, sizes: list[list[int]], chunk_nbytes: int
+) -> None:
+    values = [[content(length) for length in parts] for parts in sizes]
     sent = [
         Outgoing(index, Encoded("test", data, buffers), nbytes=7, type="t")
         for index, (data, *buffers) in enumerate(values)
     ]
-    come = assembled(messages(sent, chunk_nbytes))
+    come = assembled(messages(sent, chunk_nbytes, framing=framing), framing)
     assert [value.index for value in come] == list(range(len(values)))
     assert [[value.data, *value.buffers] for value in come] == values
     assert all(value.nbytes == 7 and value.type == "t" for value in come)
@@ -123,3 +136,50 @@ def test_more_than_was_announced_is_found() -> None:
     sent[0].chunk.header.data_nbytes = WHOLE_NBYTES // 2
     with pytest.raises(MalformedMessage, match="beyond the end"):
         assembled(sent)
+
+
+def test_a_very_large_value_can_be_written_to() -> None:
+    array = np.ones(1_000_000)
+    [value] = assembled(messages([Outgoing(0, encode_parts(array))]))
+    assert value.header is not None
+    arrived = decode_parts(value.header.codec, value.data, value.buffers)
+    arrived += 1
+    assert arrived.sum() == 2_000_000
+
+
+CHUNK = worker_pb2.DataChunk(index=3, offset=1 << 40, crc32=7, header={"fingerprint": "f"})
+
+
+@given(st.binary())
+def test_the_framing_writes_what_protobuf_reads(data: bytes) -> None:
+    written = RESPONSES.chunk(CHUNK, memoryview(data))
+    read = worker_pb2.GetDataResponse.FromString(written).chunk
+    assert read.data == data
+    read.ClearField("data")
+    assert read == CHUNK
+    items, head, rest = RESPONSES.parse(written)
+    assert (list(items), head, bytes(rest)) == ([], CHUNK, data)
+
+
+def test_the_framing_reads_fields_in_any_order() -> None:
+    rest = CHUNK.SerializeToString()
+    inner = b"\x7a\x03abc" + rest  # the data first
+    message = b"\x12" + bytes([len(inner)]) + inner
+    _, head, data = RESPONSES.parse(message)
+    assert bytes(data) == b"abc"
+    assert head is not None
+    assert (head.index, head.offset, head.crc32) == (3, 1 << 40, 7)
+
+
+@given(st.binary() | st.binary().map(lambda data: b"\x12" + data))
+def test_rubbish_is_an_error_and_never_a_crash(data: bytes) -> None:
+    try:
+        expected = worker_pb2.GetDataResponse.FromString(data)
+    except Exception:
+        with pytest.raises(MalformedMessage):
+            RESPONSES.parse(data)
+    else:
+        items, head, rest = RESPONSES.parse(data)
+        assert list(items) == list(expected.items)
+        assert (head is not None) == expected.HasField("chunk")
+        assert bytes(rest) == expected.chunk.data

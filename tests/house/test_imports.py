@@ -28,7 +28,7 @@ ONLY = {
     "client": (*GROUND, "core", "wire", "data", "observe", "runtime.context"),
 }
 ALSO = {"testing": ("deploy",)}
-JOINS_CLIENT_AND_SERVICES = ("deploy", "cli")
+JOINS_CLIENT_AND_SERVICES = ("", "deploy", "cli")  # "" is the front door
 
 IMPURE = {
     *("asyncio", "concurrent", "multiprocessing", "subprocess", "threading"),

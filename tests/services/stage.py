@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
@@ -190,3 +191,19 @@ def peer(worker: Worker, number: int = 1) -> task_pb2.Peer:
 
 def payload(data: bytes) -> value_pb2.Payload:
     return value_pb2.Payload.FromString(data)
+
+
+# ---- What tasks do. They are pickled by name, so that they see the gates of the test.
+
+
+GATES: dict[str, threading.Event] = {}
+
+
+def pass_gate(name: str) -> None:
+    """Wait until the test opens a gate."""
+    GATES[name].wait(30)
+
+
+def fail(x: int) -> None:
+    """Raise."""
+    raise ValueError(f"bad {x}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import (
     ABANDONED,
     EXECUTING,
@@ -19,6 +19,9 @@ from gdistributed.core.worker.records import (
     RunRecord,
 )
 from gdistributed.errors import InvariantBroken
+
+if TYPE_CHECKING:
+    from gdistributed.core.worker.brain import WorkerBrain
 
 
 def audit(brain: WorkerBrain) -> None:

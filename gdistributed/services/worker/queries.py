@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
 from gdistributed.data.arguments import unpack_call
@@ -16,7 +17,7 @@ from gdistributed.data.codecs import encode
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.data.transfer import accept_values, serve_values
-from gdistributed.errors import SerializationError
+from gdistributed.errors import MalformedMessage, SerializationError
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import error_pb2, worker_pb2, worker_pb2_grpc
 from gdistributed.wire.status import StatusError
@@ -44,10 +45,10 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
         self._shell = shell
         self._metrics = metrics
 
-    async def GetData(
-        self, request: worker_pb2.GetDataRequest, _: Context
-    ) -> AsyncIterator[worker_pb2.GetDataResponse]:
-        """Send values."""
+    async def GetData(  # type: ignore[override]  # see add_worker_service
+        self, request: worker_pb2.GetDataRequest, context: Context
+    ) -> AsyncIterator[bytes]:
+        """Send values, as serialised messages."""
         self._must_be(request.worker_id)
         if request.offset and len(request.keys) != 1:
             raise StatusError(
@@ -56,13 +57,19 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
         async for response in serve_values(request, self._shell.value_of):
             yield response
 
-    async def PutData(
-        self, requests: AsyncIterator[worker_pb2.PutDataRequest], _: Context
+    async def PutData(  # type: ignore[override]  # see add_worker_service
+        self, requests: AsyncIterator[bytes], _: Context
     ) -> worker_pb2.PutDataResponse:
-        """Store values."""
-        first = await anext(requests, worker_pb2.PutDataRequest())
+        """Store values, which come as serialised messages."""
+        opening = await anext(requests, b"")
+        try:
+            first = worker_pb2.PutDataRequest.FromString(opening)
+        except DecodeError as error:
+            raise MalformedMessage(f"the first message cannot be read: {error}") from error
         self._must_be(first.worker_id)
-        return await accept_values(_again(first, requests), list(first.keys), self._shell.keep_put)
+        return await accept_values(
+            _again(opening, requests), list(first.keys), self._shell.keep_put
+        )
 
     async def DeleteData(
         self, request: worker_pb2.DeleteDataRequest, _: Context
@@ -157,9 +164,35 @@ def _call(request: worker_pb2.RunRequest) -> object:
         raise RuntimeError(f"the function raised {type(error).__name__}") from error
 
 
-async def _again(
-    first: worker_pb2.PutDataRequest, rest: AsyncIterator[worker_pb2.PutDataRequest]
-) -> AsyncIterator[worker_pb2.PutDataRequest]:
+async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
     async for request in rest:
         yield request
+
+
+def add_worker_service(service: WorkerService, server: Any) -> None:  # noqa: ANN401
+    """Add the service to a server; the messages of bulk data stay bytes (see `data.framing`)."""
+    adder: Any = worker_pb2_grpc.add_WorkerServicer_to_server
+    adder(service, _KeepingBytes(server))
+
+
+class _KeepingBytes:
+    """Stands for a gRPC server while the handlers of the service are added."""
+
+    def __init__(self, server: Any) -> None:  # noqa: ANN401
+        self._server = server
+
+    def add_generic_rpc_handlers(self, _handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Wait for the same handlers by name, which come next."""
+
+    def add_registered_method_handlers(
+        self, service: str, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]
+    ) -> None:
+        changed = {
+            **handlers,
+            "GetData": handlers["GetData"]._replace(response_serializer=None),  # type: ignore[attr-defined]
+            "PutData": handlers["PutData"]._replace(request_deserializer=None),  # type: ignore[attr-defined]
+        }
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service, changed),)
+        )

@@ -10,16 +10,16 @@ import socket
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from gdistributed.core.worker import WorkerBrain
+from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.data.codecs import codec_names
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
 from gdistributed.runtime.calls import Place
-from gdistributed.services.worker.queries import WorkerService
+from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
 from gdistributed.settings import LOOPBACK, WorkerSettings
-from gdistributed.v1 import center_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.v1 import center_pb2, worker_pb2
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
@@ -127,7 +127,7 @@ class Worker(Server):
             self._shell, self.scheduler_address, self._member(), self._hello
         )
         service = WorkerService(self._shell, self._stream.metrics)
-        self.add_servicer(worker_pb2_grpc.add_WorkerServicer_to_server, service)
+        self.add_servicer(add_worker_service, service)
 
     async def opened(self) -> None:
         """Begin to look for the scheduler."""

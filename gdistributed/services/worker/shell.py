@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from gdistributed.core.worker import WorkerBrain
+from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode
@@ -227,8 +227,10 @@ class Shell:
         unreachable = False
         try:
             channel = self._channels.get(peer.address, bulk=True)
-            async for value in fetch_each(channel, peer.worker_id, keys, self.place.worker_id):
-                await self._take_in(fetch, keys[value.index], value)
+            async for arrived in fetch_each(channel, peer.worker_id, keys, self.place.worker_id):
+                named = [(keys[incoming.index], incoming) for incoming in arrived]
+                stored = [await self._take_in(fetch, key, incoming) for key, incoming in named]
+                self.call(self.brain.fetched, fetch, [each for each in stored if each is not None])
         except GDistributedError as error:
             unreachable = True
             logger.warning(
@@ -239,10 +241,13 @@ class Shell:
         if unreachable and not peer.calls:
             await self._channels.forget(peer.address)
 
-    async def _take_in(self, fetch: Fetch, key: str, incoming: Incoming) -> None:
+    async def _take_in(
+        self, fetch: Fetch, key: str, incoming: Incoming
+    ) -> worker_pb2.StoredData | None:
+        """Store a value that has come, or tell the brain why there is none."""
         brain = self.brain
         if key not in fetch.wanted:
-            return
+            return None
         if incoming.error is not None:
             self.call(brain.fetch_failed, fetch, key, incoming.error)
         elif incoming.is_missing:
@@ -255,7 +260,8 @@ class Shell:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
-                self.call(brain.fetched, fetch, [stored_data(key, value)])
+                return stored_data(key, value)
+        return None
 
     async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> None:
         """Store a value that a client or peer has put here."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import TracebackType
 
-from gdistributed.core.worker import WorkerBrain
 from gdistributed.core.worker.audit import audit
-from gdistributed.core.worker.brain import SCHEDULER
+from gdistributed.core.worker.brain import SCHEDULER, WorkerBrain
 from gdistributed.core.worker.records import Fetch
 from gdistributed.settings import WorkerSettings
 from gdistributed.v1 import error_pb2, task_pb2, worker_pb2

@@ -1,0 +1,309 @@
+"""What a worker holds, fetches and gives away, over real gRPC."""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+from collections import UserDict
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+
+from gdistributed.data.arguments import KeyReference, pack_call
+from gdistributed.data.codecs import decode, encode
+from gdistributed.data.functions import pack_function
+from gdistributed.data.transfer import fetch, store
+from gdistributed.errors import ConnectionLost, SerializationError
+from gdistributed.services.worker.server import Worker
+from gdistributed.v1 import task_pb2, value_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.wire.status import reason_of_call
+from tests.services.stage import GATES, Line, Stage, fail, pass_gate, payload, peer
+
+if TYPE_CHECKING:
+    Stub = worker_pb2_grpc.WorkerAsyncStub
+
+
+def depend(key: str, *holders: int, value: bytes = b"") -> worker_pb2.Dependency:
+    return worker_pb2.Dependency(key=key, holders=holders, nbytes=100, value=value)
+
+
+async def test_a_dependency_is_fetched_from_a_peer(
+    stage: Stage, worker: Worker, line: Line
+) -> None:
+    async with Worker(stage.address, nthreads=1, name="bob") as other:
+        second = await stage.line()
+        await line.run("x", np.arange, 500_000)
+        await line.finished("x")
+        await second.run(
+            "y",
+            np.sum,
+            KeyReference("x"),
+            dependencies=(depend("x", 1),),
+            peers=[peer(worker)],
+        )
+        report = await second.finished("y")
+        assert decode(payload(report.value)) == sum(range(500_000))
+        [stored] = second.said.stored
+        assert (stored.key, stored.type) == ("x", "numpy.ndarray")
+        assert stored.nbytes >= 4_000_000
+        await second.say(free=["x"])
+        await second.run("z", operator.add, 1, 2)
+        await second.finished("z")
+        assert sorted(other.data) == ["y", "z"]
+
+
+async def test_a_peer_that_lacks_the_value_is_reported(
+    stage: Stage, worker: Worker, line: Line
+) -> None:
+    async with Worker(stage.address) as other:
+        await stage.line()
+        await line.run(
+            "y", int, KeyReference("x"), dependencies=(depend("x", 2),), peers=[peer(other, 2)]
+        )
+        [missing] = await line.until(lambda said: said.missing)
+        assert (missing.key, missing.worker_id) == ("x", other.id)
+        assert not missing.unreachable
+
+
+async def test_a_peer_that_is_gone_is_reported(line: Line) -> None:
+    gone = task_pb2.Peer(number=2, worker_id="gone", address="127.0.0.1:1")
+    await line.run("y", int, KeyReference("x"), dependencies=(depend("x", 2),), peers=[gone])
+    [missing] = await line.until(lambda said: said.missing)
+    assert (missing.key, missing.worker_id, missing.unreachable) == ("x", "gone", True)
+
+
+async def test_another_process_at_the_address_of_a_peer_is_not_taken_for_it(
+    line: Line, worker: Worker
+) -> None:
+    await line.run("x", operator.add, 1, 2)
+    await line.finished("x")
+    former = task_pb2.Peer(number=2, worker_id="former", address=worker.address)
+    await line.run("y", int, KeyReference("z"), dependencies=(depend("z", 2),), peers=[former])
+    [missing] = await line.until(lambda said: said.missing)
+    assert missing.worker_id == "former"
+
+
+async def test_a_value_that_cannot_be_sent_fails_what_needs_it(
+    stage: Stage, worker: Worker, line: Line
+) -> None:
+    worker.data["x"] = threading.Lock()
+    async with Worker(stage.address) as other:
+        second = await stage.line()
+        await second.run(
+            "y", id, KeyReference("x"), dependencies=(depend("x", 1),), peers=[peer(worker)]
+        )
+        error = (await second.erred("y")).error
+        assert error.reason == "SERIALIZATION_FAILED"
+        assert "_thread.lock" in error.message
+        assert other.data == {}
+
+
+async def test_values_that_ride_along_are_used_and_larger_ones_kept(
+    line: Line, worker: Worker
+) -> None:
+    small = encode(5).SerializeToString()
+    large = encode(b"x" * 5000).SerializeToString()
+    await line.run("a", operator.neg, KeyReference("s"), dependencies=(depend("s", value=small),))
+    await line.run("b", len, KeyReference("l"), dependencies=(depend("l", value=large),))
+    assert decode(payload((await line.finished("a")).value)) == -5
+    assert decode(payload((await line.finished("b")).value)) == 5000
+    assert [stored.key for stored in line.said.stored] == ["l"]
+    assert sorted(worker.data) == ["a", "b", "l"]
+
+
+async def test_a_value_that_rides_along_and_is_rubbish_fails_the_task(line: Line) -> None:
+    rubbish = value_pb2.Payload(codec="python/pickle5", data=b"r" * 2000).SerializeToString()
+    await line.run("y", int, KeyReference("x"), dependencies=(depend("x", value=rubbish),))
+    assert (await line.erred("y")).error.reason == "SERIALIZATION_FAILED"
+
+
+async def test_freed_values_are_dropped(line: Line, worker: Worker) -> None:
+    await line.run("x", operator.add, 1, 2)
+    await line.finished("x")
+    await line.say(free=["x"])
+    await line.run("y", operator.add, 1, 2)
+    await line.finished("y")
+    assert list(worker.data) == ["y"]
+
+
+async def test_a_copy_is_made_when_the_scheduler_says_so(
+    stage: Stage, worker: Worker, line: Line
+) -> None:
+    await line.run("x", operator.add, 1, 2)
+    await line.finished("x")
+    async with Worker(stage.address) as other:
+        second = await stage.line()
+        await second.say(peers=[peer(worker)], fetch=[depend("x", 1)])
+        await second.until(lambda said: said.stored)
+        assert other.data == {"x": 3}
+
+
+class Fussy(UserDict[str, object]):
+    """Does not take everything, and notes who comes by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visitors: set[str] = set()
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self.visitors.add(threading.current_thread().name)
+        if value == "too much":
+            raise OSError("no room left")
+        if value != "forget me":
+            super().__setitem__(key, value)
+
+
+async def test_values_live_in_the_mapping_given(stage: Stage) -> None:
+    mapping = Fussy()
+    async with Worker(stage.address, nthreads=2, data=mapping):
+        line = await stage.line()
+        await line.run("x", operator.add, 1, 2)
+        await line.finished("x")
+        await line.run("y", operator.neg, KeyReference("x"), dependencies=(depend("x", 1),))
+        assert decode(payload((await line.finished("y")).value)) == -3
+        assert dict(mapping) == {"x": 3, "y": -3}
+        assert mapping.visitors == {"gd-store_0"}
+
+
+async def test_a_mapping_that_fails_errs_the_task(stage: Stage) -> None:
+    async with Worker(stage.address, data=Fussy()):
+        line = await stage.line()
+        await line.run("x", str, "too much")
+        error = (await line.erred("x")).error
+        assert (error.type, error.message) == ("builtins.OSError", "no room left")
+        assert "The mapping of this worker's values did not take 'x'." in error.traceback
+        await line.run("y", operator.add, 1, 2)
+        await line.finished("y")
+
+
+async def test_a_mapping_that_forgets_is_reported(stage: Stage) -> None:
+    async with Worker(stage.address, data=Fussy()):
+        line = await stage.line()
+        await line.run("x", str, "forget me")
+        await line.finished("x")
+        await line.run("y", len, KeyReference("x"), dependencies=(depend("x", 1),))
+        assert (await line.erred("y")).error.reason == "DATA_LOST"
+        await line.until(lambda said: list(said.dropped) == ["x"])
+
+
+# ---- What peers, clients and people ask
+
+
+async def test_values_are_put_and_fetched(
+    line: Line, worker: Worker, channel: grpc.aio.Channel
+) -> None:
+    array = np.random.default_rng(0).random(1_000_000)
+    values = {"array": array, "small": {"a": 1}, "bytes": b"b" * 200_000, "none": None}
+    stored = await store(channel, worker.id, values)
+    assert [(each.key, each.type) for each in stored] == [
+        ("array", "numpy.ndarray"),
+        ("small", "dict"),
+        ("bytes", "bytes"),
+        ("none", "NoneType"),
+    ]
+    found = await fetch(channel, worker.id, [*values, "unknown"])
+    np.testing.assert_array_equal(found.pop("array"), array)
+    assert found == {"small": {"a": 1}, "bytes": b"b" * 200_000, "none": None}
+    assert not line.said.stored  # the client that scatters tells the scheduler
+
+
+async def test_another_incarnation_is_refused(channel: grpc.aio.Channel, stub: Stub) -> None:
+    with pytest.raises(ConnectionLost, match="is meant"):
+        await fetch(channel, "somebody else", ["x"])
+    with pytest.raises(ConnectionLost, match="is meant"):
+        await store(channel, "somebody else", {"x": 1})
+    for call, request in (
+        (stub.DeleteData, worker_pb2.DeleteDataRequest(worker_id="other")),
+        (stub.Run, worker_pb2.RunRequest(worker_id="other")),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(request)
+        assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        assert reason_of_call(caught.value) == "WRONG_WORKER"
+
+
+async def test_a_value_that_cannot_be_put_is_an_error(
+    worker: Worker, channel: grpc.aio.Channel
+) -> None:
+    with pytest.raises(SerializationError, match=r"_thread\.lock"):
+        await store(channel, worker.id, {"x": 1, "y": threading.Lock()})
+
+
+async def test_values_go_out_in_the_codecs_that_the_caller_reads(
+    worker: Worker, stub: Stub
+) -> None:
+    worker.data.update({"plain": [1, 2], "raw": b"abc", "object": object()})
+    request = worker_pb2.GetDataRequest(keys=["plain", "raw", "object"], accept_runtime="go")
+    items = [item async for response in stub.GetData(request) for item in response.items]
+    assert [(item.value.codec, item.value.data) for item in items[:2]] == [
+        ("json", b"[1,2]"),
+        ("raw", b"abc"),
+    ]
+    assert items[2].error.reason == "CODEC_UNSUPPORTED"
+    assert "object" in items[2].error.message
+
+
+async def test_bad_requests_for_data_are_refused(stub: Stub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.GetData(worker_pb2.GetDataRequest(keys=["a", "b"], offset=7)).read()
+    assert reason_of_call(caught.value) == "BAD_OFFSET"
+    call = stub.PutData()
+    await call.write(worker_pb2.PutDataRequest(keys=["x"], chunk={"offset": 9}))
+    await call.done_writing()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    assert reason_of_call(caught.value) == "BAD_CHUNK"
+
+
+async def test_data_is_listed_in_pages_and_deleted(
+    line: Line, worker: Worker, channel: grpc.aio.Channel, stub: Stub
+) -> None:
+    await store(channel, worker.id, {f"x{n}": n for n in range(5)} | {"y": 1})
+    request = worker_pb2.ListDataRequest(page_size=3, key_prefix="x")
+    first = await stub.ListData(request)
+    request.page_token = first.next_page_token
+    second = await stub.ListData(request)
+    keys = [each.key for page in (first, second) for each in page.data]
+    assert keys == ["x0", "x1", "x2", "x3", "x4"]
+    assert second.next_page_token == ""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListData(worker_pb2.ListDataRequest(page_token="rubbish"))
+    assert reason_of_call(caught.value) == "BAD_PAGE_TOKEN"
+    deleted = await stub.DeleteData(worker_pb2.DeleteDataRequest(keys=["x1", "unknown"]))
+    assert list(deleted.deleted) == ["x1"]
+    await line.until(lambda said: list(said.dropped) == ["x1"])
+    assert "x1" not in worker.data
+
+
+async def test_a_function_can_be_called_at_once(stub: Stub) -> None:
+    def arguments(*args: object) -> value_pb2.Arguments:
+        return value_pb2.Arguments.FromString(pack_call(args, {})[0])
+
+    response = await stub.Run(
+        worker_pb2.RunRequest(function=pack_function(os.getpid), arguments=arguments())
+    )
+    assert decode(response.value) == os.getpid()
+    response = await stub.Run(
+        worker_pb2.RunRequest(function=pack_function(fail), arguments=arguments(3))
+    )
+    assert response.error.message == "bad 3"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Run(worker_pb2.RunRequest(function=task_pb2.Function(name="no.such")))
+    assert reason_of_call(caught.value) == "UNKNOWN_FUNCTION"
+
+
+async def test_the_status_says_what_it_does(line: Line, worker: Worker, stub: Stub) -> None:
+    GATES["status"] = threading.Event()
+    await line.run("busy", pass_gate, "status")
+    await line.until(lambda said: said.started)
+    status = await stub.GetStatus(worker_pb2.GetStatusRequest())
+    assert (status.worker_id, status.name, status.nthreads) == (worker.id, "alice", 2)
+    assert list(status.executing) == ["busy"]
+    assert status.status == worker_pb2.WORKER_STATUS_RUNNING
+    assert status.metrics.executing == 1
+    GATES["status"].set()
+    await line.finished("busy")
