@@ -69,6 +69,9 @@ class Parts(Protocol):
     async def remove(self, workers: list[str]) -> None:
         """Stop workers, by name."""
 
+    def living(self) -> list[str]:
+        """Names of the workers that live, oldest first; those that died are forgotten."""
+
     def check(self) -> None:
         """Raise ClusterError if a part has ended that should live."""
 
@@ -118,6 +121,12 @@ class ProcessParts:
         """Stop workers, by name."""
         leaving = [self._workers.pop(name) for name in workers]
         await asyncio.gather(*(child.stop(STOP_GRACE_S) for child in leaving))
+
+    def living(self) -> list[str]:
+        """Names of the workers that live, oldest first; those that died are forgotten."""
+        for name in [name for name, child in self._workers.items() if child.exit_code is not None]:
+            self._workers.pop(name).release()
+        return list(self._workers)
 
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
@@ -184,6 +193,10 @@ class LocalParts:
     async def remove(self, workers: list[str]) -> None:
         """Stop workers, by name."""
         await asyncio.gather(*(self._workers.pop(name).stop() for name in workers))
+
+    def living(self) -> list[str]:
+        """Names of the workers, oldest first."""
+        return list(self._workers)
 
     def check(self) -> None:
         """Nothing to see: an error of a part in this process is raised where it happens."""
