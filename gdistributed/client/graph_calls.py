@@ -48,8 +48,7 @@ class CallMaker:
         UnpicklableArgument
             If the function cannot be sent.
         """
-        function = self._own_function(node)
-        if function is not None:
+        if isinstance(node, Task) and (function := self._own_function(node)) is not None:
             try:
                 args = tuple(map(self._plain, node.args))
                 kwargs = {name: self._plain(value) for name, value in node.kwargs.items()}
@@ -60,7 +59,7 @@ class CallMaker:
         values = {key: KeyReference(self._names[key]) for key in node.dependencies}
         return NODE_FUNCTION, (node, values), {}
 
-    def _own_function(self, node: GraphNode) -> task_pb2.Function | None:
+    def _own_function(self, node: Task) -> task_pb2.Function | None:
         """Return the function that a node calls, packed, if it would travel as code."""
         if type(node) is not Task or type(node.func) is not types.FunctionType:
             return None

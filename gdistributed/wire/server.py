@@ -15,7 +15,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -147,7 +147,7 @@ class Server:
         try:
             self.addresses = [bind(server, address) for address in self.addresses]
             await self.opening()
-            self._register_all(server)
+            await self._register_all(server)
             await server.start()
             await self.opened()
         except BaseException:
@@ -157,8 +157,8 @@ class Server:
             raise
         return self
 
-    def _register_all(self, server: grpc.aio.Server) -> None:
-        recorder = _Recorder(server, self.services)
+    async def _register_all(self, server: grpc.aio.Server) -> None:
+        recorder = cast("grpc.aio.Server", _Recorder(server, self.services))
         server_pb2_grpc.add_ServerServicer_to_server(SelfService(self), recorder)
         if self._handlers is not None:
             add_handlers(self._handlers, recorder)
@@ -168,7 +168,7 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, recorder)
         names = (*self.services, REFLECTION_V1, reflection.SERVICE_NAME)
         for name in (*self.services, ""):
-            self._health._server_status[name] = health_pb2.HealthCheckResponse.SERVING
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         servicer = reflection_aio.ReflectionServicer(service_names=names)
         for name in (REFLECTION_V1, reflection.SERVICE_NAME):
             server.add_generic_rpc_handlers((_reflection_handler(name, servicer),))

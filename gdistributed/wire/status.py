@@ -135,7 +135,7 @@ def error_from_call(
     return raised.with_reason(reason) if reason else raised
 
 
-class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Lets servicers raise our exceptions: calls end with the status that stands for them."""
 
     async def intercept_service(
