@@ -11,6 +11,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Coroutine
+from types import TracebackType
 from typing import Any, Final, Protocol, TypeVar
 
 from gdistributed.errors import InvariantBroken, UsageError
@@ -95,6 +96,8 @@ class BlockingBridge:
             coroutine.send(None)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+        except Exception as error:
+            raise error.with_traceback(_shown(error.__traceback__))
         raise InvariantBroken(f"a synchronous call was suspended: {_name_of(coroutine)}")
 
 
@@ -142,6 +145,16 @@ class SuspendingBridge:
 
 BLOCKING: Final = BlockingBridge()
 SUSPENDING: Final = SuspendingBridge()
+
+
+def _shown(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out our own frames before those of a remote error, where there is one."""
+    frame = trace
+    while frame is not None:
+        if not str(frame.tb_frame.f_globals.get("__name__", "")).startswith("gdistributed."):
+            return frame
+        frame = frame.tb_next
+    return trace
 
 
 def _name_of(coroutine: Run[Any]) -> str:

@@ -24,11 +24,16 @@ from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import CANCELLED, ERROR, FutureRecord, FutureState, Watch
 from gdistributed.core.session import Session, check_software
 from gdistributed.errors import (
+    CapabilityMissing,
     ClientClosed,
     ConnectionLost,
     ConnectTimeout,
     GDistributedError,
+    MalformedMessage,
     ProtocolError,
+    Superseded,
+    UsageError,
+    VersionMismatch,
 )
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import center_pb2_grpc, scheduler_pb2_grpc
@@ -43,6 +48,9 @@ logger = logging.getLogger("gdistributed.client")
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Stream = grpc.aio.StreamStreamCall[pb.FromClient, pb.ToClient]
+
+# What another try will not change. Everything else may be how a broken connection looks.
+FATAL = (VersionMismatch, CapabilityMissing, Superseded, MalformedMessage, UsageError)
 
 ASK_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
@@ -164,8 +172,12 @@ class Connection:
 
     def enter(self) -> ClientBrain:
         """Take the lock; what `with locked()` begins with."""
-        self.check_open()
         self._lock.acquire()
+        try:
+            self.check_open()
+        except BaseException:
+            self._lock.release()
+            raise
         return self._brain
 
     def leave(self) -> None:
@@ -262,7 +274,7 @@ class Connection:
             cause = await self._serve(stream)
             if self.status == "closing":
                 return
-            if isinstance(cause, ProtocolError):
+            if isinstance(cause, FATAL):
                 self._give_up(str(cause))
                 return
             if self._brain.closing is not None:
@@ -303,15 +315,17 @@ class Connection:
                 return await self._connect(remaining_s)
             except ConnectTimeout as error:
                 raise ConnectTimeout(f"it did not answer again within {timeout_s:g} s") from error
-            except ConnectionLost:
+            except GDistributedError as error:
+                if isinstance(error, FATAL):
+                    raise
                 await asyncio.sleep(RECONNECT_PAUSE_S)
 
     def _give_up(self, why: str) -> None:
         message = f"the scheduler at {self.address} is gone: {why}"
         logger.warning("gave the scheduler up", extra={"address": self.address, "cause": why})
         self._end = ConnectionLost(message)
+        self.status = "closed"  # first: what is submitted from now on is refused, and cannot hang
         self._settle_all(message, ERROR)
-        self.status = "closed"
 
     def _settle_all(self, message: str, target: FutureState) -> None:
         reason = "CANCELLED" if target is CANCELLED else self._end.reason

@@ -10,9 +10,10 @@ from dask.utils import key_split
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gdistributed.client.bridge import BLOCKING, Bridge
+from gdistributed.client.bridge import BLOCKING, Bridge, Signal
 from gdistributed.client.computing import futures_of
-from gdistributed.client.future import Future, settled
+from gdistributed.client.future import Future
+from gdistributed.core.client.futures import Countdown
 
 REFRESH_S = 0.1
 PLAIN_STEPS = 10
@@ -71,12 +72,22 @@ class ProgressBar:
 
     async def show(self, bridge: Bridge) -> None:
         """Draw until all futures are done."""
-        if self._console.is_terminal:
-            await self._show_live(bridge)
-        else:
-            await self._show_plain(bridge)
+        signal = bridge.signal()
+        records = list(self._counts.records.values())
+        watch = Countdown(signal.set, len(records))
+        connection = self._futures[0].connection
+        with connection.locked() as brain:
+            brain.watch(records, watch)
+        try:
+            if self._console.is_terminal:
+                await self._show_live(signal)
+            else:
+                await self._show_plain(signal)
+        finally:
+            if not watch.is_over:
+                connection.unwatch(records, watch)
 
-    async def _show_live(self, bridge: Bridge) -> None:
+    async def _show_live(self, signal: Signal) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -96,10 +107,10 @@ class ProgressBar:
                     note = f"[red]{failed} erred[/red]" if failed else ""
                     bars.update(line, completed=self._counts.done[prefix], note=note)
                 bars.refresh()
-                if not await self._goes_on(bridge):
+                if not await self._goes_on(signal):
                     return
 
-    async def _show_plain(self, bridge: Bridge) -> None:
+    async def _show_plain(self, signal: Signal) -> None:
         while True:
             self._counts.count()
             done, total = sum(self._counts.done.values()), sum(self._counts.totals.values())
@@ -110,19 +121,14 @@ class ProgressBar:
                 failed = sum(self._counts.failed.values())
                 erred = f", {failed} erred" if failed else ""
                 print(f"{done}/{total} done{erred}: {', '.join(parts)}", file=self._console.file)
-            if not await self._goes_on(bridge):
+            if not await self._goes_on(signal):
                 return
 
-    async def _goes_on(self, bridge: Bridge) -> bool:
+    async def _goes_on(self, signal: Signal) -> bool:
         """Wait a little while; say whether there is something left to show."""
         if self._counts.is_complete:
             return False
-        await settled(
-            self._futures[0].connection,
-            self._counts.records.values(),
-            bridge,
-            timeout_s=REFRESH_S,
-        )
+        await signal.wait(REFRESH_S)
         return True
 
 
