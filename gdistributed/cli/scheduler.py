@@ -59,6 +59,8 @@ def scheduler(
 
     Workers and clients are given its address.
     """
+    if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
+        raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
     set_up_logging(log_level)
     from gdistributed.cli.serving import serve
     from gdistributed.services.scheduler.server import Scheduler

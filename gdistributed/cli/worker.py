@@ -12,6 +12,7 @@ import click
 
 from gdistributed.cli import options
 from gdistributed.cli.logs import set_up_logging
+from gdistributed.errors import UsageError
 
 if TYPE_CHECKING:
     from gdistributed.services.worker.server import Worker
@@ -164,7 +165,10 @@ async def _address_of(scheduler: str | Path) -> str:
 
     while not scheduler.exists():
         await asyncio.sleep(FILE_POLL_S)
-    return str(json.loads(scheduler.read_text())["address_to_workers"])
+    try:
+        return str(json.loads(scheduler.read_text())["address_to_workers"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{scheduler} was not written by gd scheduler --scheduler-file") from error
 
 
 def _workers_and_threads(nworkers: str, nthreads: int | None, cores: int) -> tuple[int, int]:

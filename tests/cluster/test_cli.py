@@ -185,6 +185,26 @@ def test_a_scheduler_file_tells_a_worker_where_to_go(gd: Start, tmp_path: Path) 
     assert not file.exists()
 
 
+def test_a_file_that_no_scheduler_wrote_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    file.write_text("[]")
+    done = run("worker", "--scheduler-file", str(file))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {file} was not written")
+    assert "Traceback" not in done.stderr
+    done = run("scheduler", "--scheduler-file", str(tmp_path / "no/such/folder.json"))
+    assert done.returncode == 2
+    assert "does not exist" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_this_one_is_one_line(host: str) -> None:
+    done = run("scheduler", "--host", host, "--port", "0")
+    assert done.returncode == 1
+    assert host in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_scheduler_has_one_port_for_workers_and_one_for_clients(
     gd: Start, tmp_path: Path
 ) -> None:
