@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gdistributed.v1 import scheduler_pb2
 
 PAGE_SIZE: Final = 1000
+UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 # The order in which a task goes through them; states of which there are none are not shown.
 STATES: Final = ("released", "waiting", "queued", "no_worker", "processing", "memory", "erred")
 
@@ -43,7 +44,7 @@ def status(address: str, timeout_s: float) -> None:
 
     summary, workers = asyncio.run(_ask(address, timeout_s))
     console = Console()
-    for part in _report(summary, workers):
+    for part in report(summary, workers):
         console.print(part)
 
 
@@ -95,14 +96,13 @@ async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s
     return members[0].address
 
 
-def _report(
+def report(
     summary: scheduler_pb2.GetSummaryResponse, workers: list[scheduler_pb2.WorkerDescription]
 ) -> list[RenderableType]:
-    from dask.utils import format_bytes
-
-    memory = format_bytes(summary.held_nbytes)
+    """What is shown of a cluster, part by part."""
+    memory = _bytes(summary.held_nbytes)
     if summary.memory_limit_nbytes:
-        memory += f" of {format_bytes(summary.memory_limit_nbytes)}"
+        memory += f" of {_bytes(summary.memory_limit_nbytes)}"
     addresses = summary.address_to_clients
     if summary.address_to_workers != summary.address_to_clients:
         addresses += f" (workers: {summary.address_to_workers})"
@@ -116,8 +116,6 @@ def _report(
 
 
 def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> RenderableType:
-    from dask.utils import format_bytes
-
     if not workers:
         return "No workers. Start one with:  gd worker ADDRESS\n"
     from gdistributed.v1 import worker_pb2
@@ -132,8 +130,8 @@ def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> Renderable
             state,
             str(worker.nthreads),
             f"{worker.processing:,}",
-            format_bytes(worker.held_nbytes) if worker.held else "-",
-            format_bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-",
+            _bytes(worker.held_nbytes) if worker.held else "-",
+            _bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-",
         )
     return table
 
@@ -160,6 +158,13 @@ def _table(*texts: str, numbers: tuple[str, ...]) -> Table:
     for title in numbers:
         table.add_column(title, justify="right", no_wrap=True)
     return table
+
+
+def _bytes(number: float) -> str:
+    power = 0
+    while number >= 1024 and power < len(UNITS) - 1:
+        number, power = number / 1024, power + 1
+    return f"{number:.2f} {UNITS[power]}" if power else f"{number:.0f} B"
 
 
 def _count(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.collections import compute_plan, persist_plan
 from gdistributed.client.future import Future
 from gdistributed.client.gathering import gathered
-from gdistributed.client.graphs import NODE_FUNCTION, Expression, graph_pieces, plan_graph
+from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.nested import find_futures
 from gdistributed.client.options import TaskOptions, Workers, task_options
@@ -324,9 +324,9 @@ class Computing(ClientBase):
         graph = plan_graph(dsk, keys)
         wanted = [graph.names[key] for key in keys]
 
-        def template_of(chosen: TaskOptions, prefix: str) -> int:
+        def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
             with self.connection.locked() as brain:
-                return self.template(brain, NODE_FUNCTION, prefix, chosen)
+                return self.template(brain, function, prefix, chosen)
 
         pieces = list(graph_pieces(graph, wanted, options, template_of))
         self._warn_of_large_nodes(pieces)

@@ -1,7 +1,6 @@
 """A dask graph becomes tasks: an expression, a HighLevelGraph or a plain dict goes in.
 
-Each node of the graph is the argument of one function that all workers have; see
-`gdistributed.data.graph_nodes`.
+What a node becomes is said in `graph_calls`.
 """
 
 from __future__ import annotations
@@ -14,19 +13,18 @@ from dask._task_spec import GraphNode, convert_legacy_graph, cull
 from dask.base import get_annotations
 from dask.highlevelgraph import HighLevelGraph
 from dask.order import order
-from dask.utils import ensure_dict, key_split
+from dask.utils import ensure_dict
 
-from gdistributed.client.keys import Key, wire_name
+from gdistributed.client.graph_calls import CallMaker
+from gdistributed.client.keys import Key, prefix_of, wire_name
 from gdistributed.client.options import TaskOptions, task_options
-from gdistributed.data.arguments import KeyReference, pack_call
-from gdistributed.data.graph_nodes import RUN_NODE
+from gdistributed.data.arguments import pack_call
 from gdistributed.errors import BadGraph, UnpicklableArgument
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
 Annotations = dict[str, dict[Key, Any]]
-TemplateOf = Callable[[TaskOptions, str], int]
+TemplateOf = Callable[[task_pb2.Function, TaskOptions, str], int]
 
-NODE_FUNCTION: Final = task_pb2.Function(id=f"python:{RUN_NODE}", runtime="python", name=RUN_NODE)
 PIECE_NBYTES: Final = 512 * 1024
 KNOWN_ANNOTATIONS: Final = ("priority", "retries", "workers", "allow_other_workers", "resources")
 
@@ -100,7 +98,7 @@ def graph_pieces(
     options
         How the tasks are to be run, where no annotation says otherwise.
     template_of
-        Gives the number of the template for options and a prefix.
+        Gives the number of the template for a function, options and a prefix.
 
     Raises
     ------
@@ -108,19 +106,21 @@ def graph_pieces(
         If a node cannot be sent; the message names its key.
     """
     choose = OptionsByKey(options, graph.annotations)
-    numbers: dict[tuple[str, int], int] = {}
+    calls = CallMaker(graph.names)
+    numbers: dict[tuple[str, str, int], int] = {}
     piece = scheduler_pb2.SubmitGraph()
     nbytes = 0
     for key, node in graph.nodes.items():
-        chosen, prefix = choose.of(key), key_split(key)
-        number = numbers.get((prefix, id(chosen)))
+        chosen, prefix = choose.of(key), prefix_of(key)
+        function, arguments, dependencies = _pack_node(key, node, calls)
+        same = function.id, prefix, id(chosen)
+        number = numbers.get(same)
         if number is None:
-            number = numbers[prefix, id(chosen)] = template_of(chosen, prefix)
+            number = numbers[same] = template_of(function, chosen, prefix)
         if nbytes > PIECE_NBYTES:
             piece.more = True
             yield piece
             piece, nbytes = scheduler_pb2.SubmitGraph(), 0
-        arguments, dependencies = _pack_node(key, node, graph.names)
         piece.tasks.add(
             key=graph.names[key],
             template=number,
@@ -196,11 +196,11 @@ def _names(nodes: dict[Key, GraphNode], keys: Iterable[Key]) -> dict[Key, str]:
 
 
 def _pack_node(
-    key: Key, node: GraphNode, names: Mapping[Key, str]
-) -> tuple[bytes, tuple[str, ...]]:
-    values = {dependency: KeyReference(names[dependency]) for dependency in node.dependencies}
+    key: Key, node: GraphNode, calls: CallMaker
+) -> tuple[task_pb2.Function, bytes, tuple[str, ...]]:
     try:
-        return pack_call((node, values), {})
+        function, args, kwargs = calls.call_of(node)
+        return function, *pack_call(args, kwargs)
     except UnpicklableArgument as error:
         raise UnpicklableArgument(f"the task {key!r} of the graph: {error}") from error
 

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from dask.typing import Key
+from dask.utils import key_split
 
 from gdistributed.data.arguments import KeyReference
 
@@ -125,3 +126,14 @@ def _told(value: Any) -> Any:  # noqa: ANN401
     if kind is dict:
         return {key: _told(item) for key, item in value.items()}
     return value
+
+
+def prefix_of(key: Key) -> str:
+    """Return what kind of task a key in a graph stands for: the scheduler learns by it.
+
+    dask's own rule finds "sum" in ``("sum-part-1f2e...", 0)``. Keys written by hand, "a0" to
+    "a9999", would be ten thousand kinds: where that rule finds nothing to cut, a number at the end
+    goes.
+    """
+    prefix = str(key_split(key))
+    return (prefix.rstrip("0123456789_-") or prefix) if prefix == key else prefix

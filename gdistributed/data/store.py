@@ -89,6 +89,8 @@ class Store:
     def _drop_all(self, keys: list[str]) -> None:
         for key in keys:
             try:
-                self.mapping.pop(key, None)
+                del self.mapping[key]  # not `pop`, which would read it first
+            except KeyError:
+                continue  # it may have forgotten it by itself
             except Exception:
                 logger.exception("a mapping does not drop a value", extra={"task": key})

@@ -248,6 +248,9 @@ async def _outgoing(
         except KeyError:
             yield Outgoing(index)
             continue
+        except Exception as error:  # a mapping of the user's
+            yield Outgoing(index, error=failure_from_exception(error, key=key))
+            continue
         nbytes = sizeof(value)
         try:
             if nbytes > THREADED_NBYTES:

@@ -90,8 +90,9 @@ class AsyncLocalCluster:
 
     @property
     def workers(self) -> dict[str, LocalWorker]:
-        """The workers by name."""
-        return dict(self._workers)
+        """The workers that live, by name."""
+        living = self._parts.living()
+        return {name: worker for name, worker in self._workers.items() if name in living}
 
     async def start(self) -> Self:
         """Start the scheduler and the workers, and wait until they know each other.
@@ -118,13 +119,13 @@ class AsyncLocalCluster:
         return self
 
     async def scale(self, n: int) -> None:
-        """Have `n` workers: start new ones, or stop the youngest.
+        """Have `n` workers: start new ones, also for those that died, or stop the youngest.
 
         Results that only a stopped worker held are computed again when they are needed.
         """
         if self.status != "running":
             raise UsageError(f"a cluster that is {self.status} cannot be scaled")
-        names = list(self._workers)
+        names = self._parts.living()
         leaving, new = names[n:], [next(self._names) for _ in range(n - len(names))]
         async with self._time_limit(leaving + new):
             await self._parts.add(new)
@@ -136,7 +137,6 @@ class AsyncLocalCluster:
         if self.status == "closed":
             return
         self.status = "closed"
-        self._workers.clear()
         await self._parts.close()
 
     @asynccontextmanager
@@ -192,11 +192,10 @@ class AsyncLocalCluster:
         await self.close()
 
     def __repr__(self) -> str:
-        threads = sum(worker.nthreads for worker in self._workers.values())
+        workers = self.workers
+        threads = sum(worker.nthreads for worker in workers.values())
         where = self._address or "nowhere yet"
-        return (
-            f"<LocalCluster {where} {self.status}, workers={len(self._workers)}, threads={threads}>"
-        )
+        return f"<LocalCluster {where} {self.status}, workers={len(workers)}, threads={threads}>"
 
 
 class LocalCluster:
@@ -282,7 +281,7 @@ class LocalCluster:
 
     @property
     def workers(self) -> dict[str, LocalWorker]:
-        """The workers by name."""
+        """The workers that live, by name."""
         return self._cluster.workers
 
     @property
@@ -291,7 +290,7 @@ class LocalCluster:
         return self._cluster.status
 
     def scale(self, n: int) -> None:
-        """Have `n` workers: start new ones, or stop the youngest.
+        """Have `n` workers: start new ones, also for those that died, or stop the youngest.
 
         Results that only a stopped worker held are computed again when they are needed.
         """

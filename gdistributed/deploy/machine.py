@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Final
 
 import psutil
-from dask.system import CPU_COUNT
-from dask.utils import parse_bytes
 
 from gdistributed.errors import UsageError
 
-CORES: Final[int] = CPU_COUNT
-
-# Where Linux states the memory that a container may use.
+# Where Linux states how much of a processor a container may use: microseconds, and in what time.
+_CGROUP_CPU: Final = Path("/sys/fs/cgroup/cpu.max")
+# And how much memory.
 _CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if _CGROUP_CPU.exists():
+        quota, _, period = _CGROUP_CPU.read_text().partition(" ")
+        if quota.isdigit():
+            count = min(count, math.ceil(int(quota) / int(period)))
+    return max(1, count)
+
+
+CORES: Final[int] = _cores()
+"""Cores that this process may use: of the machine, or of the container that it runs in."""
 
 
 def memory_nbytes() -> int:
@@ -67,6 +80,8 @@ def worker_memory_nbytes(limit: str | float | None, nthreads: int, nworkers: int
 
 
 def _bytes_of(text: str) -> float:
+    from dask.utils import parse_bytes  # takes a quarter of a second to import
+
     try:
         return float(parse_bytes(text))
     except ValueError as error:

@@ -69,6 +69,9 @@ class Parts(Protocol):
     async def remove(self, workers: list[str]) -> None:
         """Stop workers, by name."""
 
+    def living(self) -> list[str]:
+        """Names of the workers that live, oldest first; those that died are forgotten."""
+
     def check(self) -> None:
         """Raise ClusterError if a part has ended that should live."""
 
@@ -119,6 +122,12 @@ class ProcessParts:
         leaving = [self._workers.pop(name) for name in workers]
         await asyncio.gather(*(child.stop(STOP_GRACE_S) for child in leaving))
 
+    def living(self) -> list[str]:
+        """Names of the workers that live, oldest first; those that died are forgotten."""
+        for name in [name for name, child in self._workers.items() if child.exit_code is not None]:
+            self._workers.pop(name).release()
+        return list(self._workers)
+
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
         for child in (self._scheduler, *self._workers.values()):
@@ -136,8 +145,14 @@ class ProcessParts:
         return [
             f"--host={self._options.host}",
             f"--scheduler-file={self._scheduler_file}",
-            f"--log-level={logging.getLevelName(self._options.silence_logs).lower()}",
+            f"--log-level={_level_name(self._options.silence_logs)}",
         ]
+
+
+def _level_name(level: int) -> str:
+    """The name of the lowest level, of those that `gd` knows, whose lines are not silenced."""
+    names = {logging.INFO: "info", logging.WARNING: "warning"}
+    return next((names[known] for known in names if level <= known), "error")
 
 
 class LocalParts:
@@ -178,6 +193,10 @@ class LocalParts:
     async def remove(self, workers: list[str]) -> None:
         """Stop workers, by name."""
         await asyncio.gather(*(self._workers.pop(name).stop() for name in workers))
+
+    def living(self) -> list[str]:
+        """Names of the workers, oldest first."""
+        return list(self._workers)
 
     def check(self) -> None:
         """Nothing to see: an error of a part in this process is raised where it happens."""

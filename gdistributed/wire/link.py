@@ -69,8 +69,18 @@ class Link(Generic[In, Out]):
         self,
         read: Callable[[], Awaitable[object]],
         write: Callable[[Out], Awaitable[None]],
+        done_writing: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Read and write until the peer ends the stream, or until `finish` and the mail is out.
+
+        Parameters
+        ----------
+        read, write
+            Those of the stream.
+        done_writing
+            That of a stream which this side has opened: after `finish` it is closed in one
+            direction, and read until the peer has ended it too. To cancel the reading instead
+            could lose what was written last.
 
         Raises
         ------
@@ -79,15 +89,16 @@ class Link(Generic[In, Out]):
         grpc.aio.AioRpcError
             If the stream breaks.
         """
-        tasks = [
-            asyncio.ensure_future(self._read_all(read)),
-            asyncio.ensure_future(self._write_all(write)),
-            self._ended,
-        ]
+        reading = asyncio.ensure_future(self._read_all(read))
+        writing = asyncio.ensure_future(self._write_all(write))
+        tasks = [reading, writing, self._ended]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            if done_writing is not None and reading not in done:
+                await done_writing()
+                await reading
         finally:
             for task in tasks:
                 task.cancel()

@@ -20,6 +20,7 @@ from gdistributed.data.transfer import fetch, store
 from gdistributed.errors import ConnectionLost, SerializationError
 from gdistributed.services.worker.server import Worker
 from gdistributed.v1 import task_pb2, value_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.wire.channel import open_channel
 from gdistributed.wire.status import reason_of_call
 from tests.services.stage import GATES, Line, Stage, fail, pass_gate, payload, peer
 
@@ -149,6 +150,12 @@ class Fussy(UserDict[str, object]):
         super().__init__()
         self.visitors: set[str] = set()
 
+    def __getitem__(self, key: str) -> object:
+        value = super().__getitem__(key)
+        if value == "unreadable":
+            raise OSError("the disk is broken")
+        return value
+
     def __setitem__(self, key: str, value: object) -> None:
         self.visitors.add(threading.current_thread().name)
         if value == "too much":
@@ -178,6 +185,18 @@ async def test_a_mapping_that_fails_errs_the_task(stage: Stage) -> None:
         assert "The mapping of this worker's values did not take 'x'." in error.traceback
         await line.run("y", operator.add, 1, 2)
         await line.finished("y")
+
+
+async def test_a_mapping_that_cannot_be_read_errs_what_needs_it(stage: Stage) -> None:
+    async with Worker(stage.address, data=Fussy()) as worker:
+        line = await stage.line()
+        await line.run("x", str, "unreadable")
+        await line.finished("x")
+        await line.run("y", len, KeyReference("x"), dependencies=(depend("x", 1),))
+        assert (await line.erred("y")).error.message == "the disk is broken"
+        async with open_channel(worker.address) as channel:
+            with pytest.raises(OSError, match="the disk is broken"):
+                await fetch(channel, worker.id, ["x"])
 
 
 async def test_a_mapping_that_forgets_is_reported(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from gdistributed.core.center.members import (
     MemberRecord,
     Members,
     name_of,
+    place_of,
 )
 from gdistributed.errors import MalformedMessage, NameTaken, NotFound, Superseded
 from gdistributed.settings import CenterSettings
@@ -75,6 +76,9 @@ class CenterBrain:
                 "BAD_MEMBER"
             )
         known = self.members.by_id.get(member.id)
+        if known is not None and place_of(known.message) != place_of(member):
+            self._leave(known, "it registered as another")
+            known = None
         if known is None:
             self._check_place(member)
             if member.role == SCHEDULER:

@@ -48,7 +48,8 @@ class Members:
         self.addresses: dict[str, str] = {}
         self.scheduler: MemberRecord | None = None
         self._names: dict[str, MemberRecord] = {}
-        self._leases: list[tuple[float, str]] = []
+        self._leases: list[tuple[float, int, MemberRecord]] = []
+        self._entered = 0
 
     def add(self, message: pb.Member, lease_s: float, now: float) -> MemberRecord:
         """Enter a member."""
@@ -59,6 +60,7 @@ class Members:
         elif message.role == SCHEDULER:
             self.scheduler = record
         self.renew(record, now)
+        self._await_expiry(record)
         return record
 
     def remove(self, record: MemberRecord) -> None:
@@ -73,10 +75,11 @@ class Members:
 
     def renew(self, record: MemberRecord, now: float) -> None:
         """Let a lease begin anew."""
-        first = not record.expires
         record.expires = now + record.lease_s
-        if first:
-            heapq.heappush(self._leases, (record.expires, record.message.id))
+
+    def _await_expiry(self, record: MemberRecord) -> None:
+        self._entered += 1
+        heapq.heappush(self._leases, (record.expires, self._entered, record))
 
     def worker_named(self, name: str) -> MemberRecord | None:
         """Return the worker of a name."""
@@ -90,17 +93,21 @@ class Members:
         """Return the members whose leases have run out; those that were renewed wait again."""
         found = []
         while self._leases and self._leases[0][0] <= now:
-            _, member_id = heapq.heappop(self._leases)
-            record = self.by_id.get(member_id)
-            if record is None:
-                continue
+            record = heapq.heappop(self._leases)[2]
+            if self.by_id.get(record.message.id) is not record:
+                continue  # it left before
             if record.expires <= now:
                 found.append(record)
             else:
-                heapq.heappush(self._leases, (record.expires, member_id))
+                self._await_expiry(record)
         return found
 
 
 def name_of(member: pb.Member) -> str:
     """Return the name of a member: its address when it gave none."""
     return member.name or member.address
+
+
+def place_of(member: pb.Member) -> tuple[str, str, str]:
+    """Return what the indexes know a member by, beside its id."""
+    return member.role, member.name, member.address

@@ -145,7 +145,7 @@ class WorkerBrain:
             if run is None:
                 continue
             if run.state is EXECUTING:
-                self._hold(run.key, report.nbytes, report.type)
+                self._hold(run.key, report.nbytes, report.type).is_freed = False
                 self.mail(len(report.value)).finished.append(report)
             self.move(run, ENDED)
         for failure in erred:
@@ -203,7 +203,7 @@ class WorkerBrain:
     def data_put(self, stored: worker_pb2.StoredData, now: float) -> None:
         """A client or peer has put a value into the store. Whoever put it tells the scheduler."""
         self.now = now
-        self._hold(stored.key, stored.nbytes, stored.type)
+        self._hold(stored.key, stored.nbytes, stored.type).is_freed = False
         self._decide()
 
     def value_stored(self, stored: worker_pb2.StoredData, now: float) -> None:
@@ -331,6 +331,9 @@ class WorkerBrain:
 
     def _receive(self, task: worker_pb2.RunTask) -> None:
         key, attempt = task.key, task.attempt
+        if self.abandoned and (key, attempt) in self.abandoned:
+            self.note(key, f"attempt {attempt} came again after it was cancelled, ignored")
+            return
         older = self.runs.get(key)
         if older is not None:
             if older.attempt >= attempt:
@@ -387,8 +390,9 @@ class WorkerBrain:
 
     def _copy(self, wanted: worker_pb2.Dependency) -> None:
         data = self.data.get(wanted.key)
-        if data is not None and data.state is HELD:
+        if data is not None:
             data.is_freed = False
+        if data is not None and data.state is HELD:
             self.mail().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
             return
         data = self._want(wanted)
@@ -403,7 +407,6 @@ class WorkerBrain:
             data = self.data[key] = DataRecord(key, nbytes, type_name)
         elif data.state is HELD:
             self.held_nbytes += nbytes - data.nbytes
-            data.is_freed = False
         elif data.state is not KNOWN:
             self.move(data, KNOWN)
         data.nbytes, data.type = nbytes, type_name
