@@ -97,7 +97,8 @@ class BlockingBridge:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         except Exception as error:
-            raise error.with_traceback(_shown(error.__traceback__))
+            error.__traceback__ = _shown(error.__traceback__)
+            raise
         raise InvariantBroken(f"a synchronous call was suspended: {_name_of(coroutine)}")
 
 

@@ -27,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TIMEOUT_S: Final = 10.0
+NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and make one there"
 
 
 class AsyncClient(Computing, Moving, Datasets):
@@ -171,6 +172,9 @@ class AsyncClient(Computing, Moving, Datasets):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def __reduce__(self) -> str:
+        raise TypeError(NO_PICKLE)
 
     def __repr__(self) -> str:
         where = f" to {self.scheduler_address}" if self.scheduler_address else ""
@@ -358,6 +362,9 @@ class Client:
 
     async def __aexit__(self, *error: object) -> None:
         """Never reached: `__aenter__` raises."""
+
+    def __reduce__(self) -> str:
+        raise TypeError(NO_PICKLE)
 
     def __repr__(self) -> str:
         return f"<Client {self.name!r} to {self.scheduler_address}, {self.status}>"

@@ -178,6 +178,8 @@ class Connection:
         except BaseException:
             self._lock.release()
             raise
+        if self._dropped:
+            self._count_dropped()  # what was dropped before is released before what comes now
         return self._brain
 
     def leave(self) -> None:
@@ -351,11 +353,14 @@ class Connection:
 
     def _release_dropped(self) -> None:
         self._drop_is_due = False
-        dropped = self._dropped
         with self._lock:
-            while dropped:
-                self._brain.release(dropped.popleft())
+            self._count_dropped()
         self._wake()
+
+    def _count_dropped(self) -> None:
+        dropped, release = self._dropped, self._brain.release
+        while dropped:
+            release(dropped.popleft())
 
     async def _ask(
         self,

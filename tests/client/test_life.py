@@ -21,6 +21,7 @@ from gdistributed.errors import (
     ClientClosed,
     ConnectionLost,
     ConnectTimeout,
+    UnpicklableArgument,
     UsageError,
 )
 from tests.client.functions import inc, wait_for_file
@@ -263,3 +264,28 @@ def test_a_scheduler_comes_back(own_cluster: Cluster, tmp_path: Path) -> None:
         with pytest.raises(CancelledError, match="nobody holds or computes it"):
             pending.result(60)
         assert client.status == "running"
+
+
+async def test_an_asynchronous_client_alone_starts_a_cluster() -> None:
+    async with AsyncClient() as client:
+        assert await client.submit(inc, 1) == 2
+        cluster = client.cluster
+    assert getattr(cluster, "status", "") == "closed"
+
+
+def test_a_cluster_in_this_process() -> None:
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        assert client.gather(client.map(inc, range(100))) == list(range(1, 101))
+
+
+def test_a_client_inside_a_task(client: Client, address: str) -> None:
+    def ask_there(address: str) -> int:
+        with Client(address, set_as_default=False) as inner:
+            return int(inner.submit(inc, 41).result(30))
+
+    assert client.submit(ask_there, address).result(30) == 42
+    with pytest.raises(UnpicklableArgument, match="make one there"):
+        client.submit(lambda: client)

@@ -79,7 +79,8 @@ class ClientBrain:
         record = self.records.get(key)
         if record is None:
             record = self.records[key] = FutureRecord(key)
-            self._releases.pop(key, None)
+            if key in self._releases:
+                self._close()  # what is wanted again may be another task: the old one goes first
         record.count += 1
         return record
 
@@ -243,6 +244,7 @@ class ClientBrain:
         old = [*self._sent, *self._closed, *([self._open] if self._open is not None else [])]
         self._sent.clear()
         self._closed.clear()
+        self._releases.clear()
         self._open = None
         self.peers.clear()
         if self._functions:
@@ -288,16 +290,11 @@ class ClientBrain:
 
     def take(self) -> pb.FromClient | None:
         """Return the next batch to send, or None. It is kept until it is acknowledged."""
-        if self._closed:
-            batch = self._closed.popleft()
-        elif self._open is not None or self._releases:
-            batch = self._open or pb.FromClient()
-            self._open = None
-            if self._releases:
-                batch.release.extend(self._releases)
-                self._releases.clear()
-        else:
+        if not self._closed:
+            self._close()
+        if not self._closed:
             return None
+        batch = self._closed.popleft()
         self._sent.append(batch)
         return batch
 
@@ -307,7 +304,8 @@ class ClientBrain:
         """Return the open batch, to which about `nbytes` will be added now."""
         nbytes += MESSAGE_OVERHEAD_NBYTES
         if self._open is not None and self._open_nbytes + nbytes > self.limits.batch_nbytes:
-            self._close()
+            self._closed.append(self._open)
+            self._open = None
         if self._open is None:
             self._open = pb.FromClient()
             self._open_nbytes = 0
@@ -315,6 +313,10 @@ class ClientBrain:
         return self._open
 
     def _close(self) -> None:
+        """Close the open batch: what is said from now on is applied after all of it."""
+        if self._releases:
+            self._batch().release.extend(self._releases)
+            self._releases.clear()
         if self._open is not None:
             self._closed.append(self._open)
             self._open = None
