@@ -172,3 +172,24 @@ async def test_a_scheduler_elsewhere_keeps_the_center_up_to_date(
         (member,) = (await stub.ListMembers(pb.ListMembersRequest(role="scheduler"))).members
         assert member.id == scheduler.id
     assert not (await stub.ListMembers(pb.ListMembersRequest())).members
+
+
+async def test_a_scheduler_passes_calls_on_to_a_center_elsewhere(
+    center: Center, stub: center_pb2_grpc.CenterAsyncStub
+) -> None:
+    scheduler = await Scheduler(center=center.address)
+    async with scheduler, open_channel(scheduler.address) as channel:
+        member = await Membership.join(channel, scheduler.address, worker("1"))
+        assert (await member.wait_for_scheduler(10)).id == scheduler.id
+        there = center_pb2_grpc.CenterStub(channel)
+        dataset = pb.Dataset(name="flights", keys=["x"])
+        await there.PublishDataset(pb.PublishDatasetRequest(dataset=dataset))
+        assert (await stub.ListDatasets(pb.ListDatasetsRequest())).names == ["flights"]
+        assert dict((await there.NCores(pb.NCoresRequest())).nthreads) == {"h:1": 1}
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await there.GetDataset(pb.GetDatasetRequest(name="nothing"))
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+        assert reason_of_call(caught.value) == "UNKNOWN_DATASET"
+        watch = there.Watch(pb.WatchRequest(start_revision=1, roles=["worker"]))
+        assert (await watch.read()).joined.id == "1"
+        await member.leave()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from gdistributed.core.center.brain import CenterBrain
 from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
 from gdistributed.services.center.service import CenterService
+from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
@@ -127,6 +128,9 @@ class Scheduler(Server):
             self._center.brain.locations = BooksView(self.brain.books)
             self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, self._center)
             self._shell.worker_left = self._center.worker_left
+        elif self.center_address is not None:
+            elsewhere = CenterElsewhere(self._channels.get(self.center_address))
+            self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, elsewhere)
         self.service = SchedulerService(self._shell, self._channels, self._welcome, self._summary)
         self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, self.service)
 
