@@ -56,7 +56,7 @@ docs: .venv/installed-test
 	$(VENV)/python -m docs.generate_protocol
 	$(VENV)/python -m docs.generate_errors
 
-bench: .venv/installed-demo
+bench: .venv/bin/uv
 	$(VENV)/python benchmarks/run.py $(ARGS)
 
 clean:

@@ -1,0 +1,1 @@
+"""What stands around the measuring: environments, processes, rounds, results, tables."""

@@ -1,0 +1,98 @@
+"""What gdistributed has set itself to reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from systems import OURS
+
+from harness.numbers import shown
+from harness.outcomes import Results
+from harness.ratios import cost_growth, figure_of, over_best
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on a figure.
+
+    Attributes
+    ----------
+    title
+        What is bounded, for people.
+    figure
+        Finds it in the results; None when it was not measured.
+    bound
+        What to reach.
+    at_least
+        Whether the figure has to be this large; else it must not exceed it.
+    unit
+        Of the figure; empty for ratios.
+    """
+
+    title: str
+    figure: Callable[[Results], float | None]
+    bound: float
+    at_least: bool
+    unit: str = ""
+
+    def is_reached(self, results: Results) -> bool | None:
+        """Return whether it is; None when it was not measured."""
+        figure = self.figure(results)
+        if figure is None:
+            return None
+        return figure >= self.bound if self.at_least else figure <= self.bound
+
+    def as_json(self, results: Results) -> dict[str, Any]:
+        """Return it and what came of it as plain data."""
+        return {
+            "title": self.title,
+            "at_least" if self.at_least else "at_most": self.bound,
+            "unit": self.unit,
+            "figure": self.figure(results),
+            "reached": self.is_reached(results),
+        }
+
+    def as_line(self, results: Results) -> str:
+        """Return it as one line for people."""
+        figure, reached = self.figure(results), self.is_reached(results)
+        words = {None: "not measured", True: "reached", False: "MISSED"}[reached]
+        bound = f"{'at least' if self.at_least else 'at most'} {shown(self.bound)} {self.unit}"
+        return (
+            f"{self.title:<56} {bound:<18} {'-' if figure is None else shown(figure):>8}  {words}"
+        )
+
+
+def _against(peers: tuple[str, ...], *names: str) -> Callable[[Results], float | None]:
+    return lambda results: over_best(results, OURS, peers, *names)
+
+
+TARGETS: Final = (
+    Target(
+        "map+gather of 50,000, over the best of dask-inf and ray",
+        _against(("dask-inf", "ray"), "map-50000"),
+        bound=6.0,
+        at_least=True,
+    ),
+    Target(
+        "submit to result p50, over ray's",
+        _against(("ray",), "latency", "p50"),
+        bound=0.80,
+        at_least=False,
+    ),
+    Target(
+        "cost of a task in a map of 50,000, over one of 1,000",
+        partial(cost_growth, system=OURS, many="map-50000", few="map-1000"),
+        bound=1.3,
+        at_least=False,
+    ),
+    Target(
+        "scheduler memory of a held task",
+        partial(figure_of, system=OURS, workload_name="memory"),
+        bound=1_200,
+        at_least=False,
+        unit="B",
+    ),
+)

@@ -1,0 +1,78 @@
+"""The measured systems. This table is read everywhere; an adapter only in its own environment."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from systems.cluster import GRAPHS, SCHEDULER_PROCESS, TRANSFERS, System
+
+
+@dataclass(frozen=True)
+class SystemEntry:
+    """One measured system.
+
+    Attributes
+    ----------
+    name
+        On the command line and over its column.
+    environment
+        Which of `requirements/*.txt` it runs in.
+    adapter
+        Where the class is that starts it, as "module:class".
+    options
+        What the class is made with.
+    lacks
+        What it has not: workloads that need it are not measured.
+    distributions
+        The packages whose versions are stated with the results.
+    """
+
+    name: str
+    environment: str
+    adapter: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
+    distributions: tuple[str, ...] = ()
+
+    def load(self) -> System:
+        """Import the adapter; possible only in the environment of this system."""
+        module, _, name = self.adapter.partition(":")
+        system: System = getattr(importlib.import_module(module), name)(**self.options)
+        return system
+
+
+OURS: Final = "gdistributed"
+
+_DASK = ("distributed", "dask", "numpy", "tornado")
+_ENTRIES = (
+    SystemEntry(
+        OURS,
+        environment="gdistributed",
+        adapter="systems.gdistributed_system:GdistributedSystem",
+        distributions=("gdistributed", "grpcio", "protobuf", "uvloop", "dask", "numpy"),
+    ),
+    SystemEntry(
+        "dask",
+        environment="dask",
+        adapter="systems.dask_system:DaskSystem",
+        distributions=_DASK,
+    ),
+    SystemEntry(
+        "dask-inf",
+        environment="dask",
+        adapter="systems.dask_system:DaskSystem",
+        options={"worker_saturation": float("inf")},
+        distributions=_DASK,
+    ),
+    SystemEntry(
+        "ray",
+        environment="ray",
+        adapter="systems.ray_system:RaySystem",
+        lacks=frozenset({GRAPHS, SCHEDULER_PROCESS, TRANSFERS}),
+        distributions=("ray", "numpy"),
+    ),
+)
+SYSTEMS: Final = {entry.name: entry for entry in _ENTRIES}

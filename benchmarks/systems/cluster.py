@@ -1,0 +1,53 @@
+"""What each measured system offers: a workload is written once, against this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+# What not every system has. A workload names what it needs, a system what it lacks.
+GRAPHS = "graphs"
+"""dask graphs and collections."""
+SCHEDULER_PROCESS = "scheduler process"
+"""A scheduler that can be a process of its own."""
+TRANSFERS = "transfers"
+"""Results stay with the worker that made them, and move when another one needs them."""
+
+
+class Cluster(Protocol):
+    """A running cluster of two workers with one thread each, and a synchronous client of it."""
+
+    def submit(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+        """Start one task; futures among the arguments stand for their results."""
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[object]) -> list[Any]:
+        """Start a task for each item, in the way a user of this system would."""
+
+    def result(self, future: Any) -> Any:  # noqa: ANN401
+        """Wait for one result."""
+
+    def gather(self, futures: list[Any]) -> list[Any]:
+        """Wait for many results."""
+
+    def get(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
+        """Compute one key of a dask graph."""
+
+    def compute(self, collection: Any) -> Any:  # noqa: ANN401
+        """Compute a dask collection."""
+
+    def scheduler_process_id(self) -> int:
+        """Process id of the scheduler."""
+
+
+class System(Protocol):
+    """A way to start a cluster."""
+
+    def __call__(self, *, scheduler_alone: bool = False) -> AbstractContextManager[Cluster]:
+        """Start a cluster, and end it with the `with` block.
+
+        Parameters
+        ----------
+        scheduler_alone
+            The scheduler has to be a process of its own, whatever this system usually does.
+        """

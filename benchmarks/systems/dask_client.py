@@ -1,0 +1,34 @@
+"""Clients with the interface of dask.distributed: its own, and that of gdistributed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+
+class DaskClientCluster:
+    """A `Cluster` behind a client with the interface of dask.distributed."""
+
+    def __init__(self, client: Any, scheduler_process_id: Callable[[], int]) -> None:  # noqa: ANN401
+        self._client = client
+        self.scheduler_process_id = scheduler_process_id
+
+    def submit(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+        return self._client.submit(function, *arguments)
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[object]) -> list[Any]:
+        futures: list[Any] = self._client.map(function, items)
+        return futures
+
+    def result(self, future: Any) -> Any:  # noqa: ANN401
+        return future.result()
+
+    def gather(self, futures: list[Any]) -> list[Any]:
+        values: list[Any] = self._client.gather(futures)
+        return values
+
+    def get(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
+        return self._client.get(graph, key)
+
+    def compute(self, collection: Any) -> Any:  # noqa: ANN401
+        return self._client.compute(collection).result()

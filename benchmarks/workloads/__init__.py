@@ -1,0 +1,21 @@
+"""The workloads, in the order of the table. They import nothing that only some system has."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from workloads import array, chain, graph, latency, mapping, memory, moving, startup, tree
+from workloads.workload import Workload
+
+_ALL: Final[tuple[Workload, ...]] = (
+    *mapping.WORKLOADS,
+    *latency.WORKLOADS,
+    *chain.WORKLOADS,
+    *tree.WORKLOADS,
+    *graph.WORKLOADS,
+    *array.WORKLOADS,
+    *startup.WORKLOADS,
+    *moving.WORKLOADS,
+    *memory.WORKLOADS,
+)
+WORKLOADS: Final = {workload.name: workload for workload in _ALL}

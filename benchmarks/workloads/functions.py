@@ -1,0 +1,73 @@
+"""The functions that run on workers, alike for all systems."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import Any
+
+
+def same(value: object) -> object:
+    """Return the argument: as good as no work at all, and the result can be checked."""
+    return value
+
+
+def increment(value: int) -> int:
+    """Return the next number."""
+    return value + 1
+
+
+def add(left: int, right: int) -> int:
+    """Return the sum of two numbers."""
+    return left + right
+
+
+def nap(duration_s: float, _number: int) -> int:
+    """Be busy for a while; return the worker's process id."""
+    time.sleep(duration_s)
+    return os.getpid()
+
+
+def block(nbytes: int, number: int) -> tuple[int, Any]:
+    """Return the worker's process id and an array that compresses badly.
+
+    It takes a while, so that a second block is made by the second worker.
+    """
+    time.sleep(0.2)
+    return os.getpid(), _array(nbytes, number)
+
+
+def maker(made: tuple[int, Any]) -> int:
+    """Return which process made a block."""
+    return made[0]
+
+
+def nbytes_of(*blocks: tuple[int, Any]) -> int:
+    """Return the size of blocks, all of which must be here for that."""
+    return sum(numbers.nbytes for _, numbers in blocks)
+
+
+def keep_block(nbytes: int, _number: int) -> int:
+    """Make what `kept_block` returns on this worker; return its process id."""
+    _block_of_this_worker(nbytes)
+    return nap(0.05, 0)
+
+
+def kept_block(nbytes: int, _number: int) -> Any:  # noqa: ANN401
+    """Return an array that this worker has had all the time."""
+    return _block_of_this_worker(nbytes)
+
+
+@cache
+def _block_of_this_worker(nbytes: int) -> Any:  # noqa: ANN401
+    return _array(nbytes, 0)
+
+
+def _array(nbytes: int, number: int) -> Any:  # noqa: ANN401
+    """Return numbers that compress badly."""
+    import numpy as np
+
+    numbers = np.arange(number, number + nbytes // 8, dtype=np.uint64)
+    numbers *= np.uint64(0x9E3779B97F4A7C15)
+    return numbers
