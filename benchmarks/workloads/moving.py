@@ -1,8 +1,13 @@
-"""Large results on their way: from one worker to the other, and to the client."""
+"""Large results on their way: from one worker to the other, and to the client.
+
+The first one in a process goes to memory that the process has yet to be given, which can cost more
+than the way; later ones find some. Both happen to users, so both are shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import statistics
+from collections.abc import Generator, Iterator, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -13,9 +18,22 @@ from workloads.warming import Stopwatch, check, on_every_worker, rest, warm_clus
 from workloads.workload import Metric, Workload
 
 MIB: Final = 1 << 20
-REPEATS: Final = 3
+REPEATS: Final = 8
 TRIES_MAX: Final = 20
-RATE: Final = Metric("", "MiB/s", more_is_better=True)
+
+
+def _first(samples: Sequence[float]) -> float:
+    return samples[0]
+
+
+def _later(samples: Sequence[float]) -> float:
+    return statistics.median(samples[1:] or samples)
+
+
+RATES: Final = (
+    Metric("first", "MiB/s", more_is_better=True, summarise=_first),
+    Metric("later", "MiB/s", more_is_better=True, summarise=_later),
+)
 
 
 def to_the_other_worker(system: System, size: int) -> Generator[float]:
@@ -60,8 +78,8 @@ def to_the_client(system: System, size: int) -> Generator[float]:
 WORKLOADS: Final = (
     Workload(
         name="worker-to-worker",
-        title="{size} MiB from worker to worker",
-        metrics=(RATE,),
+        title="{size} MiB worker to worker",
+        metrics=RATES,
         measure=to_the_other_worker,
         size=256,
         quick_size=64,
@@ -69,8 +87,8 @@ WORKLOADS: Final = (
     ),
     Workload(
         name="worker-to-client",
-        title="{size} MiB from worker to client",
-        metrics=(RATE,),
+        title="{size} MiB worker to client",
+        metrics=RATES,
         measure=to_the_client,
         size=256,
         quick_size=64,
