@@ -21,7 +21,7 @@ from harness.outcomes import DONE, Results
 from harness.report import text_report
 from harness.rounds import run_rounds
 from harness.targets import TARGETS
-from systems import OURS, SYSTEMS
+from systems import OURS, SYSTEMS, SystemEntry, system_named
 from workloads import WORKLOADS
 from workloads.workload import Workload
 
@@ -35,7 +35,7 @@ def main() -> int:
     adopt_orphans()
     signal.signal(signal.SIGTERM, _stop)
     results = Results(
-        systems=[SYSTEMS[name] for name in asked.systems],
+        systems=asked.systems,
         workloads=[_bounded(WORKLOADS[name], asked.timeout) for name in asked.workloads],
         quick=asked.quick,
     )
@@ -67,10 +67,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--systems",
-        type=lambda text: _chosen(text, list(SYSTEMS)),
-        default=list(SYSTEMS),
+        type=_chosen_systems,
+        default=list(SYSTEMS.values()),
         metavar="A,B",
-        help=f"which of {', '.join(SYSTEMS)}",
+        help=f"which of {', '.join(SYSTEMS)}; {OURS}@COMMIT is what it was at that commit",
     )
     parser.add_argument(
         "--workloads",
@@ -100,6 +100,13 @@ def _chosen(text: str, names: list[str]) -> list[str]:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise argparse.ArgumentTypeError(f"no {pattern!r}; there are {', '.join(names)}")
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _chosen_systems(text: str) -> list[SystemEntry]:
+    earlier = [name for name in text.split(",") if name.startswith(f"{OURS}@")]
+    others = ",".join(name for name in text.split(",") if name not in earlier)
+    chosen = _chosen(others, list(SYSTEMS)) if others else []
+    return [system_named(name) for name in [*chosen, *earlier]]
 
 
 def _bounded(workload: Workload, timeout_s: float | None) -> Workload:

@@ -1,4 +1,7 @@
-"""One environment for each system, in `.tools/bench`; made when it is missing or out of date."""
+"""One environment for each system, in `.tools/bench`; made when it is missing or out of date.
+
+An environment named `gdistributed@COMMIT` has the code of that commit, laid out beside it.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,17 @@ def python_of(environment: str) -> Path:
     Parameters
     ----------
     environment
-        Name of one of the files in `benchmarks/requirements`.
+        Name of one of the files in `benchmarks/requirements`, perhaps with a commit after an @.
 
     Raises
     ------
     EnvironmentFailed
-        If a package can't be installed.
+        If a package can't be installed, or there is no such commit.
     """
-    folder = ENVIRONMENTS / environment
-    requirements = REQUIREMENTS / f"{environment}.txt"
+    base, _, revision = environment.partition("@")
+    commit = _commit(revision) if revision else ""
+    folder = ENVIRONMENTS / (f"{base}@{commit}" if commit else base)
+    requirements = REQUIREMENTS / f"{base}.txt"
     python = folder / "bin" / "python"
     stamp = folder / "made-from"
     wanted = _fingerprint(requirements)
@@ -41,12 +46,13 @@ def python_of(environment: str) -> Path:
         print(f"making the environment of {environment}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True, symlinks=True)
-        _install(python, requirements)
+        source = _laid_out(commit, folder / "source") if commit else CHECKOUT
+        _install(python, requirements, source)
         stamp.write_text(wanted)
     return python
 
 
-def _install(python: Path, requirements: Path) -> None:
+def _install(python: Path, requirements: Path, source: Path) -> None:
     """Install with uv where it stands beside our interpreter and can; else with pip."""
     uv = Path(sys.executable).parent / "uv"
     commands = [[str(python), "-m", "pip", "install", "--disable-pip-version-check"]]
@@ -55,7 +61,7 @@ def _install(python: Path, requirements: Path) -> None:
     for command in commands:
         done = subprocess.run(
             [*command, "--requirement", str(requirements)],
-            cwd=CHECKOUT,
+            cwd=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -64,6 +70,22 @@ def _install(python: Path, requirements: Path) -> None:
             return
     words = "\n".join(done.stdout.splitlines()[-LOG_LINES_SHOWN:])
     raise EnvironmentFailed(f"{requirements.name} could not be installed:\n{words}")
+
+
+def _commit(revision: str) -> str:
+    command = ["git", "rev-parse", "--verify", "--short=12", f"{revision}^{{commit}}"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+    if done.returncode:
+        raise EnvironmentFailed(f"there is no commit {revision!r} in {CHECKOUT}")
+    return done.stdout.strip()
+
+
+def _laid_out(commit: str, folder: Path) -> Path:
+    """Write the files of a commit into a new folder."""
+    folder.mkdir()
+    archive = subprocess.run(["git", "archive", commit], cwd=CHECKOUT, stdout=subprocess.PIPE)
+    subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
+    return folder
 
 
 def _fingerprint(requirements: Path) -> str:

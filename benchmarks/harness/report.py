@@ -62,7 +62,7 @@ def _table(results: Results) -> str:
         for title, *cells in rows
     ]
     rule = "-" * max(map(len, lines))
-    note = "ratio: gdistributed over the best peer; of ms, s and B less is better"
+    note = "ratio: gdistributed over the best of the others; of ms, s and B less is better"
     return "\n".join([lines[0], rule, *lines[1:], rule, note])
 
 

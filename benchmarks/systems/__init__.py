@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from systems.cluster import GRAPHS, SCHEDULER_PROCESS, TRANSFERS, System
@@ -19,7 +19,7 @@ class SystemEntry:
     name
         On the command line and over its column.
     environment
-        Which of `requirements/*.txt` it runs in.
+        Which of `requirements/*.txt` it runs in, perhaps with a commit: "gdistributed@main".
     adapter
         Where the class is that starts it, as "module:class".
     options
@@ -76,3 +76,17 @@ _ENTRIES = (
     ),
 )
 SYSTEMS: Final = {entry.name: entry for entry in _ENTRIES}
+
+
+def system_named(name: str) -> SystemEntry:
+    """Return a system of the table, or gdistributed as it was at a commit: "gdistributed@main".
+
+    Raises
+    ------
+    KeyError
+        If there is none of that name.
+    """
+    base, _, commit = name.partition("@")
+    if commit and base == OURS:
+        return replace(SYSTEMS[OURS], name=name, environment=name)
+    return SYSTEMS[name]
