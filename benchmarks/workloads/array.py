@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 from systems.cluster import GRAPHS, System
@@ -14,7 +14,7 @@ CHUNK: Final = 200  # 200 by 200 numbers of 8 bytes: 312 KiB
 REPEATS: Final = 3
 
 
-def array_sum(system: System, size: int) -> Iterator[float]:
+def array_sum(system: System, size: int) -> Generator[float]:
     """Yield seconds of `(x + x.T).sum()`, where `x` has so many chunks; the size is a square."""
     import dask.array
 

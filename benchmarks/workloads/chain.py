@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 from systems.cluster import System
@@ -14,7 +14,7 @@ from workloads.workload import TASK_RATE, Workload
 REPEATS: Final = 3
 
 
-def chain(system: System, size: int) -> Iterator[float]:
+def chain(system: System, size: int) -> Generator[float]:
     """Yield tasks a second, from the first `submit` to the last result."""
     with warm_cluster(system) as cluster:
         for repeat in range(REPEATS):

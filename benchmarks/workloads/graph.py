@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Generator, Hashable
 from typing import Final
 
 from systems.cluster import GRAPHS, System
@@ -14,7 +14,7 @@ from workloads.workload import TASK_RATE, Workload
 REPEATS: Final = 2
 
 
-def graph_get(system: System, size: int) -> Iterator[float]:
+def graph_get(system: System, size: int) -> Generator[float]:
     """Yield tasks a second of `client.get`; the graph itself is made beforehand."""
     width = (size - 1) // 2
     with warm_cluster(system) as cluster:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 from systems.cluster import System
@@ -12,7 +12,7 @@ from workloads.warming import Stopwatch, check, warm_cluster
 from workloads.workload import Metric, Workload, percentile
 
 
-def submit_to_result(system: System, size: int) -> Iterator[float]:
+def submit_to_result(system: System, size: int) -> Generator[float]:
     """Yield milliseconds of one round trip after the other."""
     with warm_cluster(system) as cluster:
         for number in range(size):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 from systems.cluster import System
@@ -16,7 +16,7 @@ TASKS_PER_PROCESS: Final = 10_000
 REPEATS_MAX: Final = 7
 
 
-def map_and_gather(system: System, size: int) -> Iterator[float]:
+def map_and_gather(system: System, size: int) -> Generator[float]:
     """Yield tasks a second, from the call of `map` to the last result."""
     with warm_cluster(system) as cluster:
         for repeat in range(min(max(TASKS_PER_PROCESS // size, 1), REPEATS_MAX)):

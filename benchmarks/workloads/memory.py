@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 from systems.cluster import SCHEDULER_PROCESS, System
@@ -14,7 +14,7 @@ from workloads.workload import Metric, Workload
 STEPS: Final = 5
 
 
-def held_task(system: System, size: int) -> Iterator[float]:
+def held_task(system: System, size: int) -> Generator[float]:
     """Yield the bytes by which the scheduler's own process grows for each task that is held.
 
     What is held before the first look takes the buffers and free lists out of the account, which

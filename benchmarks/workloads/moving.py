@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ TRIES_MAX: Final = 20
 RATE: Final = Metric("", "MiB/s", more_is_better=True)
 
 
-def to_the_other_worker(system: System, size: int) -> Iterator[float]:
+def to_the_other_worker(system: System, size: int) -> Generator[float]:
     """Yield MiB a second of a task that needs two blocks, one from each worker: one has to move."""
     numbers = count()
     with warm_cluster(system) as cluster:
@@ -41,7 +41,7 @@ def _one_on_each_worker(cluster: Cluster, nbytes: int, numbers: Iterator[int]) -
     raise RuntimeError(f"both blocks were on the same worker {TRIES_MAX} times")
 
 
-def to_the_client(system: System, size: int) -> Iterator[float]:
+def to_the_client(system: System, size: int) -> Generator[float]:
     """Yield MiB a second of a task whose result of that size is there already, and of its way here.
 
     The task counts, since that is when some systems copy its result to where others can have it.

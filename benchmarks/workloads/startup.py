@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from typing import Final
 
@@ -13,7 +13,7 @@ from workloads.warming import Stopwatch, check
 from workloads.workload import Metric, Workload
 
 
-def startup(system: System, _size: int) -> Iterator[float]:
+def startup(system: System, _size: int) -> Generator[float]:
     """Yield seconds: a local cluster, a client, one task, its result."""
     with ExitStack() as stack:
         with Stopwatch() as watch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 from systems.cluster import Cluster, System
@@ -14,7 +14,7 @@ from workloads.workload import TASK_RATE, Workload
 REPEATS: Final = 2
 
 
-def tree(system: System, size: int) -> Iterator[float]:
+def tree(system: System, size: int) -> Generator[float]:
     """Yield tasks a second, from the first `submit` to the sum; the size is 2**n - 1."""
     nleaves = (size + 1) // 2
     with warm_cluster(system) as cluster:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,7 +60,7 @@ class Workload:
     name: str
     title: str
     metrics: tuple[Metric, ...]
-    measure: Callable[[System, int], Iterable[float]]
+    measure: Callable[[System, int], Generator[float]]
     size: int
     quick_size: int
     needs: frozenset[str] = frozenset()
