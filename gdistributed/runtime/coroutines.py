@@ -27,7 +27,7 @@ class Coroutines:
         """Await what the function of a call returned."""
         task = asyncio.get_running_loop().create_task(self._finish(call), name=call.key)
         self._tasks[call] = task
-        task.add_done_callback(lambda _: self._tasks.pop(call, None))
+        task.add_done_callback(lambda _: self._over(call))
 
     def cancel(self, call: Call) -> None:
         """Cancel a coroutine that runs."""
@@ -50,4 +50,12 @@ class Coroutines:
                 call.returned(await coroutine, time.monotonic_ns())
         except BaseException as error:
             call.raised(error)
+
+    def _over(self, call: Call) -> None:
+        """Report a call, also one that was cancelled before its first step."""
+        del self._tasks[call]
+        if call.coroutine is not None:
+            call.coroutine.close()
+            call.coroutine = None
+            call.raised(asyncio.CancelledError())
         self._ended([call])

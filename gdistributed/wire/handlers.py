@@ -4,9 +4,10 @@ arguments."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from typing import Any
 
 import grpc
@@ -82,8 +83,9 @@ class HandlersService(handlers_pb2_grpc.HandlersServicer):
             yield pb.CallStreamResponse(result=to_value(result))
             return
         try:
-            async for item in _items(function, arguments):
-                yield pb.CallStreamResponse(result=to_value(item))
+            async with contextlib.aclosing(_items(function, arguments)) as items:
+                async for item in items:
+                    yield pb.CallStreamResponse(result=to_value(item))
         except Exception as error:
             raise _raised(error) from error
 
@@ -116,7 +118,7 @@ class HandlersService(handlers_pb2_grpc.HandlersServicer):
         try:
             if inspect.iscoroutinefunction(function):
                 return await function(**arguments)
-            return await asyncio.to_thread(function, **arguments)
+            return await asyncio.to_thread(_called, function, arguments)
         except Exception as error:
             raise _raised(error) from error
 
@@ -132,14 +134,26 @@ def _raised(error: Exception) -> Exception:
     return StatusError(Code.UNKNOWN, "HANDLER_RAISED", f"{type(error).__name__}: {error}")
 
 
-async def _items(function: Function, arguments: dict[str, object]) -> AsyncIterator[object]:
+def _called(function: Function, arguments: dict[str, object]) -> object:
+    try:
+        return function(**arguments)
+    except StopIteration as error:  # which no future can carry
+        raise RuntimeError(f"the function raised StopIteration({error})") from error
+
+
+async def _items(function: Function, arguments: dict[str, object]) -> AsyncGenerator[object, None]:
+    """Yield what a function yields, and close it when the caller leaves."""
     if inspect.isasyncgenfunction(function):
-        async for item in function(**arguments):
-            yield item
+        async with contextlib.aclosing(function(**arguments)) as items:
+            async for item in items:
+                yield item
         return
-    iterator: Iterator[object] = function(**arguments)
-    while (item := await asyncio.to_thread(next, iterator, END)) is not END:
-        yield item
+    generator: Generator[object, None, None] = function(**arguments)
+    try:
+        while (item := await asyncio.to_thread(next, generator, END)) is not END:
+            yield item
+    finally:
+        generator.close()
 
 
 def from_value(value: struct_pb2.Value) -> object:

@@ -149,11 +149,14 @@ class Remote:
         if method.streams_out:
 
             async def stream(*given: object, **fields: object) -> AsyncIterator[object]:
+                responses = call(arguments(given, fields))
                 try:
-                    async for response in call(arguments(given, fields)):
+                    async for response in responses:
                         yield response
                 except grpc.aio.AioRpcError as error:
                     raise error_from_call(error, self._address, method.name) from None
+                finally:
+                    responses.cancel()  # the caller may leave before the end
 
             return self._face(stream, True)
 
@@ -173,11 +176,14 @@ class Remote:
             request = handlers_pb2.CallStreamRequest(
                 name=handler.name, arguments=to_value(arguments).struct_value
             )
+            responses = stub.CallStream(request)
             try:
-                async for response in stub.CallStream(request):
+                async for response in responses:
                     yield from_value(response.result)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, self._address, handler.name) from None
+            finally:
+                responses.cancel()  # the caller may leave before the end
 
         async def once(**arguments: object) -> object:
             request = handlers_pb2.CallRequest(

@@ -220,6 +220,7 @@ class Server:
     def __enter__(self) -> Self:
         if self._asynchronous:
             raise RuntimeError("an event loop runs here: use `async with`")
+        self._begin()
         return self
 
     def __exit__(
@@ -247,16 +248,31 @@ def bind(server: grpc.aio.Server, address: str) -> str:
     AddressInUse
         If it is taken, or not an address of this host.
     """
+    if address.startswith("unix:"):
+        return _bind_file(server, address)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError:
         port = 0
-    if not port and not address.startswith("unix:"):
+    if not port:
         raise AddressInUse(
             f"cannot listen at {address}: the port is taken, or the host is not this one"
         )
-    host, colon, given = address.rpartition(":")
-    return f"{host}:{port}" if colon and given == "0" else address
+    host, _, given = address.rpartition(":")
+    return f"{host}:{port}" if given == "0" else address
+
+
+def _bind_file(server: grpc.aio.Server, address: str) -> str:
+    """Listen on a socket file; gRPC itself would take over one that another server listens on."""
+    path = address.removeprefix("unix:")
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(path) == 0:
+            raise AddressInUse(f"cannot listen at {address}: another server listens there")
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise AddressInUse(f"cannot listen at {address}: {error}") from None
+    return address
 
 
 def _loop_runs() -> bool:

@@ -274,3 +274,18 @@ async def test_calls_that_end_after_the_close_are_dropped() -> None:
             thread.join(10)
     await asyncio.sleep(0)
     assert pool.batches == []
+
+
+async def test_a_coroutine_cancelled_before_its_first_step_is_reported_all_the_same() -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    over: asyncio.Queue[list[Call]] = asyncio.Queue()
+    call = call_of(wait)
+    call.coroutine = wait()
+    coroutines = Coroutines(over.put_nowait)
+    coroutines.begin(call)
+    coroutines.cancel(call)
+    assert await over.get() == [call]
+    assert call.coroutine is None
+    assert call.erred is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -49,7 +51,22 @@ def unsendable() -> object:
     return object()
 
 
-FUNCTIONS = [add, add_later, count, count_later, fail, nested, unsendable]
+def stop() -> None:
+    next(iter([]))
+
+
+CLOSED = threading.Event()
+
+
+def endless() -> Iterator[int]:
+    try:
+        while True:
+            yield 1
+    finally:
+        CLOSED.set()
+
+
+FUNCTIONS = [add, add_later, count, count_later, fail, nested, unsendable, stop, endless]
 
 
 @pytest.fixture
@@ -79,7 +96,11 @@ async def test_handlers_are_listed_with_their_signatures(server: Server) -> None
         listed = {handler.name: handler for handler in (await remote.ListHandlers()).handlers}
     assert listed["add"].signature == "(x: 'int', y: 'int') -> 'int'"
     assert listed["add"].description == "Return a sum."
-    assert [name for name, handler in listed.items() if handler.streams] == ["count", "count_later"]
+    assert [name for name, handler in listed.items() if handler.streams] == [
+        "count",
+        "count_later",
+        "endless",
+    ]
 
 
 async def test_functions_that_fail_say_how(server: Server) -> None:
@@ -87,6 +108,8 @@ async def test_functions_that_fail_say_how(server: Server) -> None:
         with pytest.raises(Exception, match="ValueError: on purpose") as caught:
             await remote.fail()
         assert caught.value.reason == "HANDLER_RAISED"
+        with pytest.raises(Exception, match="StopIteration"):
+            await remote.stop()
         with pytest.raises(UsageError, match="missing a required argument: 'y'") as caught:
             await remote.add(x=1)
         assert caught.value.reason == "BAD_ARGUMENTS"
@@ -96,6 +119,14 @@ async def test_functions_that_fail_say_how(server: Server) -> None:
         with pytest.raises(Exception, match="use CallStream") as caught:
             await remote.Call(name="count", arguments={"n": 3})
         assert caught.value.reason == "HANDLER_STREAMS"
+
+
+async def test_a_generator_is_closed_when_the_caller_leaves(server: Server) -> None:
+    async with rpc(server.address) as remote:
+        stream = remote.endless()
+        assert await anext(stream) == 1
+        await stream.aclose()
+        assert await asyncio.to_thread(CLOSED.wait, 10)
 
 
 async def test_a_function_that_blocks_does_not_hold_up_the_others() -> None:

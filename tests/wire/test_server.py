@@ -266,3 +266,26 @@ def test_an_error_without_our_reason_is_told_by_its_code() -> None:
     assert isinstance(raised, GDistributedError)
     assert isinstance(raised, ConnectionError)
     assert str(raised) == "asking at h:1: down"
+
+
+async def test_a_socket_file_in_use_or_out_of_reach_is_refused(tmp_path: Path) -> None:
+    path = f"unix:{tmp_path}/socket"
+    async with Server(addresses=[path]):
+        with pytest.raises(AddressInUse, match="another server listens there"):
+            await Server(addresses=[path])
+    async with Server(addresses=[path]):  # what is left of a server that is gone does no harm
+        pass
+    with pytest.raises(AddressInUse, match="nowhere"):
+        await Server(addresses=[f"unix:{tmp_path}/nowhere/socket"])
+
+
+def test_a_subclass_starts_when_it_is_entered() -> None:
+    class Mine(Server):
+        opened_at = ""
+
+        async def opened(self) -> None:
+            self.opened_at = self.address
+
+    with Mine() as server:
+        assert server.opened_at == server.address
+        assert not server.address.endswith(":0")
