@@ -120,6 +120,7 @@ def _as_json(results: Results, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _stop(*_: object) -> NoReturn:
     """End by an exception, so that everything started is ended too."""
+    print("told to stop (SIGTERM)", file=sys.stderr)
     sys.exit(128 + signal.SIGTERM)
 
 
