@@ -20,6 +20,7 @@ GDistributedError
 │   ├── VersionMismatch      its protocol has another major version
 │   ├── CapabilityMissing    it lacks what we need, or needs what we lack
 │   ├── Superseded           a newer stream of the same peer took the place
+│   ├── StaleEpoch           a scheduler that another one has replaced
 │   └── MalformedMessage     it said what must not be said
 └── UsageError               the caller's fault
     ├── UnpicklableArgument  an argument or function cannot be sent
@@ -248,6 +249,15 @@ class Superseded(ProtocolError):
     """
 
     reason = "SUPERSEDED"
+
+
+class StaleEpoch(ProtocolError):
+    """A scheduler of an earlier epoch than one that this cluster has had since.
+
+    It was cut off or stopped while another one took over. To do: end the old scheduler.
+    """
+
+    reason = "STALE_EPOCH"
 
 
 class MalformedMessage(ProtocolError):

@@ -53,6 +53,13 @@ class SchedulerSettings:
         How far ahead of each worker tasks are handed out, in seconds of expected run time.
     prefetch_tasks_min
         At least this many tasks a thread are handed out ahead.
+    unresponsive_s
+        A worker that was silent for so long while its connection lives gets nothing new.
+    worker_ttl_s
+        A worker that was silent for so long is given up, though its connection lives.
+    silence_s
+        A worker whose connection broke is given up so long after its last sign of life, or after
+        the grace, whichever comes first.
     unknown_duration_s
         Expected run time of a task whose prefix has never run.
     bandwidth
@@ -71,6 +78,9 @@ class SchedulerSettings:
 
     prefetch_s: float = 0.05
     prefetch_tasks_min: int = 2
+    unresponsive_s: float = 5.0
+    worker_ttl_s: float = 300.0
+    silence_s: float = 25.0
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001
@@ -99,6 +109,8 @@ class WorkerSettings:
     ahead_s
         Tasks expected to be this short are given to a thread several at a time, so that a batch
         of them costs one wake-up.
+    orphan_s
+        How long a worker without a scheduler keeps its values and goes on running.
     """
 
     fetch_nbytes: int = 256 * MIB
@@ -106,6 +118,7 @@ class WorkerSettings:
     fetch_calls: int = 2
     keep_nbytes: int = 1 * KIB
     ahead_s: float = 0.005
+    orphan_s: float = 300.0
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 
@@ -117,11 +130,14 @@ class ClientSettings:
     ----------
     connect_timeout_s
         How long to try to reach a scheduler.
+    disconnect_timeout_s
+        How long futures wait for a scheduler that was lost, until they fail with ConnectionLost.
     large_argument_nbytes
         An argument larger than this brings a warning that proposes `scatter`.
     """
 
     connect_timeout_s: float = 10.0
+    disconnect_timeout_s: float = 30.0
     large_argument_nbytes: int = 10 * MIB
     limits: LimitSettings = field(default_factory=LimitSettings)
 

@@ -36,7 +36,7 @@ from gdistributed.errors import (
     VersionMismatch,
 )
 from gdistributed.settings import ClientSettings
-from gdistributed.v1 import center_pb2_grpc, scheduler_pb2_grpc
+from gdistributed.v1 import center_pb2_grpc, scheduler_pb2_grpc, server_pb2
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.link import Link
@@ -55,6 +55,7 @@ FATAL = (VersionMismatch, CapabilityMissing, Superseded, MalformedMessage, Usage
 ASK_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
 RECONNECT_PAUSE_S = 0.1
+HEARTBEAT_S = 1.0
 
 
 class Connection:
@@ -107,12 +108,14 @@ class Connection:
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
         self._locked = _Locked(self)
+        self._session: Session[pb.FromClient] = Session(pb.FromClient)
         self._link: Link[pb.ToClient, pb.FromClient] | None = None
         self._life: asyncio.Task[None] | None = None
         self._control: list[grpc.aio.Channel] = []
         self._wake_is_due = False
         self._dropped: deque[FutureRecord] = deque()
         self._drop_is_due = False
+        self._heartbeat_s = HEARTBEAT_S
         self._end: GDistributedError = ClientClosed("the client has not been started: await it")
 
     # From any thread
@@ -248,7 +251,7 @@ class Connection:
             if not isinstance(message, pb.ToClient) or not message.HasField("welcome"):
                 raise ProtocolError(f"the scheduler at {self.address} did not welcome this client")
             check_software(message.welcome.software, own_software(), "scheduler", "client")
-            self.scheduler_id = message.welcome.scheduler_id
+            self._enter_session(message.welcome)
         except grpc.aio.AioRpcError as error:
             raise error_from_call(error, self.address, "connecting to the scheduler") from error
         except TimeoutError:
@@ -262,13 +265,29 @@ class Connection:
         return stream
 
     def _hello(self) -> pb.ClientHello:
-        return pb.ClientHello(
+        hello = pb.ClientHello(
             software=own_software(),
             client_id=self.id,
             name=self.name,
             host=socket.gethostname(),
             process_id=os.getpid(),
         )
+        if self._session.id:
+            hello.resume.session_id = self._session.id
+            hello.resume.received = self._session.received
+        return hello
+
+    def _enter_session(self, welcome: server_pb2.Welcome) -> None:
+        """Go on with the session, or begin a new one and say again what counts."""
+        self.scheduler_id = welcome.scheduler_id
+        self._heartbeat_s = welcome.limits.heartbeat.ToNanoseconds() / 1e9 or HEARTBEAT_S
+        if welcome.resumed:
+            self._session.resume(welcome.received)
+            return
+        unacknowledged = self._session.unacknowledged()
+        self._session = Session(pb.FromClient, welcome.session_id)
+        with self._lock:
+            self._brain.session_began(unacknowledged)
 
     async def _live(self, stream: Stream) -> None:
         """Serve one stream after the other, until there is no scheduler or no client."""
@@ -293,10 +312,9 @@ class Connection:
 
     async def _serve(self, stream: Stream) -> object:
         """Read and write one stream until it ends; return why it did."""
-        link: Link[pb.ToClient, pb.FromClient] = Link(Session(), self._take, self._receive)
-        with self._lock:
-            self._brain.session_began()
+        link: Link[pb.ToClient, pb.FromClient] = Link(self._session, self._take, self._receive)
         self._link = link
+        beating = asyncio.create_task(self._beat(link))
         try:
             await link.run(stream.read, stream.write)
         except grpc.aio.AioRpcError as error:
@@ -304,12 +322,21 @@ class Connection:
         except (GDistributedError, asyncio.InvalidStateError) as error:
             return error
         finally:
+            beating.cancel()
             self._link = None
             stream.cancel()
         return "the stream ended"
 
+    async def _beat(self, link: Link[pb.ToClient, pb.FromClient]) -> None:
+        """Say regularly that this client lives; it also acknowledges what has come."""
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            with self._lock:
+                self._brain.heartbeat()
+            link.wake()
+
     async def _connect_again(self) -> Stream:
-        timeout_s = self.settings.connect_timeout_s
+        timeout_s = self.settings.disconnect_timeout_s
         deadline = self.loop.time() + timeout_s
         while True:
             remaining_s = max(deadline - self.loop.time(), 0.0)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("gdistributed.client")
 
-TRIES = 10
+# A worker that may have died is given up by the scheduler after its grace: be more patient.
+PATIENCE_S = 40.0
 PAUSE_S = 0.05
+PAUSE_S_MAX = 1.0
 
 Values = dict[str, Any]
 Place = tuple[str, str]  # address and worker id
@@ -55,7 +57,7 @@ async def values_of(
     Exception
         What a task raised.
     DataLost
-        If a value could not be had from any worker after several tries.
+        If a value could not be had from any worker for a long time.
     """
     values: Values = {}
     missing: list[FutureRecord] = []
@@ -65,16 +67,19 @@ async def values_of(
             values[record.key] = decode(value_pb2.Payload.FromString(outcome))
         else:
             missing.append(record)
-    for attempt in range(TRIES):
+    tried_s, pause_s = 0.0, 0.0
+    while tried_s < PATIENCE_S:
         missing = [record for record in missing if not _has_failed(record, skips_errors)]
         if not missing:
             return values
-        places = await _places(connection, missing, ask=attempt > 0)
+        places = await _places(connection, missing, ask=tried_s > 0)
         found = await bridge.on_loop(_fetch_all(connection, places), connection.loop)
         values.update(found)
         missing = [record for record in missing if record.key not in values]
         if missing:
-            await bridge.on_loop(asyncio.sleep(PAUSE_S * attempt), connection.loop)
+            await bridge.on_loop(asyncio.sleep(pause_s), connection.loop)
+            pause_s = min(2 * pause_s, PAUSE_S_MAX) or PAUSE_S
+            tried_s += pause_s
             await settled(connection, missing, bridge)
     if not missing:
         return values

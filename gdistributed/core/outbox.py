@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 Batch = TypeVar("Batch")
 
 MESSAGE_OVERHEAD_NBYTES = 64
+CLOSED_MAX = 32
 
 
 class Outbox(Generic[Batch]):
@@ -27,6 +28,12 @@ class Outbox(Generic[Batch]):
     batch_nbytes
         A batch that has grown to about this size is closed and another one opened, so that no
         message grows without bound.
+
+    Attributes
+    ----------
+    overfull
+        Peers that do not take their mail: more than `CLOSED_MAX` closed batches wait for them.
+        Whoever looks clears it.
     """
 
     def __init__(self, make: Callable[[], Batch], batch_nbytes: int) -> None:
@@ -36,6 +43,7 @@ class Outbox(Generic[Batch]):
         self._sizes: dict[str, int] = {}
         self._closed: dict[str, deque[Batch]] = {}
         self._fresh: dict[str, None] = {}
+        self.overfull: dict[str, None] = {}
 
     def to(self, peer: str, nbytes: int = 0) -> Batch:
         """Return the open batch for a peer, to which about `nbytes` will be added now."""
@@ -44,7 +52,10 @@ class Outbox(Generic[Batch]):
             return self._begin(peer, nbytes)
         size = self._sizes[peer] + nbytes + MESSAGE_OVERHEAD_NBYTES
         if size > self._batch_nbytes:
-            self._closed.setdefault(peer, deque()).append(batch)
+            closed = self._closed.setdefault(peer, deque())
+            closed.append(batch)
+            if len(closed) > CLOSED_MAX:
+                self.overfull[peer] = None
             return self._begin(peer, nbytes)
         self._sizes[peer] = size
         return batch

@@ -1,16 +1,26 @@
-"""A session between two peers: who is on the other side, and which messages have come.
+"""A session between two peers: which messages have come, and which have to be said again.
 
-Each direction numbers its messages and acknowledges those of the other. A hello that cannot be
-accepted raises a ProtocolError, which names what differs and what to do.
+Each direction numbers its messages and acknowledges those of the other. What is not acknowledged
+is kept, so that a session whose stream broke goes on over a new one with nothing lost and nothing
+done twice. A hello that cannot be accepted raises a ProtocolError, which names what differs and
+what to do. The links of `wire` and the simulator drive the same sessions.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-from gdistributed.errors import CapabilityMissing, MalformedMessage, VersionMismatch
-from gdistributed.settings import PROTOCOL_MAJOR
+from gdistributed.errors import CapabilityMissing, MalformedMessage, StaleEpoch, VersionMismatch
+from gdistributed.settings import MIB, PROTOCOL_MAJOR
 from gdistributed.v1 import server_pb2 as pb
+
+# After so many messages an acknowledgement is sent even if there is nothing else to say.
+ACKNOWLEDGE_AFTER = 32
+# No fresh message is taken while more than this is not acknowledged: what piles up then stays in
+# the brain's batches, where it can still be merged.
+UNACKNOWLEDGED_NBYTES = 64 * MIB
 
 
 class Numbered(Protocol):
@@ -19,9 +29,24 @@ class Numbered(Protocol):
     sequence: int
     acknowledged: int
 
+    def ByteSize(self) -> int:
+        """Return the size of the encoding."""
 
-class Session:
-    """Numbers of the two directions of one session.
+
+Out = TypeVar("Out", bound=Numbered)
+
+
+class Session(Generic[Out]):
+    """Numbers of the two directions of one session, and what is not acknowledged.
+
+    Parameters
+    ----------
+    make
+        Makes an empty message, which carries an acknowledgement when there is nothing to say.
+    session_id
+        Name of the session, given by the accepting side in its welcome.
+    resend_nbytes
+        Bound on what is kept to be sent again.
 
     Attributes
     ----------
@@ -31,20 +56,81 @@ class Session:
         Number of the last message that was received in order.
     acknowledged
         Number of the last of our messages that the peer says it has received.
+    resumed
+        Whether it goes on over another stream than its first.
     """
 
-    __slots__ = ("acknowledged", "received", "sent")
+    __slots__ = (
+        "_again",
+        "_is_held_back",
+        "_kept",
+        "_kept_nbytes",
+        "_make",
+        "_owed",
+        "_resend_nbytes",
+        "acknowledged",
+        "id",
+        "received",
+        "resumed",
+        "sent",
+    )
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Out],
+        session_id: str = "",
+        resend_nbytes: int = UNACKNOWLEDGED_NBYTES,
+    ) -> None:
+        self.id = session_id
         self.sent = 0
         self.received = 0
         self.acknowledged = 0
+        self.resumed = False
+        self._make = make
+        self._resend_nbytes = resend_nbytes
+        self._kept: deque[tuple[Out, int]] = deque()
+        self._kept_nbytes = 0
+        self._is_held_back = False
+        self._again = 0  # how many of those that are kept are to be sent again first
+        self._owed = 0
 
-    def number(self, message: Numbered) -> None:
-        """Give an outgoing message its numbers."""
+    def next(self, take: Callable[[], Out | None]) -> Out | None:
+        """Return the message to write now, numbered and kept; None when there is nothing to say.
+
+        What has to be said again comes first, then what `take` gives, then a bare
+        acknowledgement when one is due.
+        """
+        if self._again:
+            message = self._kept[-self._again][0]
+            self._again -= 1
+            message.acknowledged = self.received
+            self._owed = 0
+            return message
+        self._is_held_back = self._kept_nbytes >= self._resend_nbytes
+        fresh = None if self._is_held_back else take()
+        if fresh is None:
+            if self._owed < ACKNOWLEDGE_AFTER:
+                return None
+            fresh = self._make()
         self.sent += 1
-        message.sequence = self.sent
-        message.acknowledged = self.received
+        fresh.sequence = self.sent
+        fresh.acknowledged = self.received
+        self._owed = 0
+        nbytes = fresh.ByteSize()
+        self._kept.append((fresh, nbytes))
+        self._kept_nbytes += nbytes
+        return fresh
+
+    @property
+    def should_write(self) -> bool:
+        """Whether what has come calls for a message, or makes room for one: see `next`."""
+        return self._owed >= ACKNOWLEDGE_AFTER or (
+            self._is_held_back and self._kept_nbytes < self._resend_nbytes
+        )
+
+    def acknowledge_soon(self) -> None:
+        """Send an acknowledgement with the next message, or by itself: the peer's loop lives."""
+        self._owed = ACKNOWLEDGE_AFTER
 
     def admit(self, message: Numbered) -> bool:
         """Say whether an incoming message is new; one that came before is to be skipped.
@@ -67,8 +153,95 @@ class Session:
                 f"those between are missing"
             )
         self.received = message.sequence
-        self.acknowledged = max(self.acknowledged, message.acknowledged)
+        self._owed += 1
+        self._forget_until(message.acknowledged)
         return True
+
+    def can_resume(self, received: int) -> bool:
+        """Say whether all that a peer lacks is kept, when it has received so much in order."""
+        return self.acknowledged <= received <= self.sent
+
+    def resume(self, received: int) -> None:
+        """Go on over a new stream: what the peer has not received is to be sent again.
+
+        Raises
+        ------
+        MalformedMessage
+            If what it lacks is no longer kept, or it claims to have received what was never sent.
+        """
+        if not self.can_resume(received):
+            raise MalformedMessage(
+                f"the session cannot go on after message {received}: "
+                f"those from {self.acknowledged + 1} to {self.sent} are kept"
+            )
+        self.resumed = True
+        self._forget_until(received)
+        self._again = len(self._kept)
+
+    def unacknowledged(self) -> list[Out]:
+        """Return what was sent and not acknowledged, oldest first."""
+        return [message for message, _ in self._kept]
+
+    def _forget_until(self, number: int) -> None:
+        if number <= self.acknowledged:
+            return
+        kept = self._kept
+        while kept and kept[0][0].sequence <= number:
+            self._kept_nbytes -= kept.popleft()[1]
+        self._again = min(self._again, len(kept))
+        self.acknowledged = number
+
+
+class Sessions(Generic[Out]):
+    """The sessions of the peers of one role, on the accepting side.
+
+    Parameters
+    ----------
+    make
+        Makes an empty message.
+    """
+
+    def __init__(self, make: Callable[[], Out]) -> None:
+        self._make = make
+        self._by_peer: dict[str, Session[Out]] = {}
+
+    def resume(self, peer: str, hello: pb.Resume) -> Session[Out] | None:
+        """Return the session that a hello asks to go on with; None if that cannot be."""
+        session = self._by_peer.get(peer)
+        if session is None or session.id != hello.session_id:
+            return None
+        if not session.can_resume(hello.received):
+            return None
+        session.resume(hello.received)
+        return session
+
+    def begin(self, peer: str, session_id: str) -> Session[Out]:
+        """Begin a new session with a peer; an older one is over."""
+        session = self._by_peer[peer] = Session(self._make, session_id)
+        return session
+
+    def of(self, peer: str) -> Session[Out] | None:
+        """Return the session of a peer; None when there is none."""
+        return self._by_peer.get(peer)
+
+    def end(self, peer: str) -> None:
+        """Forget the session of a peer that is gone."""
+        self._by_peer.pop(peer, None)
+
+
+def check_epoch(welcome: pb.Welcome, last: pb.Welcome) -> None:
+    """Refuse a scheduler that is older than the last one in the same cluster.
+
+    Raises
+    ------
+    StaleEpoch
+        If the epoch of the welcome is lower than that of the last one.
+    """
+    if welcome.cluster_id == last.cluster_id and welcome.epoch < last.epoch:
+        raise StaleEpoch(
+            f"this scheduler is of epoch {welcome.epoch}, but the cluster has had one of epoch "
+            f"{last.epoch} since: it should have ended"
+        )
 
 
 def check_software(

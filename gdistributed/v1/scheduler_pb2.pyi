@@ -132,7 +132,9 @@ class FromClient(_message.Message):
 
     @_builtins.property
     def wanted(self) -> Global___WantedKeys:
-        """wanted: all keys that the client wants, in its first message after a hello that did not resume."""
+        """wanted: all keys that the client wants, once after a hello that did not resume, behind the graphs
+        that it sends again.
+        """
 
     @_builtins.property
     def goodbye(self) -> _server_pb2.Goodbye:

@@ -370,22 +370,26 @@ class StoredData(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     NBYTES_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the value."""
     nbytes: _builtins.int
     """nbytes: size in memory, estimated."""
     type: _builtins.str
     """type of the value in its language, for people."""
+    attempt: _builtins.int
+    """attempt that computed the value on this worker; 0 for a value that was put here or copied."""
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         nbytes: _builtins.int = ...,
         type: _builtins.str = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "nbytes", b"nbytes", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "nbytes", b"nbytes", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,7 +2,8 @@
 
 There is no batching timer. While a write waits for its peer, mail piles up in the brain's open
 batch; when it is accepted, all that piled up is the next batch. The functions given to a link are
-called on the event loop that runs it and must not block.
+called on the event loop that runs it and must not block. A link lives as long as its stream; the
+session may go on over another one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Link(Generic[In, Out]):
 
     def __init__(
         self,
-        session: Session,
+        session: Session[Out],
         take: Callable[[], Out | None],
         receive: Callable[[In], None],
     ) -> None:
@@ -104,11 +105,13 @@ class Link(Generic[In, Out]):
                 task.cancel()
 
     async def _read_all(self, read: Callable[[], Awaitable[object]]) -> None:
-        while (received := await read()) is not grpc.aio.EOF:
+        while (received := await read()) is not grpc.aio.EOF and not self._ended.done():
             message = cast("In", received)  # the types of grpc.aio promise no more than an object
             self._warn_of_unknown(message)
             if self.session.admit(message):
                 self._receive(message)
+                if self.session.should_write:
+                    self._mail.set()
                 # Answers first: to begin the next read takes as long as to write them.
                 await asyncio.sleep(0)
 
@@ -124,10 +127,9 @@ class Link(Generic[In, Out]):
                 )
 
     async def _write_all(self, write: Callable[[Out], Awaitable[None]]) -> None:
-        while True:
-            batch = self._take()
+        while not self._ended.done():  # then the session may go on over another stream
+            batch = self.session.next(self._take)
             if batch is not None:
-                self.session.number(batch)
                 await write(batch)
             elif self._finishing:
                 return

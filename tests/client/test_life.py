@@ -24,8 +24,11 @@ from gdistributed.errors import (
     UnpicklableArgument,
     UsageError,
 )
+from gdistributed.settings import ClientSettings
 from tests.client.functions import inc, wait_for_file
 from tests.processes import Cluster, running_cluster
+
+IMPATIENT = ClientSettings(connect_timeout_s=10.0, disconnect_timeout_s=1.0)
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_a_pickled_future_binds_to_the_current_client(client: Client, address: s
 
 
 def test_the_scheduler_is_killed(own_cluster: Cluster) -> None:
-    client = Client(own_cluster.address, timeout=1.0)
+    client = Client(own_cluster.address, settings=IMPATIENT)
     done = client.submit(inc, 1)
     done.result(30)
     pending = client.submit(time.sleep, 1000)
@@ -218,7 +221,7 @@ def test_the_address_of_a_center() -> None:
 
 async def test_an_asynchronous_clients_scheduler_is_killed() -> None:
     with running_cluster(nworkers=1) as cluster:
-        async with AsyncClient(cluster.address, timeout=1.0) as client:
+        async with AsyncClient(cluster.address, settings=IMPATIENT) as client:
             pending = client.submit(time.sleep, 1000)
             cluster.scheduler.send_signal(signal.SIGKILL)
             with pytest.raises(ConnectionLost, match="is gone"):

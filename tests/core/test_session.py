@@ -1,10 +1,10 @@
-"""Numbers of messages, and peers that are refused."""
+"""Numbers of messages, what is said again after a break, and peers that are refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from gdistributed.core.session import Session, check_software
+from gdistributed.core.session import ACKNOWLEDGE_AFTER, Session, Sessions, check_software
 from gdistributed.errors import CapabilityMissing, MalformedMessage, VersionMismatch
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.v1 import server_pb2
@@ -14,18 +14,35 @@ def message(sequence: int, acknowledged: int = 0) -> pb.FromClient:
     return pb.FromClient(sequence=sequence, acknowledged=acknowledged)
 
 
+def new_session(resend_nbytes: int = 1000) -> Session[pb.ToClient]:
+    return Session(pb.ToClient, "s/1", resend_nbytes)
+
+
+def say(session: Session[pb.ToClient], *words: str) -> list[pb.ToClient]:
+    """Write batches that say that keys are lost."""
+    mail = [pb.ToClient(lost=[word]) for word in words]
+    return written(session, mail)
+
+
+def written(session: Session[pb.ToClient], mail: list[pb.ToClient]) -> list[pb.ToClient]:
+    sent = []
+    while (batch := session.next(lambda: mail.pop(0) if mail else None)) is not None:
+        sent.append(batch)
+    return sent
+
+
 def test_messages_are_numbered_and_acknowledge_what_came() -> None:
-    session = Session()
+    session = new_session()
     assert session.admit(message(1))
-    sent = pb.ToClient()
-    session.number(sent)
+    (sent,) = say(session, "x")
     assert (sent.sequence, sent.acknowledged) == (1, 1)
     assert session.admit(message(2, acknowledged=1))
     assert session.acknowledged == 1
+    assert session.unacknowledged() == []
 
 
 def test_a_message_that_came_before_is_skipped() -> None:
-    session = Session()
+    session = new_session()
     assert session.admit(message(1))
     assert not session.admit(message(1))
     assert session.received == 1
@@ -39,7 +56,75 @@ def test_numbers_that_do_not_fit_are_refused(
     sequence: int, acknowledged: int, complaint: str
 ) -> None:
     with pytest.raises(MalformedMessage, match=complaint):
-        Session().admit(message(sequence, acknowledged))
+        new_session().admit(message(sequence, acknowledged))
+
+
+def test_what_was_not_received_is_said_again_in_order_and_first() -> None:
+    session = new_session()
+    say(session, "a", "b", "c")
+    session.admit(message(1, acknowledged=1))
+    session.resume(received=2)
+    assert [batch.lost[0] for batch in session.unacknowledged()] == ["c"]
+    again = say(session, "d")
+    assert [(batch.sequence, batch.lost[0]) for batch in again] == [(3, "c"), (4, "d")]
+    assert again[0].acknowledged == 1
+
+
+def test_a_session_that_breaks_while_it_says_things_again_says_all_of_them_again() -> None:
+    session = new_session()
+    say(session, "a", "b")
+    session.resume(received=0)
+    first = session.next(lambda: None)
+    assert first is not None
+    assert first.lost == ["a"]
+    session.resume(received=0)
+    assert [batch.lost[0] for batch in say(session)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("received", [0, 4])
+def test_a_session_cannot_resume_where_messages_are_gone_or_never_were(received: int) -> None:
+    session = new_session()
+    say(session, "a", "b", "c")
+    session.admit(message(1, acknowledged=1))
+    assert not session.can_resume(received)
+    with pytest.raises(MalformedMessage, match="cannot go on"):
+        session.resume(received)
+
+
+def test_a_bare_acknowledgement_is_sent_after_many_messages_and_calls_for_none() -> None:
+    session, peer = new_session(), Session(pb.FromClient)
+    for number in range(1, ACKNOWLEDGE_AFTER + 1):
+        assert not session.should_write
+        session.admit(message(number))
+    assert session.should_write
+    (bare,) = written(session, [])
+    assert bare.acknowledged == ACKNOWLEDGE_AFTER
+    assert not session.should_write
+    peer.sent = ACKNOWLEDGE_AFTER
+    assert peer.admit(bare)
+    assert peer.next(lambda: None) is None
+
+
+def test_what_is_not_acknowledged_is_bounded() -> None:
+    session = new_session(resend_nbytes=5)
+    mail = [pb.ToClient(lost=[word]) for word in ("first", "second", "third")]
+    assert [batch.lost[0] for batch in written(session, mail)] == ["first"]
+    assert not session.should_write
+    session.admit(message(1, acknowledged=1))
+    assert session.should_write
+    assert [batch.lost[0] for batch in written(session, mail)] == ["second"]
+
+
+def test_only_the_last_session_of_a_peer_is_resumed() -> None:
+    sessions = Sessions(pb.ToClient)
+    first = sessions.begin("c", "s/1")
+    assert sessions.resume("c", server_pb2.Resume(session_id="s/1")) is first
+    second = sessions.begin("c", "s/2")
+    assert sessions.resume("c", server_pb2.Resume(session_id="s/1")) is None
+    assert sessions.resume("c", server_pb2.Resume(session_id="s/2", received=1)) is None
+    assert sessions.resume("c", server_pb2.Resume(session_id="s/2")) is second
+    sessions.end("c")
+    assert sessions.resume("c", server_pb2.Resume(session_id="s/2")) is None
 
 
 @pytest.mark.parametrize(("major", "upgrade"), [(0, "worker"), (2, "scheduler")])

@@ -62,8 +62,9 @@ async def test_it_comes_back_when_the_stream_breaks(stage: Stage, worker: Worker
     assert second.hello.worker_id == worker.id
     await second.run("y", operator.add, 3, 4)
     assert (await second.finished("y")).value
-    assert list(worker.data) == ["y"]
+    assert list(worker.data) == ["x", "y"]
     assert [report.key for report in second.said.finished] == ["y"]
+    assert [stored.key for stored in second.said.inventory.held] == ["x"]
 
 
 async def test_it_ends_when_the_scheduler_says_goodbye(line: Line, worker: Worker) -> None:

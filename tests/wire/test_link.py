@@ -31,7 +31,7 @@ class Answering(scheduler_pb2_grpc.SchedulerServicer):
         self.messages = 0
 
     async def ConnectClient(self, _requests: object, context: grpc.aio.ServicerContext) -> None:
-        self.link = Link(Session(), lambda: self.outbox.take("c"), self.receive)
+        self.link = Link(Session(pb.ToClient), lambda: self.outbox.take("c"), self.receive)
         await self.link.run(context.read, context.write)
 
     def receive(self, batch: pb.FromClient) -> None:
@@ -72,7 +72,9 @@ async def test_mail_piles_up_into_batches_and_nothing_is_lost(
         if len(answered) == count:
             link.finish()
 
-    link: Link[pb.ToClient, pb.FromClient] = Link(Session(), lambda: outbox.take("s"), receive)
+    link: Link[pb.ToClient, pb.FromClient] = Link(
+        Session(pb.FromClient), lambda: outbox.take("s"), receive
+    )
     running = asyncio.ensure_future(link.run(call.read, call.write, call.done_writing))
     for number in range(count):
         outbox.to("s", 10).release.append(str(number))
@@ -90,7 +92,7 @@ async def test_what_is_written_last_arrives(
 ) -> None:
     batches = [pb.FromClient(release=[str(number)]) for number in range(50)]
     link: Link[pb.ToClient, pb.FromClient] = Link(
-        Session(), lambda: batches.pop() if batches else None, lambda _: None
+        Session(pb.FromClient), lambda: batches.pop() if batches else None, lambda _: None
     )
     link.finish()
     await link.run(call.read, call.write, call.done_writing)
@@ -135,7 +137,7 @@ async def test_an_error_in_receiving_ends_the_run(call: grpc.aio.StreamStreamCal
 
     batches = [pb.FromClient(release=["x"])]
     link: Link[pb.ToClient, pb.FromClient] = Link(
-        Session(), lambda: batches.pop() if batches else None, refuse
+        Session(pb.FromClient), lambda: batches.pop() if batches else None, refuse
     )
     with pytest.raises(MalformedMessage, match="not like that"):
         await link.run(call.read, call.write)

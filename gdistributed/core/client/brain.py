@@ -1,8 +1,8 @@
 """The client's brain: what the user and the scheduler say goes in, batches to send come out.
 
 It knows which keys are wanted, by how many futures, and what became of them; it announces functions
-and templates once; it keeps what it has sent until that is acknowledged, so that after a break
-nothing is lost and nothing is done twice. It holds no values but the small ones that came along.
+and templates once; when a session is lost it says again what was not acknowledged, so that nothing
+is lost and nothing is done twice. It holds no values but the small ones that came along.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ class ClientBrain:
         self._open_nbytes = 0
         self._closed: deque[pb.FromClient] = deque()
         self._releases: dict[str, None] = {}
-        self._sent: deque[pb.FromClient] = deque()
 
     # What the user says
 
@@ -211,7 +210,6 @@ class ClientBrain:
 
     def on_scheduler(self, batch: pb.ToClient) -> None:
         """Take in one batch of the scheduler, kind by kind in the order of the field numbers."""
-        self._acknowledged(batch.acknowledged)
         for peer in batch.peers:
             self.peers[peer.number] = task_pb2.Peer.FromString(peer.SerializeToString())
         for refused in batch.refused:
@@ -235,14 +233,13 @@ class ClientBrain:
         if batch.HasField("closing"):
             self.closing = batch.closing.reason or "it stops"
 
-    def session_began(self) -> None:
-        """A new session: the scheduler knows nothing of this client.
+    def session_began(self, unacknowledged: Iterable[pb.FromClient] = ()) -> None:
+        """A new session: the scheduler may know nothing of this client.
 
-        What was not acknowledged is said again, but for what has been answered; what is
-        wanted is stated anew, and the scheduler answers with the state of each key.
+        What was not acknowledged is said again, but for what has been answered; after that all
+        that is wanted is stated, and the scheduler answers with the state of each key.
         """
-        old = [*self._sent, *self._closed, *([self._open] if self._open is not None else [])]
-        self._sent.clear()
+        old = [*unacknowledged, *self._closed, *([self._open] if self._open is not None else [])]
         self._closed.clear()
         self._releases.clear()
         self._open = None
@@ -251,18 +248,17 @@ class ClientBrain:
             batch = self._batch()
             batch.functions.extend(self._functions.values())
             batch.templates.extend(self._templates.values())
-        submitted: set[str] = set()
         for batch in old:
-            self._say_again(batch, submitted)
-        held = [key for key in self.records if key not in submitted]
-        if held:
-            self.hold(held)
+            self._say_again(batch)
+        if self._last_graph or self.records:
+            self._close()  # a key is wanted once the graph that it came with is known
+            wanted = self._batch(sum(map(len, self.records))).wanted
+            wanted.keys.extend(self.records)
+            wanted.last_graph = self._last_graph
 
-    def session_resumed(self, received: int) -> None:
-        """The session goes on: what the scheduler has not received is sent again, as it was."""
-        self._acknowledged(received)
-        self._closed.extendleft(reversed(self._sent))
-        self._sent.clear()
+    def heartbeat(self) -> None:
+        """Say that this client lives."""
+        self._batch().heartbeat = True
 
     def gave_up(self, reason: str, message: str, target: FutureState = ERROR) -> None:
         """There will be no more news: settle all who wait.
@@ -289,14 +285,12 @@ class ClientBrain:
         return bool(self._open is not None or self._closed or self._releases)
 
     def take(self) -> pb.FromClient | None:
-        """Return the next batch to send, or None. It is kept until it is acknowledged."""
+        """Return the next batch to send, or None. The session keeps it until it is acknowledged."""
         if not self._closed:
             self._close()
         if not self._closed:
             return None
-        batch = self._closed.popleft()
-        self._sent.append(batch)
-        return batch
+        return self._closed.popleft()
 
     # Inside
 
@@ -323,11 +317,6 @@ class ClientBrain:
 
     def _move(self, record: FutureRecord, target: FutureState, outcome: Outcome = None) -> None:
         self.fired.extend(move(record, target, outcome))
-
-    def _acknowledged(self, number: int) -> None:
-        sent = self._sent
-        while sent and sent[0].sequence <= number and sent[0].sequence:
-            sent.popleft()
 
     def _finished(self, reports: Iterable[task_pb2.TaskFinished]) -> None:
         records, fired = self.records, self.fired
@@ -362,14 +351,11 @@ class ClientBrain:
             error = cancelled_error(key, cancelled.reason, cancelled.client)
             self._move(record, CANCELLED, error)
 
-    def _say_again(self, old: pb.FromClient, submitted: set[str]) -> None:
+    def _say_again(self, old: pb.FromClient) -> None:
         """Put into the open batch what of an older one still has to be said."""
         for graph in old.graphs:
             if graph.number > self._graphs_accepted:
                 self._batch(graph.ByteSize()).graphs.append(graph)
-                submitted.update(task.key for task in graph.tasks)
-                for array in graph.arrays:
-                    submitted.update(array.keys)
         batch = self._batch()
         batch.scattered.extend(old.scattered)
         batch.hold.extend(hold for hold in old.hold if hold.holder)

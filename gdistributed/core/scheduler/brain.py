@@ -10,19 +10,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
-from gdistributed.core.scheduler import intake, loss, placement, wants
+from gdistributed.core.scheduler import (
+    holders,
+    intake,
+    inventory,
+    liveness,
+    loss,
+    placement,
+    reported,
+    wants,
+)
 from gdistributed.core.scheduler.books import Books
-from gdistributed.core.scheduler.estimates import learn_duration
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
-    MEMORY,
     State,
 )
 from gdistributed.core.scheduler.story import Story
 from gdistributed.core.scheduler.transitions import TRANSITIONS, next_state
 from gdistributed.core.scheduler.watching import Watchers
+from gdistributed.core.session import Session, Sessions
 from gdistributed.errors import BadGraph, InvariantBroken, MalformedMessage, NameTaken
 from gdistributed.settings import SchedulerSettings
 from gdistributed.v1 import scheduler_pb2, task_pb2, worker_pb2
@@ -49,6 +58,13 @@ class SchedulerBrain:
         All records.
     workers, clients
         Open batches for the streams; `fresh` names the links to wake.
+    worker_sessions, client_sessions
+        The sessions with those who have a stream, or had one until a while ago.
+    departed
+        Workers that are gone, with the cause: whoever carries their streams ends them, and clears
+        this.
+    agenda
+        What is to be done at a later time.
     locations
         Changes of who holds what, for a Center in another process; None when nobody asks.
     watchers
@@ -63,17 +79,53 @@ class SchedulerBrain:
         limit = self.settings.limits.batch_nbytes
         self.workers: Outbox[worker_pb2.ToWorker] = Outbox(worker_pb2.ToWorker, limit)
         self.clients: Outbox[scheduler_pb2.ToClient] = Outbox(scheduler_pb2.ToClient, limit)
+        self.worker_sessions: Sessions[worker_pb2.ToWorker] = Sessions(worker_pb2.ToWorker)
+        self.client_sessions: Sessions[scheduler_pb2.ToClient] = Sessions(scheduler_pb2.ToClient)
+        self.departed: dict[str, str] = {}
+        self.agenda = Agenda()
         self.story = Story()
         self.watchers = Watchers()
         self.now = 0.0
         self.next_rank = 0
         self.worker_numbers = 0
+        self.epoch = epoch
         self.epoch_attempts = epoch << EPOCH_SHIFT
         self.report: task_pb2.TaskFinished | None = None
         self._worklist: deque[TaskRecord] = deque()
-        self._expiring: dict[str, ClientRecord] = {}
+        self._sessions_begun = 0
 
     # Workers
+
+    def worker_connected(
+        self, hello: worker_pb2.WorkerHello, now: float
+    ) -> Session[worker_pb2.ToWorker]:
+        """A worker has opened a stream: return the session that begins, or goes on, over it.
+
+        Raises
+        ------
+        MalformedMessage, NameTaken
+            As `worker_joined`.
+        """
+        self.now = now
+        if (session := liveness.resume_worker(self, hello)) is None:
+            worker = self.books.workers.get(hello.worker_id)
+            if worker is None:
+                worker = self.worker_joined(hello, now)
+            else:
+                liveness.expect_inventory(self, worker)
+                if not hello.epoch:  # it never heard a welcome, so that it has nothing to bring
+                    inventory.take_piece(self, worker, worker_pb2.Inventory(last=True))
+            session = self.worker_sessions.begin(worker.id, self._session_id())
+        self._decide()
+        return session
+
+    def worker_disconnected(self, worker_id: str, now: float) -> None:
+        """A worker's stream broke without a goodbye."""
+        self.now = now
+        worker = self.books.workers.get(worker_id)
+        if worker is not None and worker.is_connected:
+            liveness.suspend_worker(self, worker)
+            self._decide()
 
     def worker_joined(self, hello: worker_pb2.WorkerHello, now: float) -> WorkerRecord:
         """Enter a worker.
@@ -83,7 +135,7 @@ class SchedulerBrain:
         MalformedMessage
             If the hello lacks an id, an address or threads.
         NameTaken
-            If another worker that lives has this name.
+            If another worker that has a stream has this name.
         """
         self.now = now
         if not (hello.worker_id and hello.address and hello.nthreads):
@@ -92,7 +144,9 @@ class SchedulerBrain:
             ).with_reason("BAD_HELLO")
         name = hello.name or hello.address
         other = self.books.names.get(name)
-        if other is not None:
+        if other is not None and not other.is_connected:
+            self.give_up_worker(other, "another process took its name")
+        elif other is not None:
             raise NameTaken(
                 f"a worker named {name!r} is in the cluster already, at {other.address}: "
                 f"give another name, or wait until it has left"
@@ -111,6 +165,10 @@ class SchedulerBrain:
         )
         self.books.add_worker(worker)
         self.watchers.note(now, "worker", name, "", "joined", detail=hello.address)
+        self.departed.pop(worker.id, None)
+        if hello.epoch:
+            liveness.expect_inventory(self, worker)
+        liveness.watch_worker(self, worker)
         self._tell_worker_count()
         loss.find_work_for(self, worker)
         self._decide()
@@ -121,28 +179,26 @@ class SchedulerBrain:
         self.now = now
         worker = self.books.workers.get(worker_id)
         if worker is None:
+            self.story.note(now, worker_id, "a message of a worker that is not known, skipped")
             return
-        worker.last_seen = now
+        liveness.heard_of(self, worker)
+        if batch.HasField("inventory"):
+            inventory.take_piece(self, worker, batch.inventory)
         if batch.HasField("heartbeat"):
-            self._heartbeat(worker, batch.heartbeat)
+            reported.heartbeat(self, worker, batch.heartbeat)
         for stored in batch.stored:
-            self._stored(worker, stored)
+            reported.stored(self, worker, stored)
         for finished in batch.finished:
-            self._finished(worker, finished)
+            reported.finished(self, worker, finished)
         for erred in batch.erred:
-            self._erred(worker, erred)
+            reported.erred(self, worker, erred)
         for rescheduled in batch.rescheduled:
-            task = self._running(worker, rescheduled.key, rescheduled.attempt)
-            if task is not None:
-                self.books.end_run(task)
-                self.reconsider(task)
+            reported.given_back(self, worker, rescheduled.key, rescheduled.attempt)
         for answer in batch.revoked:
-            task = self._running(worker, answer.key, answer.attempt)
-            if task is not None and answer.given_back:
-                self.books.end_run(task)
-                self.reconsider(task)
+            if answer.given_back:
+                reported.given_back(self, worker, answer.key, answer.attempt)
         for key in batch.dropped:
-            self._dropped(worker, key)
+            reported.dropped(self, worker, key)
         for missing in batch.missing:
             self.story.note(now, missing.key, "was not found where it should be", worker.name)
             loss.lose_replica(self, worker, missing)
@@ -152,77 +208,47 @@ class SchedulerBrain:
         """A worker is gone: by its death, or by its goodbye when `died` is False."""
         self.now = now
         worker = self.books.workers.get(worker_id)
-        if worker is None:
-            return
-        self.watchers.note(now, "worker", worker.name, "", "left", detail=cause)
+        if worker is not None:
+            self.give_up_worker(worker, cause, died)
+            self._decide()
+
+    def give_up_worker(self, worker: WorkerRecord, cause: str, died: bool = True) -> None:
+        """Do without a worker; what follows is not settled yet."""
+        self.watchers.note(self.now, "worker", worker.name, "", "left", detail=cause)
+        self.worker_sessions.end(worker.id)
+        self.departed[worker.id] = cause
         loss.lose_worker(self, worker, cause, died)
         self._tell_worker_count()
-        self._decide()
-
-    def _heartbeat(self, worker: WorkerRecord, heartbeat: worker_pb2.Heartbeat) -> None:
-        worker.metrics = heartbeat.metrics
-        status = heartbeat.status or worker_pb2.WORKER_STATUS_RUNNING
-        if status != worker.status:
-            worker.status = status
-            self.books.freed[worker] = None
-            name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
-            self.watchers.note(self.now, "worker", worker.name, "", name)
-
-    def _running(self, worker: WorkerRecord, key: str, attempt: int) -> TaskRecord | None:
-        """Return the task of a report; None, and a note, if that run was given up."""
-        task = self.books.tasks.get(key)
-        if task is not None and task.processing_on is worker and task.attempt == attempt:
-            return task
-        self.story.note(self.now, key, "late report, dropped", worker.name)
-        return None
-
-    def _finished(self, worker: WorkerRecord, report: task_pb2.TaskFinished) -> None:
-        task = self._running(worker, report.key, report.attempt)
-        if task is None:
-            known = self.books.tasks.get(report.key)
-            if known is None or (known not in worker.has and known.processing_on is not worker):
-                self.workers.to(worker.id, len(report.key)).free.append(report.key)
-            return
-        self.books.end_run(task)
-        task.nbytes = report.nbytes
-        task.type = report.type
-        self.books.add_replica(task, worker)
-        self.books.keep_value(task, report.value, self.settings.kept_nbytes)
-        assert task.template is not None
-        learn_duration(task.template.prefix, report.run_ns)
-        report.holders.append(worker.number)
-        self.report = report
-        self.transition(task, next_state(task))
-        self.report = None
-
-    def _erred(self, worker: WorkerRecord, report: task_pb2.TaskErred) -> None:
-        task = self._running(worker, report.key, report.attempt)
-        if task is None:
-            return
-        self.books.end_run(task)
-        assert task.template is not None
-        if report.error.retryable and task.failures < task.template.retries:
-            task.failures += 1
-            self.story.note(self.now, task.key, f"failed: {report.error.type}", worker.name)
-        else:
-            task.error = report.error
-            task.error.key = task.error.key or task.key
-        self.reconsider(task)
-
-    def _stored(self, worker: WorkerRecord, stored: worker_pb2.StoredData) -> None:
-        task = self.books.tasks.get(stored.key)
-        if task is not None and task.state is MEMORY:
-            self.books.add_replica(task, worker)
-        else:
-            self.workers.to(worker.id, len(stored.key)).free.append(stored.key)
-
-    def _dropped(self, worker: WorkerRecord, key: str) -> None:
-        task = self.books.tasks.get(key)
-        if task is not None:
-            self.books.remove_replica(task, worker)
-            self.reconsider(task)
 
     # Clients
+
+    def client_connected(
+        self, hello: scheduler_pb2.ClientHello, now: float
+    ) -> Session[scheduler_pb2.ToClient]:
+        """A client has opened a stream: return the session that begins, or goes on, over it.
+
+        Raises
+        ------
+        MalformedMessage
+            As `client_joined`.
+        """
+        self.now = now
+        if (session := liveness.resume_client(self, hello)) is None:
+            client = self.books.clients.get(hello.client_id)
+            if client is None:
+                client = self.client_joined(hello, now)
+            else:
+                liveness.begin_client_again(self, client)
+                self._count_workers_for(client)
+            session = self.client_sessions.begin(client.id, self._session_id())
+        return session
+
+    def client_disconnected(self, client_id: str, now: float) -> None:
+        """A client's stream broke without a goodbye."""
+        self.now = now
+        client = self.books.clients.get(client_id)
+        if client is not None and client.is_live:
+            liveness.suspend_client(self, client)
 
     def client_joined(self, hello: scheduler_pb2.ClientHello, now: float) -> ClientRecord:
         """Enter a client.
@@ -255,6 +281,9 @@ class SchedulerBrain:
         client = self.books.clients.get(client_id)
         if client is None:
             return
+        session = self.client_sessions.of(client_id)
+        if batch.heartbeat and session is not None:
+            session.acknowledge_soon()
         for function in batch.functions:
             client.functions[function.id] = function
         for template in batch.templates:
@@ -264,15 +293,17 @@ class SchedulerBrain:
         for graph in batch.graphs:
             wants.submit(self, client, graph)
         for hold in batch.hold:
-            wants.hold(self, self.holder(hold.holder) if hold.holder else client, hold.keys)
-        self._settle()
+            wants.hold(self, holders.of(self, hold.holder) if hold.holder else client, hold.keys)
+        self.settle()
         for retry in batch.retry:
             wants.retry(self, retry.keys)
         for cancel in batch.cancel:
             wants.cancel(self, client, cancel.keys, cancel.reason, cancel.force)
         wants.release(self, client, batch.release)
         for name in batch.unhold:
-            self._end_holder(name)
+            holders.end(self, name)
+        if batch.HasField("wanted"):
+            liveness.restate(self, client, batch.wanted)
         self._decide()
 
     def take_for_client(self, client_id: str) -> scheduler_pb2.ToClient | None:
@@ -282,7 +313,12 @@ class SchedulerBrain:
         of its own, which would wake a third process in the middle of a round trip.
         """
         batch = self.clients.take(client_id)
-        if batch is not None and (client := self.books.clients.get(client_id)) is not None:
+        client = self.books.clients.get(client_id)
+        if client is None:
+            return batch
+        if batch is None and client.missed is not None and client.is_live:
+            batch = liveness.tell_missed(self, client)
+        if batch is not None:
             batch.graphs_accepted = client.graphs_accepted
         return batch
 
@@ -295,25 +331,9 @@ class SchedulerBrain:
         self.watchers.note(now, "client", client.name, "", "left", detail=cause)
         wants.release(self, client, [task.key for task in client.wants])
         del self.books.clients[client_id]
+        self.client_sessions.end(client_id)
         self.clients.drop(client_id)
         self._decide()
-
-    def holder(self, name: str, expires: float | None = None) -> ClientRecord:
-        """Return the holder of a name, made on first use: it wants keys as a client does."""
-        holder = self.books.clients.get(name)
-        if holder is None:
-            holder = self.books.clients[name] = ClientRecord(id=name, name=name)
-        if expires is not None:
-            holder.expires = expires
-            self._expiring[name] = holder
-        return holder
-
-    def _end_holder(self, name: str) -> None:
-        holder = self.books.clients.get(name)
-        if holder is not None and not holder.connected:
-            del self.books.clients[name]
-            self._expiring.pop(name, None)
-            wants.release(self, holder, [task.key for task in holder.wants])
 
     # People and tools
 
@@ -342,7 +362,7 @@ class SchedulerBrain:
             If a graph is refused.
         """
         self.now = now
-        holder = self.holder(name, expires)
+        holder = holders.of(self, name, expires)
         holder.functions = {function.id: function for function in batch.functions}
         for template in batch.templates:
             wants.announce(self, holder, template)
@@ -351,7 +371,7 @@ class SchedulerBrain:
                 wants.want(self, holder, intake.accept_graph(self, holder, graph))
                 wants.forget_unneeded(self, holder)
         except BadGraph:
-            self._end_holder(name)
+            holders.end(self, name)
             raise
         self._decide()
 
@@ -359,7 +379,7 @@ class SchedulerBrain:
         """End holders, with all that they want."""
         self.now = now
         for name in names:
-            self._end_holder(name)
+            holders.end(self, name)
         self._decide()
 
     # Time
@@ -367,12 +387,13 @@ class SchedulerBrain:
     @property
     def deadline(self) -> float | None:
         """When `on_time` is to be called at the latest."""
-        return min((each.expires or 0.0 for each in self._expiring.values()), default=None)
+        return self.agenda.deadline
 
     def on_time(self, now: float) -> None:
         """Do what has come due."""
-        expired = [each.id for each in self._expiring.values() if (each.expires or 0.0) <= now]
-        self.end_holders(expired, now)
+        self.now = now
+        self.agenda.act(now)
+        self._decide()
 
     # Facts, then decisions
 
@@ -400,7 +421,7 @@ class SchedulerBrain:
                 self.now, "task", task.key, origin, target, worker=worker, prefix=task.prefix
             )
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Take every edge that follows from the facts."""
         worklist = self._worklist
         while worklist:
@@ -410,12 +431,14 @@ class SchedulerBrain:
 
     def _decide(self) -> None:
         """Settle, then hand out what is ready to those that have room."""
-        self._settle()
+        self.settle()
         for worker in self.books.freed:
             placement.regain_room(worker, self.settings)
         self.books.freed.clear()
         placement.hand_out(self)
-        self._settle()
+        self.settle()
+        if self.clients.overfull:
+            liveness.note_slow_clients(self)
 
     def expected_ns(self, task: TaskRecord) -> int:
         """Return how long a task is expected to keep a thread."""
@@ -424,6 +447,10 @@ class SchedulerBrain:
         if not learned:
             return int(self.settings.unknown_duration_s * placement.NS)
         return max(int(learned), OVERHEAD_NS)
+
+    def _session_id(self) -> str:
+        self._sessions_begun += 1
+        return f"{self.epoch}/{self._sessions_begun}"
 
     def _tell_worker_count(self) -> None:
         for client in self.books.clients.values():

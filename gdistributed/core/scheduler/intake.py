@@ -45,11 +45,12 @@ def accept_graph(
     wanted = wanted_keys(graph)
     _check_known(wanted, tasks, specs, graph)
 
-    base = brain.next_rank
+    base, born = brain.next_rank, brain.epoch_attempts
     highest = 0
     for spec in ordered:
         template = _template_of(client, spec.template)
-        task = TaskRecord(spec.key, template, template.rank + base + spec.order, spec.arguments)
+        rank = template.rank + base + spec.order
+        task = TaskRecord(spec.key, template, rank, spec.arguments, born)
         task.dependencies = tuple(tasks[key] for key in dict.fromkeys(spec.dependencies))
         brain.books.add_task(task)
         client.arrived.append(task)
@@ -69,12 +70,12 @@ def _enter_array(
     template: TemplateRecord,
     rank: int,
 ) -> None:
-    tasks = brain.books.tasks
+    tasks, born = brain.books.tasks, brain.epoch_attempts
     add_task = brain.books.add_task
     arrived = client.arrived.append
     for key, arguments in zip(array.keys, array.arguments, strict=True):
         if key not in tasks:
-            task = TaskRecord(key, template, rank, arguments)
+            task = TaskRecord(key, template, rank, arguments, born)
             add_task(task)
             arrived(task)
         rank += 1

@@ -13,14 +13,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.reports import say_run
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.settings import SchedulerSettings
-from gdistributed.v1 import worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
-RUNNING = worker_pb2.WORKER_STATUS_RUNNING
 NS = 1_000_000_000
 
 
@@ -39,6 +38,7 @@ def hand_out(brain: SchedulerBrain) -> None:
         task.attempt = brain.epoch_attempts
         brain.books.begin_run(task, worker, brain.expected_ns(task))
         brain.transition(task, PROCESSING)
+        say_run(brain, task)
         if not (requirement.queue and requirement.idle):
             ready.remove(requirement)
 
@@ -49,7 +49,7 @@ def _first_rank(requirement: RequirementRecord) -> int:
 
 def has_room(worker: WorkerRecord, settings: SchedulerSettings) -> bool:
     """Whether a worker takes tasks now, and is not far enough ahead yet."""
-    return worker.status == RUNNING and (
+    return worker.takes_tasks and (
         worker.occupancy_ns < settings.prefetch_s * NS * worker.nthreads
         or len(worker.processing) < settings.prefetch_tasks_min * worker.nthreads
     )
@@ -104,7 +104,7 @@ def best_worker(
     for dependency in task.dependencies:
         for holder in islice(dependency.who_has, settings.candidates):
             if (
-                holder.status == RUNNING
+                holder.takes_tasks
                 and holder in requirement.eligible
                 and (not requirement.resources or fits(holder, requirement))
             ):

@@ -33,6 +33,8 @@ class TaskRecord:
         by the user's priority.
     arguments
         A serialised Arguments message, passed on unread.
+    born
+        The last attempt that was given out before the task was entered: its own are newer.
     dependencies
         Tasks whose results it needs.
     dependents
@@ -71,6 +73,7 @@ class TaskRecord:
     template: TemplateRecord | None
     rank: int = 0
     arguments: bytes = b""
+    born: int = 0
     dependencies: tuple[TaskRecord, ...] = ()
     dependents: dict[TaskRecord, None] | None = None
     state: State = RELEASED
@@ -128,6 +131,14 @@ class WorkerRecord:
         How much of each of its resources is booked.
     alone
         The tuple of itself, shared by all tasks that it alone holds.
+    takes_tasks
+        Whether it may be handed tasks now; see `liveness`.
+    is_connected, is_responsive
+        Whether it has a stream, and whether its loop has been heard of lately.
+    inventory
+        What it has said so far of what it brought back; None when nothing is expected.
+    lost_at
+        When it is given up, unless it comes back; only while it has no stream.
     """
 
     id: str
@@ -151,6 +162,11 @@ class WorkerRecord:
     peers: set[int] = field(default_factory=set)
     resources_used: dict[str, float] = field(default_factory=dict)
     alone: tuple[WorkerRecord, ...] = ()
+    takes_tasks: bool = True
+    is_connected: bool = True
+    is_responsive: bool = True
+    inventory: worker_pb2.Inventory | None = None
+    lost_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.alone = (self,)
@@ -170,7 +186,14 @@ class ClientRecord:
     wants
         Tasks whose results it wants.
     connected
-        Whether somebody listens: reports are written for it.
+        Whether it is a client, which is told what becomes of its keys; a holder is not.
+    is_live
+        Whether it has a stream now.
+    missed
+        Tasks of which it was not told, since it has no stream or does not take its mail; it is told
+        where they stand when it does. None while it is told at once.
+    gone_at
+        When it is given up, unless it comes back; only while it has no stream.
     graphs_accepted
         Number of the last graph that was accepted or refused.
     templates
@@ -197,6 +220,9 @@ class ClientRecord:
     software: server_pb2.Software | None = None
     arrived: list[TaskRecord] = field(default_factory=list)
     expires: float | None = None
+    is_live: bool = True
+    missed: dict[TaskRecord, None] | None = None
+    gone_at: float = 0.0
     alone: tuple[ClientRecord, ...] = ()
 
     def __post_init__(self) -> None:

@@ -65,6 +65,14 @@ def say_cancel(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) ->
     batch.cancel.add(key=task.key, attempt=task.attempt)
 
 
+def is_told(client: ClientRecord, task: TaskRecord) -> bool:
+    """Whether a client is told of a task at once; otherwise it is noted what it missed."""
+    if client.missed is not None:
+        client.missed[task] = None
+        return False
+    return client.connected
+
+
 def say_finished(
     brain: SchedulerBrain,
     client: ClientRecord,
@@ -72,7 +80,7 @@ def say_finished(
     report: task_pb2.TaskFinished,
 ) -> None:
     """Pass on the report of a worker, which names the holders by now."""
-    if not client.connected:
+    if not is_told(client, task):
         return
     batch = brain.clients.to(client.id, len(task.value) + len(task.key))
     for holder in task.who_has:
@@ -96,7 +104,7 @@ def finished_report(task: TaskRecord) -> task_pb2.TaskFinished:
 
 def say_erred(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
     """Tell a client that a task erred, itself or one that it depends on."""
-    if client.connected and task.error is not None:
+    if task.error is not None and is_told(client, task):
         brain.clients.to(client.id, task.error.ByteSize()).erred.add(
             key=task.key, attempt=task.attempt, error=task.error
         )
@@ -104,7 +112,7 @@ def say_erred(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> 
 
 def say_lost(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
     """Tell a client that a result is gone; news of it follows."""
-    if client.connected:
+    if is_told(client, task):
         brain.clients.to(client.id, len(task.key)).lost.append(task.key)
 
 

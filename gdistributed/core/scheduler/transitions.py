@@ -133,8 +133,7 @@ def queued_to_no_worker(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 
 def queued_to_processing(brain: SchedulerBrain, task: TaskRecord) -> None:
-    """It was decided who runs it, and noted in the books: say so to the worker."""
-    reports.say_run(brain, task)
+    """It was decided who runs it, and noted in the books; who decided tells the worker."""
 
 
 def no_worker_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:

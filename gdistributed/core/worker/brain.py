@@ -15,6 +15,7 @@ from typing import Final
 
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.worker.fetching import ask_elsewhere, ask_for, begin_fetches, end_call
+from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
@@ -88,9 +89,6 @@ class WorkerBrain:
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
         self.now = 0.0
         self.is_draining = False
-        self._begin_empty()
-
-    def _begin_empty(self) -> None:
         self.functions: dict[str, task_pb2.Function] = {}
         self.templates: dict[int, task_pb2.TaskTemplate] = {}
         self.peers: dict[int, PeerRecord] = {}
@@ -145,7 +143,9 @@ class WorkerBrain:
             if run is None:
                 continue
             if run.state is EXECUTING:
-                self._hold(run.key, report.nbytes, report.type).is_freed = False
+                data = self._hold(run.key, report.nbytes, report.type)
+                data.is_freed = False
+                data.attempt = run.attempt
                 self.mail(len(report.value)).finished.append(report)
             self.move(run, ENDED)
         for failure in erred:
@@ -249,26 +249,35 @@ class WorkerBrain:
         return deleted
 
     def session_lost(self, now: float) -> None:
-        """The scheduler begins anew with this worker: nothing of what was handed over counts."""
+        """There has been no scheduler for too long: nothing of what was handed over counts."""
         self.now = now
-        for run in list(self.runs.values()):
-            self.move(run, ABANDONED if run.state is EXECUTING else ENDED)
-        for data in self.data.values():
-            if data.state is HELD:
-                self.to_drop.append(data.key)
-            elif data.fetch is not None:
-                data.fetch.wanted.clear()
-        for peer in self.peers.values():
-            peer.queue.clear()
-        self.to_store.clear()
-        self.to_fetch.clear()
-        self.to_run.clear()
-        self.outbox.drop(SCHEDULER)
-        abandoned, count, load_ns = self.abandoned, self.executing_count, self.load_ns
-        self._begin_empty()
-        for run in abandoned.values():
-            run.uses = None
-        self.abandoned, self.executing_count, self.load_ns = abandoned, count, load_ns
+        drop_all(self)
+        self._decide()
+
+    def session_began(
+        self,
+        unacknowledged: Iterable[worker_pb2.FromWorker],
+        now: float,
+        *,
+        same_scheduler: bool,
+    ) -> None:
+        """A new session after one that is gone: say what is here and what runs.
+
+        What was handed over and has not begun is given up without a word: it is not in the
+        inventory, and the scheduler hands it out again.
+
+        Parameters
+        ----------
+        unacknowledged
+            What was said in the old session and perhaps never heard.
+        same_scheduler
+            Whether the numbers of templates and peers still mean the same.
+        """
+        self.now = now
+        take_inventory(self, unacknowledged)
+        if not same_scheduler:
+            forget_numbers(self)
+        self._decide()
 
     # ---- Questions
 
@@ -299,6 +308,13 @@ class WorkerBrain:
     def mail(self, nbytes: int = 0) -> worker_pb2.FromWorker:
         """Return the open batch for the scheduler, to which about `nbytes` will be added."""
         return self.outbox.to(SCHEDULER, nbytes)
+
+    def take_mail(self) -> list[worker_pb2.FromWorker]:
+        """Take all mail out of the outbox."""
+        batches = []
+        while (batch := self.outbox.take(SCHEDULER)) is not None:
+            batches.append(batch)
+        return batches
 
     def note(self, key: str, what: str) -> None:
         """Remember something odd."""
@@ -409,7 +425,7 @@ class WorkerBrain:
             self.held_nbytes += nbytes - data.nbytes
         elif data.state is not KNOWN:
             self.move(data, KNOWN)
-        data.nbytes, data.type = nbytes, type_name
+        data.nbytes, data.type, data.attempt = nbytes, type_name, 0
         if data.state is KNOWN:
             self.move(data, HELD)
         return data

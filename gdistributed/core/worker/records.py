@@ -90,6 +90,8 @@ class DataRecord:
         Its size in memory, estimated.
     type
         Its type, for people; empty when not known.
+    attempt
+        The run that computed it here; 0 when it was put here or copied.
     users
         How many runs that have not ended need it.
     is_freed
@@ -109,6 +111,7 @@ class DataRecord:
     key: str
     nbytes: int
     type: str = ""
+    attempt: int = 0
     state: State = KNOWN
     users: int = 0
     is_freed: bool = False

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from gdistributed.core.scheduler.brain import SchedulerBrain
-from gdistributed.errors import InvariantBroken
+from gdistributed.errors import ConnectionLost, InvariantBroken
 from gdistributed.services.scheduler.console import CONSOLE_ID, Console
 from gdistributed.wire.link import Link
 
@@ -89,6 +89,8 @@ class Shell:
                 self.console.deliver()
             elif (link := self.client_links.get(peer)) is not None:
                 link.wake()
+        if brain.departed:
+            self._end_departed()
         if brain.watchers.revision != self._revision:
             self._revision = brain.watchers.revision
             self.news.set()
@@ -96,6 +98,16 @@ class Shell:
         if brain.books.moved and self.located is not None:
             self.located()
         self._set_timer()
+
+    def _end_departed(self) -> None:
+        """End the streams of workers that the brain has given up, and tell who asked to know."""
+        departed, self.brain.departed = self.brain.departed, {}
+        for worker_id, cause in departed.items():
+            logger.info("worker left", extra={"worker": worker_id, "cause": cause})
+            if (link := self.worker_links.get(worker_id)) is not None:
+                link.end(ConnectionLost(f"the scheduler has given this worker up: {cause}"))
+            if self.worker_left is not None:
+                self.worker_left(worker_id, cause)
 
     def _set_timer(self) -> None:
         deadline = self.brain.deadline

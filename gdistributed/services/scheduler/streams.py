@@ -12,6 +12,7 @@ from google.protobuf import duration_pb2
 
 from gdistributed.core.session import Session, check_software
 from gdistributed.errors import MalformedMessage, Superseded
+from gdistributed.services.scheduler.knocking import Knocks
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import scheduler_pb2, server_pb2, worker_pb2
 from gdistributed.wire.link import Link
@@ -37,7 +38,8 @@ class Streams:
         self._shell = shell
         self._identity = identity
         self._limits = shell.brain.settings.limits
-        self._sessions = 0
+        self._knocks = Knocks(shell)
+        self._is_closing = False
 
     async def ConnectWorker(
         self, _requests: AsyncIterator[worker_pb2.FromWorker], context: Context
@@ -48,8 +50,7 @@ class Streams:
         worker_id = hello.worker_id
         if (older := shell.worker_links.pop(worker_id, None)) is not None:
             older.end(Superseded(f"a newer stream of the worker {hello.name!r} took its place"))
-            shell.call(partial(brain.worker_lost, worker_id, "superseded", died=False))
-        worker = shell.call(brain.worker_joined, hello)
+        session = shell.call(brain.worker_connected, hello)
         ending = _Ending()
 
         def receive(batch: worker_pb2.FromWorker) -> None:
@@ -58,23 +59,24 @@ class Streams:
             shell.call(brain.on_worker, worker_id, batch)
 
         link: Link[worker_pb2.FromWorker, worker_pb2.ToWorker] = Link(
-            Session(), partial(brain.workers.take, worker_id), receive
+            session, partial(brain.workers.take, worker_id), receive
         )
         shell.worker_links[worker_id] = link
-        fields = {"worker": worker.name, "address": worker.address}
-        logger.info("worker joined", extra=fields)
+        fields = {"worker": hello.name or hello.address, "address": hello.address}
+        logger.info("worker resumed" if session.resumed else "worker joined", extra=fields)
         try:
-            await context.write(worker_pb2.ToWorker(welcome=self._welcome()))
+            await context.write(worker_pb2.ToWorker(welcome=self._welcome(session)))
             await link.run(context.read, context.write)
         finally:
             if shell.worker_links.get(worker_id) is link:
                 del shell.worker_links[worker_id]
-                cause = ending.goodbye or "its connection broke"
-                logger.info("worker left", extra={**fields, "cause": cause})
-                lost = partial(brain.worker_lost, worker_id, cause)
-                shell.call(lambda now: lost(now, died=not ending.goodbye))
-                if shell.worker_left is not None:
-                    shell.worker_left(worker_id, cause)
+                if ending.goodbye:
+                    lost = partial(brain.worker_lost, worker_id, ending.goodbye)
+                    shell.call(lambda now: lost(now, died=False))
+                elif not self._is_closing:
+                    logger.warning("the stream of a worker broke", extra=fields)
+                    shell.call(brain.worker_disconnected, worker_id)
+                    self._knocks.begin(hello)
 
     async def ConnectClient(
         self, _requests: AsyncIterator[scheduler_pb2.FromClient], context: Context
@@ -85,8 +87,7 @@ class Streams:
         client_id = hello.client_id
         if (older := shell.client_links.pop(client_id, None)) is not None:
             older.end(Superseded(f"a newer stream of the client {hello.name!r} took its place"))
-            shell.call(brain.client_gone, client_id, "superseded")
-        client = shell.call(brain.client_joined, hello)
+        session = shell.call(brain.client_connected, hello)
         ending = _Ending()
 
         def receive(batch: scheduler_pb2.FromClient) -> None:
@@ -95,22 +96,28 @@ class Streams:
             shell.call(brain.on_client, client_id, batch)
 
         link: Link[scheduler_pb2.FromClient, scheduler_pb2.ToClient] = Link(
-            Session(), partial(brain.take_for_client, client_id), receive
+            session, partial(brain.take_for_client, client_id), receive
         )
         shell.client_links[client_id] = link
-        logger.info("client joined", extra={"client": client.name})
+        fields = {"client": hello.name or client_id}
+        logger.info("client resumed" if session.resumed else "client joined", extra=fields)
         try:
-            await context.write(scheduler_pb2.ToClient(welcome=self._welcome()))
+            await context.write(scheduler_pb2.ToClient(welcome=self._welcome(session)))
             await link.run(context.read, context.write)
         finally:
             if shell.client_links.get(client_id) is link:
                 del shell.client_links[client_id]
-                cause = ending.goodbye or "its connection broke"
-                logger.info("client left", extra={"client": client.name, "cause": cause})
-                shell.call(brain.client_gone, client_id, cause)
+                if ending.goodbye:
+                    logger.info("client left", extra={**fields, "cause": ending.goodbye})
+                    shell.call(brain.client_gone, client_id, ending.goodbye)
+                elif not self._is_closing:
+                    logger.warning("the stream of a client broke", extra=fields)
+                    shell.call(brain.client_disconnected, client_id)
 
     def close(self, reason: str) -> None:
         """Tell all peers that the scheduler stops, and end the streams when they have been told."""
+        self._is_closing = True
+        self._knocks.close()
         brain = self._shell.brain
         for worker_id, link in self._shell.worker_links.items():
             brain.workers.to(worker_id).goodbye.reason = reason
@@ -128,10 +135,11 @@ class Streams:
         check_software(message.hello.software, own_software(), role, "scheduler")
         return message.hello
 
-    def _welcome(self) -> server_pb2.Welcome:
-        self._sessions += 1
+    def _welcome(self, session: Session[Any]) -> server_pb2.Welcome:
         welcome = self._identity()
-        welcome.session_id = f"{welcome.scheduler_id}/{self._sessions}"
+        welcome.session_id = session.id
+        welcome.resumed = session.resumed
+        welcome.received = session.received
         limits = self._limits
         welcome.limits.CopyFrom(
             server_pb2.Limits(

@@ -80,7 +80,7 @@ class Shell:
     def call(self, event: Callable[..., Result], *arguments: object, **named: object) -> Result:
         """Tell the brain what happened, with the time, and do what it wants.
 
-        A broken invariant is logged with all that is known, and ends the session.
+        A broken invariant is logged with all that is known, and ends the stream.
         """
         try:
             return event(*arguments, now=self.now(), **named)
@@ -91,6 +91,14 @@ class Shell:
             raise
         finally:
             self._empty_lanes()
+
+    def begin_session(
+        self, unacknowledged: list[worker_pb2.FromWorker], *, same_scheduler: bool
+    ) -> None:
+        """A new session begins: the brain says what is left of the last."""
+        if not same_scheduler:
+            self._templates.clear()
+        self.call(self.brain.session_began, unacknowledged, same_scheduler=same_scheduler)
 
     def begin_anew(self) -> None:
         """Forget the session that is lost."""

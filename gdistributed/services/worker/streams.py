@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import grpc.aio
 
-from gdistributed.core.session import Session, check_software
+from gdistributed.core.session import Session, check_epoch, check_software
 from gdistributed.core.worker.brain import SCHEDULER
 from gdistributed.errors import (
     CapabilityMissing,
@@ -65,7 +65,7 @@ class SchedulerStream:
     is_connected
         Set while a scheduler has welcomed the worker.
     welcome
-        The last welcome.
+        The last welcome; empty before the first.
     """
 
     def __init__(
@@ -84,6 +84,8 @@ class SchedulerStream:
         self._heartbeats = Heartbeats(shell)
         self._membership: Membership | None = None
         self._center: grpc.aio.Channel | None = None
+        self._session: Session[worker_pb2.FromWorker] = Session(worker_pb2.FromWorker)
+        self._orphaned: asyncio.TimerHandle | None = None
         self._link: Link[worker_pb2.ToWorker, worker_pb2.FromWorker] | None = None
         self._goodbye: str | None = None
 
@@ -155,8 +157,10 @@ class SchedulerStream:
         async with open_channel(address) as channel:
             call = scheduler_pb2_grpc.SchedulerStub(channel).ConnectWorker()
             try:
-                self.welcome = await self._greet(call)
-                logger.info("registered with the scheduler", extra={"address": address})
+                self._enter_session(await self._greet(call))
+                resumed = self.welcome.resumed
+                fields = {"address": address, "resumed": resumed}
+                logger.info("registered with the scheduler", extra=fields)
                 await self._converse(call)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, address, "talking to the scheduler") from None
@@ -167,7 +171,7 @@ class SchedulerStream:
         """Send the hello, and return the welcome."""
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
-                await call.write(worker_pb2.FromWorker(hello=self._hello()))
+                await call.write(worker_pb2.FromWorker(hello=self._own_hello()))
                 answer = await call.read()
         except TimeoutError:
             raise ConnectTimeout(
@@ -179,7 +183,33 @@ class SchedulerStream:
             raise MalformedMessage("the first message of the scheduler is no welcome")
         check_software(answer.welcome.software, own_software(), "scheduler", "worker")
         welcome: server_pb2.Welcome = answer.welcome
+        check_epoch(welcome, self.welcome)
         return welcome
+
+    def _own_hello(self) -> worker_pb2.WorkerHello:
+        """Say who this is, and where the last session ended."""
+        hello = self._hello()
+        if self._session.id:
+            hello.resume.session_id = self._session.id
+            hello.resume.received = self._session.received
+            hello.cluster_id = self.welcome.cluster_id
+            hello.epoch = self.welcome.epoch
+        return hello
+
+    def _enter_session(self, welcome: server_pb2.Welcome) -> None:
+        """Go on with the session, or begin a new one and say what is left of the last."""
+        last, self.welcome = self.welcome, welcome
+        if self._orphaned is not None:
+            self._orphaned.cancel()
+        if welcome.resumed:
+            self._session.resume(welcome.received)
+            return
+        unacknowledged = self._session.unacknowledged()
+        self._session = Session(worker_pb2.FromWorker, welcome.session_id)
+        if last.session_id:
+            self._shell.begin_session(
+                unacknowledged, same_scheduler=welcome.scheduler_id == last.scheduler_id
+            )
 
     async def _converse(self, call: Any) -> None:  # noqa: ANN401
         shell = self._shell
@@ -187,7 +217,7 @@ class SchedulerStream:
         if limits.inline_nbytes:
             shell.place.inline_nbytes = limits.inline_nbytes
         link = self._link = Link[worker_pb2.ToWorker, worker_pb2.FromWorker](
-            Session(), partial(shell.brain.outbox.take, SCHEDULER), self._receive
+            self._session, partial(shell.brain.outbox.take, SCHEDULER), self._receive
         )
         shell.wake = link.wake
         shell.failed = link.end
@@ -204,7 +234,16 @@ class SchedulerStream:
             beating.cancel()
             self.is_connected.clear()
             self._link = shell.wake = shell.failed = None
-            shell.begin_anew()
+            self._orphaned = asyncio.get_running_loop().call_later(
+                shell.brain.settings.orphan_s, self._give_up
+            )
+
+    def _give_up(self) -> None:
+        """There has been no scheduler for too long: begin empty."""
+        logger.warning("no scheduler for too long: what was held for it is dropped")
+        self._session = Session(worker_pb2.FromWorker)
+        self.welcome = server_pb2.Welcome()
+        self._shell.begin_anew()
 
     # ---- In the session
 
@@ -218,6 +257,8 @@ class SchedulerStream:
     async def _leave(self) -> None:
         if self._membership is not None:
             await self._membership.leave(self._goodbye or "closed")
+        if self._orphaned is not None:
+            self._orphaned.cancel()
         if self._center is not None:
             await self._center.close()
 

@@ -249,41 +249,20 @@ def test_the_number_of_workers() -> None:
 # After a break
 
 
-def test_after_a_break_what_was_not_received_is_sent_again_as_it_was() -> None:
-    s = Script()
-    s.submit("x")
-    first = s.take()
-    s.submit("y")
-    second = s.take()
-    s.submit("z")
-    s.brain.session_resumed(received=1)
-    assert first is not None
-    assert s.take() is second
-    assert submitted(s.said()) == ["z"]
-
-
-def test_what_was_acknowledged_is_forgotten() -> None:
-    s = Script()
-    s.submit("x")
-    s.said()
-    s.say(acknowledged=1)
-    s.brain.session_resumed(received=1)
-    assert s.said() == []
-
-
 def test_a_new_session_is_told_everything_that_counts() -> None:
     s = Script()
     s.submit("known")
     s.say(acknowledged=len(s.said()), graphs_accepted=1)
     s.submit("sent")
-    s.said()
+    unacknowledged = s.said()
     s.submit("open")
-    s.brain.session_began()
-    (batch,) = s.said()
+    s.brain.session_began(unacknowledged)
+    batch, last = s.said()
     assert list(batch.functions) == [FUNCTION]
     assert [t.id for t in batch.templates] == [1]
     assert submitted([batch]) == ["sent", "open"]
-    assert [list(hold.keys) for hold in batch.hold] == [["known"]]
+    assert list(last.wanted.keys) == ["known", "sent", "open"]
+    assert last.wanted.last_graph == 3
 
 
 def test_a_new_session_keeps_the_order_of_cancel_and_submit() -> None:

@@ -36,23 +36,86 @@ class Script:
     def worker(self, name: str, threads: int = 1, **hello: object) -> None:
         runtimes = [worker_pb2.RuntimeOffer(runtime="python", runs_code=True, any_name=True)]
         hello = {"runtimes": runtimes, "host": "h", **hello}
-        self.brain.worker_joined(
-            worker_pb2.WorkerHello(
-                software=server_pb2.Software(protocol_major=1),
-                worker_id=name,
-                name=name,
-                address=f"{name}:1",
-                nthreads=threads,
-                **hello,
-            ),
-            self.now,
+        hello = worker_pb2.WorkerHello(
+            software=server_pb2.Software(protocol_major=1),
+            worker_id=name,
+            name=name,
+            address=f"{name}:1",
+            nthreads=threads,
+            **hello,
         )
+        self.brain.worker_connected(hello, self.now)
         self._listen()
 
     def client(self, name: str) -> None:
-        self.brain.client_joined(scheduler_pb2.ClientHello(client_id=name, name=name), self.now)
+        self.brain.client_connected(scheduler_pb2.ClientHello(client_id=name, name=name), self.now)
         self._listen()
         self.heard[name] = []
+
+    def worker_breaks(self, name: str) -> None:
+        """The stream of a worker breaks."""
+        self.brain.worker_disconnected(name, self.now)
+        self._listen()
+
+    def worker_resumes(self, name: str) -> bool:
+        """A worker comes back with its session, having heard all; False if that is gone."""
+        worker = self.brain.books.workers[name]
+        hello = worker_pb2.WorkerHello.FromString(worker.hello.SerializeToString())
+        session = self.brain.worker_sessions.of(name)
+        assert session is not None
+        hello.resume.session_id, hello.resume.received = session.id, session.sent
+        session = self.brain.worker_connected(hello, self.now)
+        self._listen(name)
+        return session.resumed
+
+    def worker_returns(
+        self,
+        name: str,
+        held: Iterable[str] = (),
+        running: Iterable[str] = (),
+        finished: Iterable[str] = (),
+        threads: int = 1,
+        **hello: object,
+    ) -> None:
+        """A worker comes back without its session; what it has are the runs it heard of last."""
+        self.worker(name, threads, epoch=1, **hello)
+        inventory = worker_pb2.Inventory(last=True)
+        for key in (*held, *finished):
+            attempt = self.attempts.get((name, key), 0)
+            inventory.held.add(key=key, nbytes=8, type="int", attempt=attempt)
+        for key in finished:
+            inventory.finished.add(key=key, attempt=self.attempts[name, key], nbytes=8, type="int")
+        for key in running:
+            inventory.running.add(key=key, attempt=self.attempts[name, key])
+        self.say_worker(name, worker_pb2.FromWorker(inventory=inventory))
+
+    def client_breaks(self, name: str) -> None:
+        """The stream of a client breaks."""
+        self.brain.client_disconnected(name, self.now)
+        self._listen()
+
+    def client_resumes(self, name: str) -> bool:
+        """A client comes back with its session, having heard all; False if that is gone."""
+        hello = scheduler_pb2.ClientHello(client_id=name, name=name)
+        session = self.brain.client_sessions.of(name)
+        if session is not None:
+            hello.resume.session_id, hello.resume.received = session.id, session.sent
+        session = self.brain.client_connected(hello, self.now)
+        self._listen(name)
+        return session.resumed
+
+    def pass_time(self, seconds: float, silent: Iterable[str] = ()) -> None:
+        """Let time pass; workers that have a stream send heartbeats, but for those named."""
+        target = self.now + seconds
+        while self.now < target:
+            self.now = min(self.now + 1.0, target)
+            for worker in list(self.brain.books.workers.values()):
+                if worker.is_connected and worker.id not in silent:
+                    heartbeat = worker_pb2.Heartbeat(status=worker.status)
+                    batch = worker_pb2.FromWorker(heartbeat=heartbeat)
+                    self.brain.on_worker(worker.id, batch, self.now)
+            self.brain.on_time(self.now)
+        self._listen()
 
     def worker_dies(self, name: str) -> None:
         self.brain.worker_lost(name, "killed", self.now)
@@ -205,18 +268,30 @@ class Script:
         unheard = {peer: words for peer, words in self.heard.items() if words}
         assert not unheard
 
-    def _listen(self) -> None:
-        for peer in self.brain.workers.fresh():
-            while (batch := self.brain.workers.take(peer)) is not None:
+    def _listen(self, back: str = "") -> None:
+        """Take the mail of those who have streams; `back` is somebody who has one again."""
+        books = self.brain.books
+        for peer in dict.fromkeys((*self.brain.workers.fresh(), back)):
+            worker = books.workers.get(peer)
+            while worker is None or worker.is_connected:
+                batch = self.brain.workers.take(peer)
+                if batch is None:
+                    break
                 self.heard.setdefault(peer, []).extend(self._worker_words(peer, batch))
-        for peer in self.brain.clients.fresh():
-            while (batch := self.brain.clients.take(peer)) is not None:
-                self.heard.setdefault(peer, []).extend(client_words(batch))
+        for peer in dict.fromkeys((*self.brain.clients.fresh(), back)):
+            client = books.clients.get(peer)
+            while client is None or client.is_live:
+                mail = self.brain.take_for_client(peer)
+                if mail is None:
+                    break
+                self.heard.setdefault(peer, []).extend(client_words(mail))
         audit(self.brain)
 
     def _worker_words(self, worker: str, batch: worker_pb2.ToWorker) -> Iterable[str]:
-        for cancel in batch.cancel:
-            yield f"cancel {cancel.key}"
+        for key in batch.reconcile.drop:
+            yield f"drop {key}"
+        for run in (*batch.reconcile.cancel, *batch.cancel):
+            yield f"cancel {run.key}"
         for key in batch.free:
             yield f"free {key}"
         for run in batch.run:

@@ -72,6 +72,42 @@ class Chaos:
         if (client := self.any_client()) is not None and self.random.random() < 0.3:
             self.script.client_leaves(client)
 
+    def worker_breaks_off(self) -> None:
+        if (worker := self.any_of(self.books.workers)) is not None:
+            self.script.worker_breaks(worker)
+
+    def worker_comes_back(self) -> None:
+        away = [worker.id for worker in self.books.workers.values() if not worker.is_connected]
+        if (worker := self.any_of(away)) is None:
+            return
+        if self.random.random() < 0.5:
+            self.script.worker_resumes(worker)
+            return
+        record = self.books.workers[worker]
+        runs = [task.key for task in record.processing if self.random.random() < 0.7]
+        half = len(runs) // 2
+        held = [task.key for task in record.has if self.random.random() < 0.7]
+        self.script.worker_returns(
+            worker,
+            held=[key for key in held if (worker, key) in self.script.attempts],
+            running=runs[:half],
+            finished=runs[half:],
+            threads=record.nthreads,
+            resources=dict(record.hello.resources),
+        )
+
+    def client_breaks_off(self) -> None:
+        if (client := self.any_client()) is not None:
+            self.script.client_breaks(client)
+
+    def client_comes_back(self) -> None:
+        if (client := self.any_client()) is not None:
+            self.script.client_resumes(client)
+
+    def time_passes(self) -> None:
+        silent = [worker for worker in self.books.workers if self.random.random() < 0.2]
+        self.script.pass_time(self.random.choice([1.0, 10.0, 20.0]), silent)
+
     def status_changes(self) -> None:
         if (worker := self.any_of(self.books.workers)) is not None:
             self.script.status(worker, self.random.choice([PAUSED, RUNNING, RUNNING]))
@@ -171,6 +207,11 @@ class Chaos:
             self.client_joins,
             self.client_leaves,
             self.status_changes,
+            self.worker_breaks_off,
+            *[self.worker_comes_back] * 2,
+            self.client_breaks_off,
+            *[self.client_comes_back] * 2,
+            self.time_passes,
             self.fails,
             self.repeats_itself,
             self.misses,
@@ -184,8 +225,10 @@ class Chaos:
             self.random.choice(events)()
 
     def heal(self) -> None:
-        for worker in list(self.books.workers):
-            self.script.status(worker, RUNNING)
+        for worker in list(self.books.workers.values()):
+            if not worker.is_connected:
+                self.script.worker_resumes(worker.id)
+            self.script.status(worker.id, RUNNING)
         if "w1" not in self.books.workers:
             self.script.worker("w1")
         self.script.worker("healthy", resources={"GPU": 1.0})

@@ -52,9 +52,9 @@ class Life:
             self.run, self.run, self.run, self.cancel, self.revoke, self.free, self.copy,
             self.finish, self.finish, self.err, self.arrive, self.arrive, self.lack, self.break_off,
             self.fail_fetch, self.end_fetch, self.store, self.break_riding, self.put, self.lose,
-            self.delete, self.lose_session,
+            self.delete, self.lose_session, self.begin_session,
         ]  # fmt: skip
-        weights = [4] * (len(events) - 1) + [0.2]
+        weights = [4] * (len(events) - 2) + [0.2, 0.5]
         for _ in range(STEPS):
             self.random.choices(events, weights)[0]()
             self.empty_lanes()
@@ -126,6 +126,12 @@ class Life:
         self.brain.session_lost(now=0)
         self.riding.clear()
         self.announce()
+
+    def begin_session(self) -> None:
+        same = self.random.random() < 0.5
+        self.brain.session_began([], now=0, same_scheduler=same)
+        if not same:
+            self.announce()
 
     # ---- Threads, peers, and the store
 

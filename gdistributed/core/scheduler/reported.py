@@ -1,0 +1,118 @@
+"""What workers say of tasks: one function for each kind of message.
+
+A report on a run that was given up changes nothing; that is noted, and is no error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler import liveness
+from gdistributed.core.scheduler.estimates import learn_duration
+from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.states import MEMORY
+from gdistributed.core.scheduler.transitions import next_state
+from gdistributed.v1 import task_pb2, worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+
+
+def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.Heartbeat) -> None:
+    """Its loop works; so the session may as well acknowledge what has come."""
+    worker.metrics = message.metrics
+    if (session := brain.worker_sessions.of(worker.id)) is not None:
+        session.acknowledge_soon()
+    status = message.status or worker_pb2.WORKER_STATUS_RUNNING
+    if status != worker.status:
+        worker.status = status
+        liveness.refresh(brain, worker)
+        name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
+        brain.watchers.note(brain.now, "worker", worker.name, "", name)
+
+
+def current(
+    brain: SchedulerBrain, worker: WorkerRecord, key: str, attempt: int
+) -> TaskRecord | None:
+    """Return the task of a run if that is the one that the books say is under way."""
+    task = brain.books.tasks.get(key)
+    if task is not None and task.processing_on is worker and task.attempt == attempt:
+        return task
+    return None
+
+
+def finished(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskFinished) -> None:
+    """A run has a result; that of a run that was given up is dropped."""
+    task = current(brain, worker, report.key, report.attempt)
+    if task is not None:
+        take_result(brain, worker, task, report)
+        return
+    _note_late(brain, worker, report.key)
+    known = brain.books.tasks.get(report.key)
+    if known is None or (known not in worker.has and known.processing_on is not worker):
+        brain.workers.to(worker.id, len(report.key)).free.append(report.key)
+
+
+def take_result(
+    brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord, report: task_pb2.TaskFinished
+) -> None:
+    """Note the result of a run that is under way."""
+    brain.books.end_run(task)
+    task.nbytes = report.nbytes
+    task.type = report.type
+    brain.books.add_replica(task, worker)
+    brain.books.keep_value(task, report.value, brain.settings.kept_nbytes)
+    assert task.template is not None
+    learn_duration(task.template.prefix, report.run_ns)
+    report.holders.append(worker.number)
+    brain.report = report
+    brain.transition(task, next_state(task))
+    brain.report = None
+
+
+def erred(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskErred) -> None:
+    """A run has failed: another one is made if its task has retries left."""
+    task = current(brain, worker, report.key, report.attempt)
+    if task is None:
+        _note_late(brain, worker, report.key)
+        return
+    brain.books.end_run(task)
+    assert task.template is not None
+    if report.error.retryable and task.failures < task.template.retries:
+        task.failures += 1
+        brain.story.note(brain.now, task.key, f"failed: {report.error.type}", worker.name)
+    else:
+        task.error = report.error
+        task.error.key = task.error.key or task.key
+    brain.reconsider(task)
+
+
+def given_back(brain: SchedulerBrain, worker: WorkerRecord, key: str, attempt: int) -> None:
+    """A run was not made, or is to be made again elsewhere."""
+    task = current(brain, worker, key, attempt)
+    if task is None:
+        _note_late(brain, worker, key)
+        return
+    brain.books.end_run(task)
+    brain.reconsider(task)
+
+
+def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredData) -> None:
+    """A value came to a worker from elsewhere."""
+    task = brain.books.tasks.get(data.key)
+    if task is not None and task.state is MEMORY:
+        brain.books.add_replica(task, worker)
+    else:
+        brain.workers.to(worker.id, len(data.key)).free.append(data.key)
+
+
+def dropped(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:
+    """A value that a worker held is gone."""
+    task = brain.books.tasks.get(key)
+    if task is not None:
+        brain.books.remove_replica(task, worker)
+        brain.reconsider(task)
+
+
+def _note_late(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:
+    brain.story.note(brain.now, key, "late report, dropped", worker.name)
