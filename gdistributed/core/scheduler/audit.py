@@ -49,6 +49,9 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
         yield from _about_task(brain, task)
     for worker in books.workers.values():
         yield from _about_worker(brain, worker)
+    for task, worker in books.reserved.items():
+        if worker.reserved_for is not task or task.state is not QUEUED:
+            yield f"{task} is said to wait for {worker}"
     for client in books.clients.values():
         yield from _about_client(brain, client)
     counts = Counter(task.state for task in books.tasks.values())
@@ -127,6 +130,14 @@ def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
     for task in worker.processing:
         if task.template is not None:
             booked.update(dict(task.template.requirement.resources))
+    suspect = worker.reserved_for
+    if suspect is not None and not (
+        list(worker.processing) == [suspect] or brain.books.reserved.get(suspect) is worker
+    ):
+        yield f"{worker} is kept for {suspect}, which is not alone on it"
+    for task in worker.started:
+        if task not in worker.processing:
+            yield f"{worker} is said to have begun {task}, which it was not handed"
     for name, amount in worker.resources_used.items():
         if abs(booked[name] - amount) > 1e-9 or amount > worker.hello.resources.get(name, 0.0):
             yield f"{worker} has {amount} of {name} booked, its tasks hold {booked[name]}"

@@ -45,6 +45,8 @@ class Books:
     ----------
     names
         Workers by the names that people gave them.
+    reserved
+        Tasks that are queued for one worker, on which each is to be alone; see `suspects`.
     freed
         Workers that may have room again since decisions were last taken.
     moved
@@ -60,6 +62,7 @@ class Books:
     counts: Counter[State] = field(default_factory=Counter)
     names: dict[str, WorkerRecord] = field(default_factory=dict)
     freed: dict[WorkerRecord, None] = field(default_factory=dict)
+    reserved: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
     moved: list[Move] | None = None
     nthreads: int = 0
     kept_nbytes: int = 0
@@ -149,6 +152,9 @@ class Books:
             return None
         task.processing_on = None
         del worker.processing[task]
+        worker.started.pop(task, None)
+        if worker.reserved_for is task:
+            worker.reserved_for = None
         worker.occupancy_ns -= task.expected_ns
         self.freed[worker] = None
         assert task.template is not None
@@ -169,20 +175,39 @@ class Books:
         queue = requirement.queue
         while queue:
             task = heapq.heappop(queue)[2]
-            if task.state is QUEUED:
+            if task.state is QUEUED and task not in self.reserved:
                 return task
             requirement.stale -= 1
         return None
 
     def leave_queue(self, task: TaskRecord) -> None:
         """Note that a task's entry is stale; when most are, throw them out."""
+        if task in self.reserved:
+            self.end_reservation(task)
+            return
         assert task.template is not None
         requirement = task.template.requirement
         requirement.stale += 1
         if requirement.stale > STALE_MIN and requirement.stale * 2 > len(requirement.queue):
-            requirement.queue = [entry for entry in requirement.queue if entry[2].state is QUEUED]
+            requirement.queue = [
+                entry
+                for entry in requirement.queue
+                if entry[2].state is QUEUED and entry[2] not in self.reserved
+            ]
             heapq.heapify(requirement.queue)
             requirement.stale = 0
+
+    def reserve(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Note that a queued task, which has no entry now, waits until a worker is empty."""
+        self.reserved[task] = worker
+        worker.reserved_for = task
+        self.freed[worker] = None
+
+    def end_reservation(self, task: TaskRecord) -> None:
+        """Note that a task no longer waits for a worker to be empty."""
+        worker = self.reserved.pop(task)
+        worker.reserved_for = None
+        self.freed[worker] = None
 
     # Workers and what tasks require of them
 

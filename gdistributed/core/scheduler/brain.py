@@ -7,7 +7,7 @@ in the story, never an exception; an exception here is a bug of ours.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from gdistributed.core.agenda import Agenda
@@ -20,10 +20,11 @@ from gdistributed.core.scheduler import (
     loss,
     placement,
     reported,
+    suspects,
     wants,
 )
 from gdistributed.core.scheduler.books import Books
-from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
     State,
@@ -34,7 +35,7 @@ from gdistributed.core.scheduler.watching import Watchers
 from gdistributed.core.session import Session, Sessions
 from gdistributed.errors import BadGraph, InvariantBroken, MalformedMessage, NameTaken
 from gdistributed.settings import SchedulerSettings
-from gdistributed.v1 import scheduler_pb2, task_pb2, worker_pb2
+from gdistributed.v1 import nanny_pb2, scheduler_pb2, task_pb2, worker_pb2
 
 # An attempt is the epoch above and the count of hand-outs below (RunTask.attempt).
 EPOCH_SHIFT = 40
@@ -65,6 +66,8 @@ class SchedulerBrain:
         this.
     agenda
         What is to be done at a later time.
+    deaths
+        The last deaths of workers, by id: what a nanny finds out may come after the loss.
     locations
         Changes of who holds what, for a Center in another process; None when nobody asks.
     watchers
@@ -90,6 +93,7 @@ class SchedulerBrain:
         self.worker_numbers = 0
         self.epoch = epoch
         self.epoch_attempts = epoch << EPOCH_SHIFT
+        self.deaths: OrderedDict[str, Death] = OrderedDict()
         self.report: task_pb2.TaskFinished | None = None
         self._worklist: deque[TaskRecord] = deque()
         self._sessions_begun = 0
@@ -186,6 +190,8 @@ class SchedulerBrain:
             inventory.take_piece(self, worker, batch.inventory)
         if batch.HasField("heartbeat"):
             reported.heartbeat(self, worker, batch.heartbeat)
+        for begun in batch.started:
+            reported.started(self, worker, begun)
         for stored in batch.stored:
             reported.stored(self, worker, stored)
         for finished in batch.finished:
@@ -212,12 +218,24 @@ class SchedulerBrain:
             self.give_up_worker(worker, cause, died)
             self._decide()
 
-    def give_up_worker(self, worker: WorkerRecord, cause: str, died: bool = True) -> None:
+    def worker_exited(self, exit: nanny_pb2.WorkerExit, now: float) -> None:
+        """A nanny says that its worker's process has ended, and how."""
+        self.now = now
+        loss.note_exit(self, exit)
+        self._decide()
+
+    def give_up_worker(
+        self,
+        worker: WorkerRecord,
+        cause: str,
+        died: bool = True,
+        exit: nanny_pb2.WorkerExit | None = None,
+    ) -> None:
         """Do without a worker; what follows is not settled yet."""
         self.watchers.note(self.now, "worker", worker.name, "", "left", detail=cause)
         self.worker_sessions.end(worker.id)
         self.departed[worker.id] = cause
-        loss.lose_worker(self, worker, cause, died)
+        loss.lose_worker(self, worker, cause, died, exit)
         self._tell_worker_count()
 
     # Clients
@@ -432,9 +450,13 @@ class SchedulerBrain:
     def _decide(self) -> None:
         """Settle, then hand out what is ready to those that have room."""
         self.settle()
-        for worker in self.books.freed:
+        freed = self.books.freed
+        while freed:
+            worker = next(iter(freed))
+            del freed[worker]
+            if worker.reserved_for is not None:
+                suspects.begin_reserved(self, worker)
             placement.regain_room(worker, self.settings)
-        self.books.freed.clear()
         placement.hand_out(self)
         self.settle()
         if self.clients.overfull:

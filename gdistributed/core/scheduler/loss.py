@@ -5,16 +5,26 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import reports
-from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
+from gdistributed.core.scheduler import reports, runs, suspects
+from gdistributed.core.scheduler.records import Death, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
-from gdistributed.v1 import worker_pb2
+from gdistributed.v1 import nanny_pb2, worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
+DEATHS_KEPT = 1000
+# Ends of a worker that its nanny wanted, for which no task is to blame.
+BLAMELESS = frozenset({"lifetime", "restart", "closed"})
 
-def lose_worker(brain: SchedulerBrain, worker: WorkerRecord, cause: str, died: bool) -> None:
+
+def lose_worker(
+    brain: SchedulerBrain,
+    worker: WorkerRecord,
+    cause: str,
+    died: bool,
+    exit: nanny_pb2.WorkerExit | None = None,
+) -> None:
     """Take back all that was handed to a worker, and all that it held.
 
     Parameters
@@ -22,15 +32,14 @@ def lose_worker(brain: SchedulerBrain, worker: WorkerRecord, cause: str, died: b
     cause
         What is known of it, for people.
     died
-        Whether it is a death for which a task may be to blame; a goodbye is none. Only tasks that
-        it was executing are blamed: the first ones handed to it, one for each thread.
+        Whether it is a death for which a task may be to blame; a goodbye is none.
+    exit
+        How its process ended, when its nanny has said so.
     """
     books = brain.books
     if died:
-        for task in islice(worker.processing, worker.nthreads):
-            task.deaths += 1
-            if task.deaths >= brain.settings.allowed_failures:
-                task.error = reports.killed_worker(task, worker, cause)
+        _blame(brain, worker, cause, exit)
+    suspects.requeue(brain, worker)
     for task in list(worker.processing):
         books.end_run(task)
         brain.reconsider(task)
@@ -45,6 +54,33 @@ def lose_worker(brain: SchedulerBrain, worker: WorkerRecord, cause: str, died: b
         if not requirement.eligible:
             for _, _, task in list(requirement.queue):
                 brain.reconsider(task)
+
+
+def _blame(
+    brain: SchedulerBrain, worker: WorkerRecord, cause: str, exit: nanny_pb2.WorkerExit | None
+) -> None:
+    """Blame a death on the tasks that the worker was executing, at most one for each thread."""
+    death = Death(worker.name, worker.address, cause, exit)
+    brain.deaths[worker.id] = death
+    if len(brain.deaths) > DEATHS_KEPT:
+        brain.deaths.popitem(last=False)
+    executing = dict.fromkeys((*worker.started, *islice(worker.processing, worker.nthreads)))
+    for task in islice(executing, worker.nthreads):
+        task.deaths += (death,)
+        brain.story.note(brain.now, task.key, "was executing as its worker died", worker.name)
+        if len(task.deaths) >= brain.settings.allowed_failures:
+            task.error = reports.killed_worker(task)
+
+
+def note_exit(brain: SchedulerBrain, exit: nanny_pb2.WorkerExit) -> None:
+    """A nanny says how its worker ended: so it is known at once, and can be told in errors."""
+    worker = brain.books.workers.get(exit.worker_id)
+    cause = reports.cause_of(exit)
+    death = brain.deaths.get(exit.worker_id)
+    if death is not None:  # it was lost a moment ago
+        death.cause, death.exit = cause, exit
+    if worker is not None:
+        brain.give_up_worker(worker, cause, died=exit.cause not in BLAMELESS, exit=exit)
 
 
 def find_work_for(brain: SchedulerBrain, worker: WorkerRecord) -> None:
@@ -74,12 +110,4 @@ def lose_replica(
             brain.reconsider(task)
     for dependent in task.dependents or ():
         if dependent.state is PROCESSING and dependent.processing_on is reporter:
-            take_back(brain, dependent)
-
-
-def take_back(brain: SchedulerBrain, task: TaskRecord) -> None:
-    """Take a task back from the worker to which it was handed."""
-    worker = brain.books.end_run(task)
-    if worker is not None:
-        reports.say_cancel(brain, worker, task)
-    brain.reconsider(task)
+            runs.take_back(brain, dependent)

@@ -12,9 +12,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gdistributed.core.scheduler import suspects
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
-from gdistributed.core.scheduler.reports import say_run
-from gdistributed.core.scheduler.states import PROCESSING
+from gdistributed.core.scheduler.runs import begin_run
 from gdistributed.settings import SchedulerSettings
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ def hand_out(brain: SchedulerBrain) -> None:
             ready.remove(requirement)
             continue
         worker = best_worker(task, requirement, candidates, brain.settings)
-        brain.epoch_attempts += 1
-        task.attempt = brain.epoch_attempts
-        brain.books.begin_run(task, worker, brain.expected_ns(task))
-        brain.transition(task, PROCESSING)
-        say_run(brain, task)
+        if task.deaths:
+            suspects.run_alone(brain, task, worker)
+        else:
+            begin_run(brain, task, worker)
         if not (requirement.queue and requirement.idle):
             ready.remove(requirement)
 
@@ -49,7 +48,7 @@ def _first_rank(requirement: RequirementRecord) -> int:
 
 def has_room(worker: WorkerRecord, settings: SchedulerSettings) -> bool:
     """Whether a worker takes tasks now, and is not far enough ahead yet."""
-    return worker.takes_tasks and (
+    return (worker.takes_tasks and worker.reserved_for is None) and (
         worker.occupancy_ns < settings.prefetch_s * NS * worker.nthreads
         or len(worker.processing) < settings.prefetch_tasks_min * worker.nthreads
     )
@@ -105,6 +104,7 @@ def best_worker(
         for holder in islice(dependency.who_has, settings.candidates):
             if (
                 holder.takes_tasks
+                and holder.reserved_for is None
                 and holder in requirement.eligible
                 and (not requirement.resources or fits(holder, requirement))
             ):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gdistributed.core.scheduler.states import RELEASED, State
 
 if TYPE_CHECKING:
-    from gdistributed.v1 import error_pb2, server_pb2, task_pb2, worker_pb2
+    from gdistributed.v1 import error_pb2, nanny_pb2, server_pb2, task_pb2, worker_pb2
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +64,7 @@ class TaskRecord:
     failures
         How often it failed and was run again.
     deaths
-        How often a worker died while executing it.
+        The deaths of workers that were executing it; a task with one is run alone.
     error
         Why it has no result.
     """
@@ -88,7 +88,7 @@ class TaskRecord:
     type: str = ""
     value: bytes = b""
     failures: int = 0
-    deaths: int = 0
+    deaths: tuple[Death, ...] = ()
     error: error_pb2.TaskError | None = None
 
     @property
@@ -103,6 +103,26 @@ class TaskRecord:
 
     def __repr__(self) -> str:
         return f"<task {self.key!r} {self.state}>"
+
+
+@dataclass(slots=True, eq=False)
+class Death:
+    """How a worker died, as far as it is known; shared by all tasks that are blamed for it.
+
+    Attributes
+    ----------
+    worker, address
+        Who died.
+    cause
+        What the scheduler saw.
+    exit
+        What the worker's nanny found; None when there was none, or it has not been heard.
+    """
+
+    worker: str
+    address: str
+    cause: str
+    exit: nanny_pb2.WorkerExit | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +159,10 @@ class WorkerRecord:
         What it has said so far of what it brought back; None when nothing is expected.
     lost_at
         When it is given up, unless it comes back; only while it has no stream.
+    started
+        Tasks that it said it has begun, of those in `processing`; short ones are not announced.
+    reserved_for
+        A task that is to be alone on it: that runs here, or that waits until all else has ended.
     """
 
     id: str
@@ -167,6 +191,8 @@ class WorkerRecord:
     is_responsive: bool = True
     inventory: worker_pb2.Inventory | None = None
     lost_at: float = 0.0
+    started: dict[TaskRecord, None] = field(default_factory=dict)
+    reserved_for: TaskRecord | None = None
 
     def __post_init__(self) -> None:
         self.alone = (self,)

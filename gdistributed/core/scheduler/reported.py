@@ -41,6 +41,13 @@ def current(
     return None
 
 
+def started(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.TaskAttempt) -> None:
+    """A run has begun that will take a while."""
+    task = current(brain, worker, run.key, run.attempt)
+    if task is not None:
+        worker.started[task] = None
+
+
 def finished(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskFinished) -> None:
     """A run has a result; that of a run that was given up is dropped."""
     task = current(brain, worker, report.key, report.attempt)

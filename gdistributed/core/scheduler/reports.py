@@ -5,13 +5,31 @@ What a peer has to know first (a function, a template, where a worker is) is put
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
+from gdistributed.settings import MIB
+from gdistributed.v1 import error_pb2, nanny_pb2, task_pb2, worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
-    from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
+    from gdistributed.core.scheduler.records import (
+        ClientRecord,
+        Death,
+        TaskRecord,
+        WorkerRecord,
+    )
+
+
+SIGNALS = {
+    4: "SIGILL",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    15: "SIGTERM",
+}
 
 
 def say_run(brain: SchedulerBrain, task: TaskRecord) -> None:
@@ -150,20 +168,47 @@ def data_lost(task: TaskRecord) -> error_pb2.TaskError:
     )
 
 
-def killed_worker(task: TaskRecord, worker: WorkerRecord, cause: str) -> error_pb2.TaskError:
-    """Say that workers die of a task."""
+def killed_worker(task: TaskRecord) -> error_pb2.TaskError:
+    """Say that workers die of a task, which ones, and how."""
+    last = task.deaths[-1]
+    deaths = "".join(f"\n- {line}" for death in task.deaths for line in _tell_death(death))
     return error_pb2.TaskError(
         type="gdistributed.errors.KilledWorker",
         message=(
-            f"the task {task.key!r} was executing on {task.deaths} workers as each of them died, "
-            f"the last one {worker.name!r} at {worker.address} ({cause}); it is not tried again. "
-            f"Look into that worker's log; memory and crashes of native code are usual causes"
+            f"the task {task.key!r} was executing on {len(task.deaths)} workers as each of them "
+            f"died; it is not tried again.{deaths}\n"
+            f"Memory and crashes of native code are usual causes; see the logs of these workers"
         ),
         runtime="gdistributed",
         kind=error_pb2.TASK_ERROR_KIND_WORKER_LOST,
         reason="KILLED_WORKER",
         key=task.key,
-        worker_id=worker.id,
-        worker_name=worker.name,
+        worker_id=last.exit.worker_id if last.exit is not None else "",
+        worker_name=last.worker,
         attempt=task.attempt,
     )
+
+
+def _tell_death(death: Death) -> Iterator[str]:
+    told = f"{death.worker!r} at {death.address}: {death.cause}"
+    if death.exit is None:
+        yield told
+        return
+    if death.exit.peak_memory_nbytes:
+        told += f", having used {death.exit.peak_memory_nbytes / MIB:.0f} MiB of memory at most"
+    if death.exit.log_tail:
+        told += "; its last lines:"
+    yield told + "".join(f"\n    {line}" for line in death.exit.log_tail)
+
+
+def cause_of(exit: nanny_pb2.WorkerExit) -> str:
+    """Say in words how a worker's process ended."""
+    if exit.cause == "memory_limit":
+        return "its nanny ended it at its memory limit"
+    if exit.signal:
+        name = f" ({SIGNALS[exit.signal]})" if exit.signal in SIGNALS else ""
+        suspicion = ", perhaps for want of memory" if exit.cause == "out_of_memory" else ""
+        return f"its process was ended by signal {exit.signal}{name}{suspicion}"
+    if exit.cause and exit.cause != "exited":
+        return f"its nanny ended it: {exit.cause}"
+    return f"its process ended with exit code {exit.exit_code}"

@@ -243,7 +243,7 @@ def processing_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
 def erred_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Nobody asks for it any more, or it is to be tried again."""
     task.error = None
-    task.failures = task.deaths = 0
+    task.failures, task.deaths = 0, ()
     brain.reconsider(task)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdistributed.core.scheduler.states import MEMORY
-from gdistributed.v1 import worker_pb2
+from gdistributed.v1 import nanny_pb2, worker_pb2
 from tests.core.scheduler.script import Script
 
 
@@ -81,7 +81,7 @@ def test_a_task_that_kills_three_workers_errs_and_its_neighbours_do_not() -> Non
     error = script.brain.books.tasks["poison"].error
     assert "3 workers" in error.message
     assert "'c'" in error.message
-    assert script.brain.books.tasks["innocent"].deaths == 0
+    assert script.brain.books.tasks["innocent"].deaths == ()
     script.worker("d")
     assert script.said("d") == ["run innocent"]
     script.close()
@@ -94,7 +94,7 @@ def test_a_goodbye_blames_nobody() -> None:
     for name in "abcd":
         script.worker(name)
         script.worker_leaves(name)
-    assert script.brain.books.tasks["x"].deaths == 0
+    assert script.brain.books.tasks["x"].deaths == ()
     script.heard.clear()
     script.close()
 
@@ -171,3 +171,124 @@ def test_data_dropped_by_a_worker_is_computed_again() -> None:
     assert script.said("c") == ["lost x"]
     assert script.said("w") == ["run x"]
     script.close()
+
+
+def a_death(script: Script, worker: str) -> None:
+    script.worker_dies(worker)
+    script.heard.pop(worker, None)
+
+
+def test_a_suspect_is_run_alone_and_its_worker_gets_nothing_else() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "x y z")
+    script.said("v")
+    a_death(script, "v")
+    script.worker("w")
+    assert script.said("w") == ["run x"]  # it may be to blame
+    script.finish("w", "x")
+    assert script.said("w") == ["run y", "run z"]
+    script.heard.clear()
+
+
+def test_a_suspect_waits_until_its_worker_is_empty() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "x")
+    script.worker("w")
+    script.submit("c", "a", workers=["w"])
+    script.heard.clear()
+    a_death(script, "v")
+    assert script.said("w") == []
+    assert script.brain.books.workers["w"].reserved_for is not None
+    script.finish("w", "a")
+    assert script.said("w") == ["run x"]
+    script.heard.clear()
+
+
+def test_a_suspect_that_nobody_wants_any_more_frees_the_worker_it_waited_for() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "x")
+    script.worker("w")
+    script.submit("c", "a", workers=["w"])
+    a_death(script, "v")
+    script.heard.clear()
+    script.submit("c", "y")
+    assert script.said("w") == []
+    script.release("c", "x")
+    script.finish("w", "a")
+    assert script.said("w") == ["run y"]
+    script.heard.clear()
+
+
+def test_a_suspect_does_not_wait_for_a_worker_that_is_gone() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "x")
+    script.worker("w")
+    script.submit("c", "a", workers=["w"])
+    a_death(script, "v")
+    script.worker("u")
+    script.heard.clear()
+    script.worker_leaves("w")
+    assert "run x" in script.said("u")
+    script.heard.clear()
+
+
+def test_what_a_worker_said_it_has_begun_is_blamed() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("w")
+    script.submit("c", "x y")
+    started = worker_pb2.TaskAttempt(key="y", attempt=script.attempts["w", "y"])
+    script.say_worker("w", worker_pb2.FromWorker(started=[started]))
+    a_death(script, "w")
+    tasks = script.brain.books.tasks
+    assert [len(tasks[key].deaths) for key in "xy"] == [0, 1]
+    script.heard.clear()
+
+
+def test_a_nanny_says_how_its_worker_ended() -> None:
+    script = Script()
+    script.client("c")
+    script.submit("c", "poison")
+    for name in "abc":
+        script.worker(name)
+        exit = nanny_pb2.WorkerExit(
+            worker_id=name, signal=9, peak_memory_nbytes=2**27, log_tail=["one", f"two of {name}"]
+        )
+        script.brain.worker_exited(exit, script.now)
+        assert not script.brain.books.workers
+    message = script.brain.books.tasks["poison"].error.message
+    for name in "abc":
+        assert f"{name!r} at {name}:1: its process was ended by signal 9 (SIGKILL)" in message
+        assert f"\n    two of {name}" in message
+    assert "128 MiB" in message
+    script.heard.clear()
+
+
+def test_a_nanny_may_say_so_after_the_loss() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("w")
+    script.submit("c", "x")
+    a_death(script, "w")
+    script.brain.worker_exited(nanny_pb2.WorkerExit(worker_id="w", exit_code=3), script.now)
+    (death,) = script.brain.books.tasks["x"].deaths
+    assert death.cause == "its process ended with exit code 3"
+    script.heard.clear()
+
+
+def test_an_end_that_a_nanny_wanted_blames_nobody() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("w")
+    script.submit("c", "x")
+    script.brain.worker_exited(nanny_pb2.WorkerExit(worker_id="w", cause="lifetime"), 0.0)
+    assert script.brain.books.tasks["x"].deaths == ()
+    script.heard.clear()

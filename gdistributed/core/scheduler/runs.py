@@ -1,0 +1,29 @@
+"""A task is handed to a worker, or taken back: who decides that calls this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler import reports
+from gdistributed.core.scheduler.states import PROCESSING
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+    from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
+
+
+def begin_run(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> None:
+    """Hand a queued task to a worker."""
+    brain.epoch_attempts += 1
+    task.attempt = brain.epoch_attempts
+    brain.books.begin_run(task, worker, brain.expected_ns(task))
+    brain.transition(task, PROCESSING)
+    reports.say_run(brain, task)
+
+
+def take_back(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """Take a task back from the worker to which it was handed."""
+    worker = brain.books.end_run(task)
+    if worker is not None:
+        reports.say_cancel(brain, worker, task)
+    brain.reconsider(task)
