@@ -51,6 +51,9 @@ class SchedulerSettings:
     ----------
     prefetch_s
         How far ahead of each worker tasks are handed out, in seconds of expected run time.
+    prefetch_nbytes
+        Tasks are handed out ahead only while the results of those handed to a worker will be
+        smaller than this together, by the sizes that results of their prefixes have had.
     prefetch_tasks_min
         At least this many tasks a thread are handed out ahead.
     unresponsive_s
@@ -66,6 +69,8 @@ class SchedulerSettings:
         Bytes a second between two workers, until it has been measured.
     latency_s
         Fixed cost of moving one value.
+    steal_gain_s
+        A task is taken back from one worker for another only if it will begin earlier by this.
     allowed_failures
         A task errs when it was executing on this many workers as they died.
     kept_nbytes
@@ -77,6 +82,7 @@ class SchedulerSettings:
     """
 
     prefetch_s: float = 0.05
+    prefetch_nbytes: int = 32 * MIB
     prefetch_tasks_min: int = 2
     unresponsive_s: float = 5.0
     worker_ttl_s: float = 300.0
@@ -84,6 +90,7 @@ class SchedulerSettings:
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001
+    steal_gain_s: float = 0.01
     allowed_failures: int = 3
     kept_nbytes: int = 64 * MIB
     candidates: int = 4

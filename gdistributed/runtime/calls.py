@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import iscoroutine
 from typing import Any, Final
 
@@ -85,6 +85,8 @@ class Call:
         The report: one of them is set when the call is over.
     lost
         Keys that the store should hold and does not.
+    is_withdrawn
+        The call was taken back before it began: there is no report.
     """
 
     key: str
@@ -99,9 +101,24 @@ class Call:
     finished: task_pb2.TaskFinished | None = None
     erred: task_pb2.TaskErred | None = None
     lost: Sequence[str] = ()
+    is_withdrawn: bool = False
+    _ticket: list[None] = field(default_factory=lambda: [None])
+
+    def withdraw(self) -> bool:
+        """Take the call back if no thread has begun it; say whether that was so."""
+        try:
+            self._ticket.pop()  # whoever has it, the thread or we, decides: to pop is atomic
+        except IndexError:
+            return False
+        self.is_withdrawn = True
+        return True
 
     def run(self) -> None:
         """Carry the call out in this thread, and make its report."""
+        try:
+            self._ticket.pop()
+        except IndexError:
+            return  # withdrawn
         self.begun_ns = time.monotonic_ns()
         try:
             if self.is_cancelled:

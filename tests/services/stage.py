@@ -197,10 +197,13 @@ def payload(data: bytes) -> value_pb2.Payload:
 
 
 GATES: dict[str, threading.Event] = {}
+REACHED: dict[str, threading.Event] = {}
 
 
 def pass_gate(name: str) -> None:
     """Wait until the test opens a gate."""
+    if name in REACHED:
+        REACHED[name].set()
     GATES[name].wait(30)
 
 

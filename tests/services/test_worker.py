@@ -19,7 +19,7 @@ from gdistributed.runtime.context import current_task
 from gdistributed.services.scheduler.server import Scheduler
 from gdistributed.services.worker.server import Worker
 from gdistributed.v1 import task_pb2, value_pb2, worker_pb2, worker_pb2_grpc
-from tests.services.stage import GATES, Line, Stage, fail, pass_gate, payload
+from tests.services.stage import GATES, REACHED, Line, Stage, fail, pass_gate, payload
 
 if TYPE_CHECKING:
     Stub = worker_pb2_grpc.WorkerAsyncStub
@@ -240,12 +240,14 @@ async def test_a_cancelled_coroutine_ends_and_nothing_is_said(line: Line, stub: 
 async def test_what_has_not_begun_is_given_back(line: Line) -> None:
     gate = threading.Event()
     GATES["revoke"] = gate
+    reached = REACHED["revoke"] = threading.Event()
     for n in range(3):
         await line.run(f"x{n}", pass_gate, "revoke")
+    assert await asyncio.to_thread(reached.wait, 30)
     named = [worker_pb2.TaskAttempt(key=f"x{n}", attempt=1) for n in (0, 2)]
     await line.say(revoke=named)
     await line.until(lambda said: len(said.revoked) == 2)
-    assert [(answer.key, answer.given_back) for answer in line.said.revoked] == [
+    assert sorted((answer.key, answer.given_back) for answer in line.said.revoked) == [
         ("x0", False),
         ("x2", True),
     ]

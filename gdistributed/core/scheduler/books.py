@@ -7,7 +7,7 @@ step. They know no states and decide nothing.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -45,10 +45,16 @@ class Books:
     ----------
     names
         Workers by the names that people gave them.
+    dry, loaded
+        Workers with threads for which they have nothing, but for those for which something was
+        asked back; and workers that may have more than they can begin, which is corrected when
+        somebody looks.
     reserved
         Tasks that are queued for one worker, on which each is to be alone; see `suspects`.
     freed
         Workers that may have room again since decisions were last taken.
+    last_rank
+        The highest rank that was given out, but for priorities.
     moved
         Changes of who holds what, for a Center in another process; None when there is none.
     """
@@ -62,8 +68,11 @@ class Books:
     counts: Counter[State] = field(default_factory=Counter)
     names: dict[str, WorkerRecord] = field(default_factory=dict)
     freed: dict[WorkerRecord, None] = field(default_factory=dict)
+    dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
+    loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     reserved: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
     moved: list[Move] | None = None
+    last_rank: int = 0
     nthreads: int = 0
     kept_nbytes: int = 0
     pushes: int = 0
@@ -138,10 +147,17 @@ class Books:
     def begin_run(self, task: TaskRecord, worker: WorkerRecord, expected_ns: int) -> None:
         """Note that a task is handed to a worker, and book what it takes there."""
         task.processing_on = worker
+        assert task.template is not None
         task.expected_ns = expected_ns
+        task.expected_nbytes = expected_nbytes = task.template.prefix.nbytes
         worker.processing[task] = None
         worker.occupancy_ns += expected_ns
-        assert task.template is not None
+        worker.expected_nbytes += expected_nbytes
+        count = len(worker.processing)
+        if count >= worker.nthreads:
+            self.dry.pop(worker, None)
+            if count > worker.nthreads:
+                self.loaded[worker] = None
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] = worker.resources_used.get(name, 0.0) + amount
 
@@ -151,8 +167,15 @@ class Books:
         if worker is None:
             return None
         task.processing_on = None
-        del worker.processing[task]
-        worker.started.pop(task, None)
+        processing = worker.processing
+        del processing[task]
+        if len(processing) < worker.nthreads:
+            self.dry[worker] = None
+        if worker.started:
+            worker.started.pop(task, None)
+        if worker.revoked:
+            self.end_revoke(task, worker)
+        worker.expected_nbytes -= task.expected_nbytes
         if worker.reserved_for is task:
             worker.reserved_for = None
         worker.occupancy_ns -= task.expected_ns
@@ -161,6 +184,17 @@ class Books:
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] -= amount
         return worker
+
+    def end_revoke(self, task: TaskRecord, worker: WorkerRecord) -> WorkerRecord | None:
+        """Note that a worker was answered for, or is rid of, a task that it was to give back.
+
+        Returns the worker that was to have it; that one may ask for others now.
+        """
+        thief = worker.revoked.pop(task, None)
+        is_there = thief is not None and self.workers.get(thief.id) is thief
+        if thief is not None and is_there and len(thief.processing) < thief.nthreads:
+            self.dry[thief] = None
+        return thief
 
     # The queues of ready tasks
 
@@ -179,6 +213,14 @@ class Books:
                 return task
             requirement.stale -= 1
         return None
+
+    def rank_of_turn(self) -> int:
+        """Return how far the queues have come: what begins now stands beside what is ready now."""
+        heads = (each.queue[0] for each in self.requirements.values() if each.queue)
+        return min(
+            (rank - task.template.rank for rank, _, task in heads if task.template is not None),
+            default=self.last_rank,
+        )
 
     def leave_queue(self, task: TaskRecord) -> None:
         """Note that a task's entry is stale; when most are, throw them out."""
@@ -217,6 +259,7 @@ class Books:
         self.names[worker.name] = worker
         self.nthreads += worker.nthreads
         self.freed[worker] = None
+        self.dry[worker] = None
         for requirement in self.requirements.values():
             self._try_for(worker, requirement)
 
@@ -226,6 +269,8 @@ class Books:
         del self.names[worker.name]
         self.nthreads -= worker.nthreads
         self.freed.pop(worker, None)
+        self.dry.pop(worker, None)
+        self.loaded.pop(worker, None)
         for requirement in worker.requirements:
             requirement.eligible.pop(worker, None)
             requirement.idle.pop(worker, None)

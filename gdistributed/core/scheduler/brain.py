@@ -20,10 +20,12 @@ from gdistributed.core.scheduler import (
     loss,
     placement,
     reported,
+    stealing,
     suspects,
     wants,
 )
 from gdistributed.core.scheduler.books import Books
+from gdistributed.core.scheduler.estimates import Bandwidths
 from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
@@ -66,6 +68,10 @@ class SchedulerBrain:
         this.
     agenda
         What is to be done at a later time.
+    bandwidths
+        How fast data moves between hosts.
+    moving
+        Tasks that one worker has given back for another, on which they have not been begun yet.
     deaths
         The last deaths of workers, by id: what a nanny finds out may come after the loss.
     locations
@@ -89,11 +95,12 @@ class SchedulerBrain:
         self.story = Story()
         self.watchers = Watchers()
         self.now = 0.0
-        self.next_rank = 0
         self.worker_numbers = 0
         self.epoch = epoch
         self.epoch_attempts = epoch << EPOCH_SHIFT
         self.deaths: OrderedDict[str, Death] = OrderedDict()
+        self.bandwidths = Bandwidths(self.settings.bandwidth)
+        self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
         self.report: task_pb2.TaskFinished | None = None
         self._worklist: deque[TaskRecord] = deque()
         self._sessions_begun = 0
@@ -199,10 +206,9 @@ class SchedulerBrain:
         for erred in batch.erred:
             reported.erred(self, worker, erred)
         for rescheduled in batch.rescheduled:
-            reported.given_back(self, worker, rescheduled.key, rescheduled.attempt)
+            reported.rescheduled(self, worker, rescheduled)
         for answer in batch.revoked:
-            if answer.given_back:
-                reported.given_back(self, worker, answer.key, answer.attempt)
+            reported.revoked(self, worker, answer)
         for key in batch.dropped:
             reported.dropped(self, worker, key)
         for missing in batch.missing:
@@ -457,7 +463,11 @@ class SchedulerBrain:
             if worker.reserved_for is not None:
                 suspects.begin_reserved(self, worker)
             placement.regain_room(worker, self.settings)
+        if self.moving:
+            stealing.hand_over(self)
         placement.hand_out(self)
+        if self.books.dry and self.books.loaded:
+            stealing.balance(self)
         self.settle()
         if self.clients.overfull:
             liveness.note_slow_clients(self)

@@ -45,8 +45,7 @@ def accept_graph(
     wanted = wanted_keys(graph)
     _check_known(wanted, tasks, specs, graph)
 
-    base, born = brain.next_rank, brain.epoch_attempts
-    highest = 0
+    base, born = _first_rank(brain, client, graph), brain.epoch_attempts
     for spec in ordered:
         template = _template_of(client, spec.template)
         rank = template.rank + base + spec.order
@@ -54,13 +53,32 @@ def accept_graph(
         task.dependencies = tuple(tasks[key] for key in dict.fromkeys(spec.dependencies))
         brain.books.add_task(task)
         client.arrived.append(task)
-        highest = max(highest, spec.order)
     for array in graph.arrays:
         template = _template_of(client, array.template)
-        highest = max(highest, array.first_order + len(array.keys))
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
-    brain.next_rank = base + highest + 1
     return [tasks[key] for key in wanted]
+
+
+def _first_rank(
+    brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph
+) -> int:
+    """Return where a graph stands in the order of all graphs of its priority, and book its place.
+
+    The graphs of one client come one after the other. A client that begins while others have many
+    tasks waiting begins where they have come to, so that from there on they take turns (start-time
+    fair queuing: Goyal, Vin and Cheng, 1996). What a task submits comes just before that task's own
+    generation.
+    """
+    span = 1 + max((spec.order for spec in graph.tasks), default=0)
+    span = max(span, *(array.first_order + len(array.keys) for array in graph.arrays), 0)
+    parent = brain.books.tasks.get(graph.submitted_by) if graph.submitted_by else None
+    if parent is not None and parent.template is not None:
+        return parent.rank - parent.template.rank - span
+    if not client.arrived:  # else it is a further piece of a graph
+        client.first_rank = max(client.next_rank, brain.books.rank_of_turn())
+    client.next_rank = max(client.next_rank, client.first_rank + span)
+    brain.books.last_rank = max(brain.books.last_rank, client.next_rank)
+    return client.first_rank
 
 
 def _enter_array(

@@ -1,8 +1,9 @@
 """Decisions: which ready task is handed out now, and to which worker.
 
 Ready tasks wait at the scheduler. A worker has room while what it was handed would keep its
-threads busy for less than `prefetch_s`, or is fewer than `prefetch_tasks_min` tasks a thread: tiny
-tasks get a deep pipeline and long ones a shallow one. For each task a few workers with room and
+threads busy for less than `prefetch_s` and yield less than `prefetch_nbytes`, or is fewer than
+`prefetch_tasks_min` tasks a thread: tiny tasks get a deep pipeline, long ones and those with large
+results a shallow one. For each task a few workers with room and
 the holders of its dependencies are weighed by expected wait and bytes to move; the cost of a
 decision does not grow with the number of workers.
 """
@@ -33,7 +34,7 @@ def hand_out(brain: SchedulerBrain) -> None:
         if task is None:
             ready.remove(requirement)
             continue
-        worker = best_worker(task, requirement, candidates, brain.settings)
+        worker = best_worker(brain, task, requirement, candidates)
         if task.deaths:
             suspects.run_alone(brain, task, worker)
         else:
@@ -49,7 +50,10 @@ def _first_rank(requirement: RequirementRecord) -> int:
 def has_room(worker: WorkerRecord, settings: SchedulerSettings) -> bool:
     """Whether a worker takes tasks now, and is not far enough ahead yet."""
     return (worker.takes_tasks and worker.reserved_for is None) and (
-        worker.occupancy_ns < settings.prefetch_s * NS * worker.nthreads
+        (
+            worker.occupancy_ns < settings.prefetch_s * NS * worker.nthreads
+            and worker.expected_nbytes < settings.prefetch_nbytes
+        )
         or len(worker.processing) < settings.prefetch_tasks_min * worker.nthreads
     )
 
@@ -87,10 +91,10 @@ def regain_room(worker: WorkerRecord, settings: SchedulerSettings) -> None:
 
 
 def best_worker(
+    brain: SchedulerBrain,
     task: TaskRecord,
     requirement: RequirementRecord,
     candidates: list[WorkerRecord],
-    settings: SchedulerSettings,
 ) -> WorkerRecord:
     """Return the worker on which a task is expected to start first.
 
@@ -99,9 +103,9 @@ def best_worker(
     """
     if not task.dependencies:
         return candidates[0] if len(candidates) == 1 else min(candidates, key=wait_ns)
-    weighed = dict.fromkeys(candidates)
+    weighed, most = dict.fromkeys(candidates), brain.settings.candidates
     for dependency in task.dependencies:
-        for holder in islice(dependency.who_has, settings.candidates):
+        for holder in islice(dependency.who_has, most):
             if (
                 holder.takes_tasks
                 and holder.reserved_for is None
@@ -109,11 +113,11 @@ def best_worker(
                 and (not requirement.resources or fits(holder, requirement))
             ):
                 weighed[holder] = None
-        if len(weighed) > settings.candidates * 2:
+        if len(weighed) > most * 2:
             break
     if len(weighed) == 1:
         return candidates[0]
-    return min(weighed, key=lambda worker: wait_ns(worker) + transfer_ns(task, worker, settings))
+    return min(weighed, key=lambda worker: wait_ns(worker) + transfer_ns(brain, task, worker))
 
 
 def wait_ns(worker: WorkerRecord) -> float:
@@ -121,13 +125,14 @@ def wait_ns(worker: WorkerRecord) -> float:
     return worker.occupancy_ns / worker.nthreads
 
 
-def transfer_ns(task: TaskRecord, worker: WorkerRecord, settings: SchedulerSettings) -> float:
+def transfer_ns(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> float:
     """Return how long it takes to move what a task needs to a worker."""
-    nbytes = moves = 0
+    seconds = latency_s = 0.0
     for dependency in task.dependencies:
         if dependency not in worker.has:
-            nbytes += dependency.nbytes
+            holders = dependency.who_has
+            origin = holders[0].host if holders else ""
+            seconds += dependency.nbytes / brain.bandwidths.between(origin, worker.host)
             if not dependency.value:
-                moves += 1
-    latency_ns = settings.latency_s * NS if moves else 0.0
-    return latency_ns + nbytes * NS / settings.bandwidth
+                latency_s = brain.settings.latency_s
+    return (latency_s + seconds) * NS

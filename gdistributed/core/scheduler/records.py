@@ -51,8 +51,8 @@ class TaskRecord:
         Worker to which it was handed.
     attempt
         Number of its last hand-out.
-    expected_ns
-        Run time that was expected when it was handed out.
+    expected_ns, expected_nbytes
+        Run time and size of the result that were expected when it was handed out.
     who_has
         Workers that hold its result.
     nbytes
@@ -83,6 +83,7 @@ class TaskRecord:
     processing_on: WorkerRecord | None = None
     attempt: int = 0
     expected_ns: int = 0
+    expected_nbytes: int = 0
     who_has: tuple[WorkerRecord, ...] = ()
     nbytes: int = 0
     type: str = ""
@@ -141,8 +142,8 @@ class WorkerRecord:
         Tasks whose results it holds.
     held_nbytes
         Size of these results.
-    occupancy_ns
-        Expected run time of all that it was handed.
+    occupancy_ns, expected_nbytes
+        Expected run time of all that it was handed, and size of what will come of it.
     requirements
         What it can satisfy; tasks wait by these.
     templates, functions, peers
@@ -161,6 +162,11 @@ class WorkerRecord:
         When it is given up, unless it comes back; only while it has no stream.
     started
         Tasks that it said it has begun, of those in `processing`; short ones are not announced.
+    busy_since
+        When it ended a task last, or was handed one while it had none.
+    revoked
+        Tasks that it was asked to give back and has not answered for, each with the worker that is
+        to run it instead.
     reserved_for
         A task that is to be alone on it: that runs here, or that waits until all else has ended.
     """
@@ -180,6 +186,7 @@ class WorkerRecord:
     has: dict[TaskRecord, None] = field(default_factory=dict)
     held_nbytes: int = 0
     occupancy_ns: int = 0
+    expected_nbytes: int = 0
     requirements: dict[RequirementRecord, None] = field(default_factory=dict)
     templates: set[int] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
@@ -192,6 +199,8 @@ class WorkerRecord:
     inventory: worker_pb2.Inventory | None = None
     lost_at: float = 0.0
     started: dict[TaskRecord, None] = field(default_factory=dict)
+    busy_since: float = 0.0
+    revoked: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
     reserved_for: TaskRecord | None = None
 
     def __post_init__(self) -> None:
@@ -228,6 +237,9 @@ class ClientRecord:
         Functions that the client announced.
     arrived
         Tasks of a graph that has not come whole yet.
+    first_rank, next_rank
+        Rank of the first task of the graph that comes in, and of the first one of the next graph;
+        the same for all priorities.
     expires
         When a holder's wants end; None for never.
     alone
@@ -245,6 +257,8 @@ class ClientRecord:
     peers: set[int] = field(default_factory=set)
     software: server_pb2.Software | None = None
     arrived: list[TaskRecord] = field(default_factory=list)
+    first_rank: int = 0
+    next_rank: int = 0
     expires: float | None = None
     is_live: bool = True
     missed: dict[TaskRecord, None] | None = None
@@ -266,10 +280,13 @@ class PrefixRecord:
     ----------
     duration_ns
         Run time, exponentially weighted; 0 until one has run.
+    nbytes
+        Size of its results, exponentially weighted.
     """
 
     name: str
     duration_ns: float = 0.0
+    nbytes: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import liveness
-from gdistributed.core.scheduler.estimates import learn_duration
+from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
 from gdistributed.core.scheduler.transitions import next_state
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.Heartbeat) -> None:
     """Its loop works; so the session may as well acknowledge what has come."""
     worker.metrics = message.metrics
+    for each in message.bandwidths:
+        brain.bandwidths.learn(each.host, worker.host, each.bytes_per_second)
     if (session := brain.worker_sessions.of(worker.id)) is not None:
         session.acknowledge_soon()
     status = message.status or worker_pb2.WORKER_STATUS_RUNNING
@@ -64,13 +66,14 @@ def take_result(
     brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord, report: task_pb2.TaskFinished
 ) -> None:
     """Note the result of a run that is under way."""
+    worker.busy_since = brain.now
     brain.books.end_run(task)
     task.nbytes = report.nbytes
     task.type = report.type
     brain.books.add_replica(task, worker)
     brain.books.keep_value(task, report.value, brain.settings.kept_nbytes)
     assert task.template is not None
-    learn_duration(task.template.prefix, report.run_ns)
+    learn_run(task.template.prefix, report.run_ns, report.nbytes)
     report.holders.append(worker.number)
     brain.report = report
     brain.transition(task, next_state(task))
@@ -84,6 +87,7 @@ def erred(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskErre
         _note_late(brain, worker, report.key)
         return
     brain.books.end_run(task)
+    worker.busy_since = brain.now
     assert task.template is not None
     if report.error.retryable and task.failures < task.template.retries:
         task.failures += 1
@@ -94,14 +98,30 @@ def erred(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskErre
     brain.reconsider(task)
 
 
-def given_back(brain: SchedulerBrain, worker: WorkerRecord, key: str, attempt: int) -> None:
-    """A run was not made, or is to be made again elsewhere."""
-    task = current(brain, worker, key, attempt)
+def rescheduled(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.TaskAttempt) -> None:
+    """A task asks to be run again, elsewhere if that can be."""
+    task = current(brain, worker, run.key, run.attempt)
     if task is None:
-        _note_late(brain, worker, key)
+        _note_late(brain, worker, run.key)
         return
     brain.books.end_run(task)
     brain.reconsider(task)
+
+
+def revoked(brain: SchedulerBrain, worker: WorkerRecord, answer: worker_pb2.RevokeAnswer) -> None:
+    """A worker answers whether it gives a task back that it had not begun."""
+    task = current(brain, worker, answer.key, answer.attempt)
+    if task is None:
+        _note_late(brain, worker, answer.key)
+        return
+    target = brain.books.end_revoke(task, worker)
+    if not answer.given_back:
+        worker.started[task] = None
+        return
+    brain.books.end_run(task)
+    brain.reconsider(task)
+    if target is not None:
+        brain.moving.append((task, target))
 
 
 def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredData) -> None:

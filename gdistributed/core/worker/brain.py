@@ -1,9 +1,9 @@
 """The worker's brain: messages and the time in; lanes and mail out.
 
 After each event the shell empties the lanes in this order: `to_drop`, `to_store`, `to_cancel`,
-`to_fetch`, `to_run`; then it wakes the link for the mail in `outbox`. The brain holds no values,
-only their keys and sizes. What a peer or the scheduler says wrongly is noted in `story`; what
-cannot be by our own doing raises InvariantBroken.
+`to_withdraw`, `to_fetch`, `to_run`; then it wakes the link for the mail in `outbox`. The brain
+holds no values, only their keys and sizes. What a peer or the scheduler says wrongly is noted in
+`story`; what cannot be by our own doing raises InvariantBroken.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from heapq import heappop
 from typing import Final
 
 from gdistributed.core.outbox import Outbox
-from gdistributed.core.worker.fetching import ask_elsewhere, ask_for, begin_fetches, end_call
+from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call
+from gdistributed.core.worker.handed import copy, receive
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
 from gdistributed.core.worker.records import (
     ABANDONED,
@@ -27,7 +28,6 @@ from gdistributed.core.worker.records import (
     MISSING,
     QUEUED,
     READY,
-    WAITING,
     DataRecord,
     Fetch,
     PeerRecord,
@@ -42,7 +42,6 @@ from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 SCHEDULER: Final = "scheduler"
 STORY_LENGTH: Final = 1000
 RUN_NS_MIN: Final = 5_000
-SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
 
 
 class WorkerBrain:
@@ -64,6 +63,8 @@ class WorkerBrain:
         answered by `value_stored` or `value_broken`.
     to_cancel
         Runs that execute and are no longer wanted.
+    to_withdraw
+        Runs that are given back if no thread has begun them; answered by `run_withdrawn`.
     to_fetch
         Calls to make to peers.
     to_run
@@ -84,6 +85,7 @@ class WorkerBrain:
         self.to_drop: list[str] = []
         self.to_store: list[tuple[str, bytes]] = []
         self.to_cancel: list[RunRecord] = []
+        self.to_withdraw: list[RunRecord] = []
         self.to_fetch: list[Fetch] = []
         self.to_run: list[RunRecord] = []
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
@@ -120,9 +122,9 @@ class WorkerBrain:
             self._give_back(named)
         self._free(batch.free)
         for wanted in batch.fetch:
-            self._copy(wanted)
+            copy(self, wanted)
         for task in batch.run:
-            self._receive(task)
+            receive(self, task)
         for function_id in batch.forget_functions:
             self.functions.pop(function_id, None)
         for template_id in batch.forget_templates:
@@ -155,6 +157,15 @@ class WorkerBrain:
             if run.state is EXECUTING:
                 self.mail(failure.ByteSize()).erred.append(failure)
             self.move(run, ENDED)
+        self._decide()
+
+    def run_withdrawn(self, run: RunRecord, now: float, *, taken_back: bool) -> None:
+        """The runtime says whether a run was taken back before it began."""
+        self.now = now
+        given_back = taken_back and run.state is EXECUTING
+        if taken_back and run.state in (EXECUTING, ABANDONED):
+            self.move(run, ENDED)
+        self.mail().revoked.add(key=run.key, attempt=run.attempt, given_back=given_back)
         self._decide()
 
     def fetched(self, fetch: Fetch, arrived: Sequence[worker_pb2.StoredData], now: float) -> None:
@@ -345,77 +356,6 @@ class WorkerBrain:
             if known is None or known.worker_id != peer.worker_id:
                 self.peers[peer.number] = PeerRecord(peer.number, peer.worker_id, peer.address, {})
 
-    def _receive(self, task: worker_pb2.RunTask) -> None:
-        key, attempt = task.key, task.attempt
-        if self.abandoned and (key, attempt) in self.abandoned:
-            self.note(key, f"attempt {attempt} came again after it was cancelled, ignored")
-            return
-        older = self.runs.get(key)
-        if older is not None:
-            if older.attempt >= attempt:
-                self.note(key, f"attempt {attempt} came after {older.attempt}, ignored")
-                return
-            self.move(older, ABANDONED if older.state is EXECUTING else ENDED)
-        expected_ns = task.expected_ns
-        cost_ns = min(max(expected_ns, RUN_NS_MIN), self.slot_ns) if expected_ns else self.slot_ns
-        run = self.runs[key] = RunRecord(key, attempt, task, cost_ns)
-        if task.template not in self.templates:
-            message = f"template {task.template} was not announced to this worker"
-            run.error = error_pb2.TaskError(
-                type="UnknownTemplate", message=message, reason="UNKNOWN_TEMPLATE",
-                runtime="gdistributed", kind=SYSTEM, key=key,
-            )  # fmt: skip
-            self.move(run, ENDED)
-            return
-        is_complete = True
-        for dependency in task.dependencies:
-            is_complete &= self._use(run, dependency)
-        self.move(run, READY if is_complete else WAITING)
-
-    def _use(self, run: RunRecord, dependency: worker_pb2.Dependency) -> bool:
-        """Book a value for a run; False when it is not here."""
-        data = self.data.get(dependency.key)
-        if data is None or data.state is not HELD:
-            value = dependency.value
-            if value and len(value) < self.settings.keep_nbytes:
-                return True  # the runtime takes it from the message
-            data = self._want(dependency)
-            if value and data.state is KNOWN:
-                self.to_store.append((data.key, value))
-                self.move(data, ARRIVING)
-        data.users += 1
-        if run.uses is None:
-            run.uses = [data]
-        else:
-            run.uses.append(data)
-        if data.state is KNOWN:
-            ask_for(self, data)
-        return data.state is HELD
-
-    def _want(self, dependency: worker_pb2.Dependency) -> DataRecord:
-        """Return the record of a value that is not here, with all its holders."""
-        data = self.data.get(dependency.key)
-        if data is None:
-            data = self.data[dependency.key] = DataRecord(dependency.key, dependency.nbytes)
-        if data.holders is None:
-            data.holders = {}
-        data.holders.update(dict.fromkeys(dependency.holders))
-        if data.state is MISSING:
-            self.move(data, KNOWN)
-        return data
-
-    def _copy(self, wanted: worker_pb2.Dependency) -> None:
-        data = self.data.get(wanted.key)
-        if data is not None:
-            data.is_freed = False
-        if data is not None and data.state is HELD:
-            self.mail().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
-            return
-        data = self._want(wanted)
-        data.is_copied = True
-        if data.state is KNOWN:
-            ask_for(self, data)
-
     def _hold(self, key: str, nbytes: int, type_name: str) -> DataRecord:
         """Book a value that is in the store now, however it came there."""
         data = self.data.get(key)
@@ -443,7 +383,10 @@ class WorkerBrain:
 
     def _give_back(self, name: worker_pb2.TaskAttempt) -> None:
         run = self.runs.get(name.key)
-        given_back = run is not None and run.attempt == name.attempt and run.state is not EXECUTING
+        if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
+            self.to_withdraw.append(run)
+            return
+        given_back = run is not None and run.attempt == name.attempt
         if run is not None and given_back:
             self.move(run, ENDED)
         self.mail().revoked.add(key=name.key, attempt=name.attempt, given_back=given_back)

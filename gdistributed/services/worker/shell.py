@@ -130,6 +130,10 @@ class Shell:
             cancelled, brain.to_cancel = brain.to_cancel, []
             for run in cancelled:
                 self._cancel(run)
+        if brain.to_withdraw:
+            withdrawn, brain.to_withdraw = brain.to_withdraw, []
+            for run in withdrawn:
+                self._withdraw(run)
         if brain.to_fetch:
             fetches, brain.to_fetch = brain.to_fetch, []
             for fetch in fetches:
@@ -172,12 +176,22 @@ class Shell:
             call.is_cancelled = True
             self._coroutines.cancel(call)
 
+    def _withdraw(self, run: RunRecord) -> None:
+        call = self._calls.get(run.key)
+        is_ours = call is not None and call.attempt == run.attempt
+        taken_back = call is not None and is_ours and call.withdraw()
+        if taken_back:
+            del self._calls[run.key]
+        self.call(self.brain.run_withdrawn, run, taken_back=taken_back)
+
     def _ended(self, calls: list[Call]) -> None:
         """Calls are over, or have turned out to be coroutines."""
         finished: list[task_pb2.TaskFinished] = []
         erred: list[task_pb2.TaskErred] = []
         store, is_awaited = self.store, self.brain.is_awaited
         for call in calls:
+            if call.is_withdrawn:
+                continue
             if call.coroutine is not None:
                 self._coroutines.begin(call)
                 if call.is_cancelled:

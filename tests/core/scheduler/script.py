@@ -244,6 +244,16 @@ class Script:
         batch = worker_pb2.FromWorker(stored=[task_stored(key) for key in keys])
         self.say_worker(worker, batch)
 
+    def begin(self, worker: str, key: str) -> None:
+        started = worker_pb2.TaskAttempt(key=key, attempt=self.attempts[worker, key])
+        self.say_worker(worker, worker_pb2.FromWorker(started=[started]))
+
+    def answer_revoke(self, worker: str, key: str, given_back: bool) -> None:
+        answer = worker_pb2.RevokeAnswer(
+            key=key, attempt=self.attempts[worker, key], given_back=given_back
+        )
+        self.say_worker(worker, worker_pb2.FromWorker(revoked=[answer]))
+
     def status(self, worker: str, status: int) -> None:
         batch = worker_pb2.FromWorker(heartbeat=worker_pb2.Heartbeat(status=status))
         self.say_worker(worker, batch)
@@ -288,6 +298,7 @@ class Script:
         audit(self.brain)
 
     def _worker_words(self, worker: str, batch: worker_pb2.ToWorker) -> Iterable[str]:
+        yield from (f"revoke {each.key}" for each in batch.revoke)
         for key in batch.reconcile.drop:
             yield f"drop {key}"
         for run in (*batch.reconcile.cancel, *batch.cancel):

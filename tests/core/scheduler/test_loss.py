@@ -245,8 +245,7 @@ def test_what_a_worker_said_it_has_begun_is_blamed() -> None:
     script.client("c")
     script.worker("w")
     script.submit("c", "x y")
-    started = worker_pb2.TaskAttempt(key="y", attempt=script.attempts["w", "y"])
-    script.say_worker("w", worker_pb2.FromWorker(started=[started]))
+    script.begin("w", "y")
     a_death(script, "w")
     tasks = script.brain.books.tasks
     assert [len(tasks[key].deaths) for key in "xy"] == [0, 1]

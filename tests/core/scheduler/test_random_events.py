@@ -104,6 +104,17 @@ class Chaos:
         if (client := self.any_client()) is not None:
             self.script.client_resumes(client)
 
+    def answers_revokes(self) -> None:
+        for worker in list(self.books.workers.values()):
+            for task in list(worker.revoked):
+                if worker.is_connected and self.random.random() < 0.7:
+                    self.script.answer_revoke(worker.id, task.key, self.random.random() < 0.5)
+
+    def begins(self) -> None:
+        worker = self.books.workers.get(self.any_of(self.books.workers) or "")
+        if worker is not None and worker.processing:
+            self.script.begin(worker.id, next(iter(worker.processing)).key)
+
     def time_passes(self) -> None:
         silent = [worker for worker in self.books.workers if self.random.random() < 0.2]
         self.script.pass_time(self.random.choice([1.0, 10.0, 20.0]), silent)
@@ -212,6 +223,8 @@ class Chaos:
             self.client_breaks_off,
             *[self.client_comes_back] * 2,
             self.time_passes,
+            *[self.answers_revokes] * 2,
+            self.begins,
             self.fails,
             self.repeats_itself,
             self.misses,

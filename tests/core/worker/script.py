@@ -65,8 +65,12 @@ class Script:
     def cancel(self, key: str, attempt: int = 1) -> None:
         self.tell(cancel=[worker_pb2.TaskAttempt(key=key, attempt=attempt)])
 
-    def revoke(self, key: str, attempt: int = 1) -> bool:
+    def revoke(self, key: str, attempt: int = 1, *, taken_back: bool = False) -> bool:
+        """Ask for a run back; `taken_back` is what the runtime says of one that was given to it."""
         self.tell(revoke=[worker_pb2.TaskAttempt(key=key, attempt=attempt)])
+        for run in self.brain.to_withdraw:
+            self.brain.run_withdrawn(run, 0, taken_back=taken_back)
+        self.brain.to_withdraw.clear()
         [answer] = self.mail().revoked
         assert (answer.key, answer.attempt) == (key, attempt)
         return answer.given_back

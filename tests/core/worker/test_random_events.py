@@ -204,6 +204,12 @@ class Life:
 
     def empty_lanes(self) -> None:
         brain = self.brain
+        withdrawn, brain.to_withdraw = brain.to_withdraw, []
+        for run in withdrawn:
+            taken_back = run in self.running and self.random.random() < 0.5
+            if taken_back:
+                self.running.remove(run)
+            brain.run_withdrawn(run, 0, taken_back=taken_back)
         self.stored.difference_update(brain.to_drop)
         self.riding += [key for key, _ in brain.to_store]
         self.fetches += brain.to_fetch

@@ -1,0 +1,97 @@
+"""A worker has run dry: tasks that others were handed and have not begun are taken back for it.
+
+The worker that has a task is asked to give it back; it may have begun it meanwhile, and says so.
+Only what would begin earlier elsewhere is moved, what it takes to move its data included. A step
+looks at a few workers and a few of their tasks, so that its cost does not grow with the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gdistributed.core.scheduler import placement
+from gdistributed.core.scheduler.runs import begin_run
+from gdistributed.core.scheduler.states import QUEUED
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+    from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
+
+LOOKED_AT_MAX = 16
+
+
+def balance(brain: SchedulerBrain) -> None:
+    """Ask workers that have more than they can begin for some of it, for those that lack work."""
+    dry = brain.books.dry
+    for _ in range(min(len(dry), brain.settings.candidates)):
+        thief = next(iter(dry))
+        dry.move_to_end(thief)
+        if thief.takes_tasks and thief.reserved_for is None:
+            _steal_for(brain, thief)
+
+
+def hand_over(brain: SchedulerBrain) -> None:
+    """Begin what was given back on the workers for which it was taken."""
+    moving, brain.moving = brain.moving, []
+    for task, thief in moving:
+        if task.state is not QUEUED or task in brain.books.reserved:
+            continue
+        is_there = brain.books.workers.get(thief.id) is thief
+        if is_there and thief.takes_tasks and thief.reserved_for is None and _may_run(thief, task):
+            brain.books.leave_queue(task)
+            begin_run(brain, task, thief)
+
+
+def _steal_for(brain: SchedulerBrain, thief: WorkerRecord) -> None:
+    """Take back for a worker as many tasks as it has threads, at most, from the most loaded."""
+    missing = thief.nthreads - len(thief.processing)
+    for victim in sorted(_victims(brain), key=placement.wait_ns, reverse=True):
+        for task in list(_can_be_taken(brain, victim, thief)):
+            victim.revoked[task] = thief
+            batch = brain.workers.to(victim.id, len(task.key))
+            batch.revoke.add(key=task.key, attempt=task.attempt)
+            missing -= 1
+            if not missing:
+                del brain.books.dry[thief]  # until it is answered, or has had something to do
+                return
+
+
+def _victims(brain: SchedulerBrain) -> Iterator[WorkerRecord]:
+    """Yield a few workers that have more than they can begin, and put them last in line."""
+    loaded = brain.books.loaded
+    for _ in range(min(len(loaded), brain.settings.candidates)):
+        worker = next(iter(loaded))
+        if len(worker.processing) > worker.nthreads:
+            loaded.move_to_end(worker)
+            if worker.is_connected and worker.is_responsive:
+                yield worker
+        else:
+            del loaded[worker]
+
+
+def _can_be_taken(
+    brain: SchedulerBrain, victim: WorkerRecord, thief: WorkerRecord
+) -> Iterator[TaskRecord]:
+    """Yield tasks, the last ones first, that a worker has not begun and another would sooner."""
+    waiting = len(victim.processing) - victim.nthreads - len(victim.revoked)
+    # A worker that has ended nothing for long will not soon, whatever was expected.
+    wait_ns = max(placement.wait_ns(victim), (brain.now - victim.busy_since) * placement.NS)
+    gain_ns = brain.settings.steal_gain_s * placement.NS
+    for task in islice(reversed(victim.processing), LOOKED_AT_MAX):
+        if waiting <= 0:
+            return
+        wait_ns -= task.expected_ns / victim.nthreads
+        if task in victim.revoked or task in victim.started or not _may_run(thief, task):
+            continue
+        if wait_ns - placement.transfer_ns(brain, task, thief) > gain_ns:
+            waiting -= 1
+            yield task
+
+
+def _may_run(worker: WorkerRecord, task: TaskRecord) -> bool:
+    if task.template is None or task.deaths:
+        return False
+    requirement = task.template.requirement
+    return worker in requirement.eligible and placement.fits(worker, requirement)

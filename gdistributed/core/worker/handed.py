@@ -1,0 +1,102 @@
+"""What the scheduler hands over: tasks to run, the values that they need, and values to copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gdistributed.core.worker.fetching import ask_for
+from gdistributed.core.worker.records import (
+    ABANDONED,
+    ARRIVING,
+    ENDED,
+    EXECUTING,
+    HELD,
+    KNOWN,
+    MISSING,
+    READY,
+    WAITING,
+    DataRecord,
+    RunRecord,
+)
+from gdistributed.v1 import error_pb2, worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.worker.brain import WorkerBrain
+
+RUN_NS_MIN: Final = 5_000
+SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
+
+
+def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
+    key, attempt = task.key, task.attempt
+    if brain.abandoned and (key, attempt) in brain.abandoned:
+        brain.note(key, f"attempt {attempt} came again after it was cancelled, ignored")
+        return
+    older = brain.runs.get(key)
+    if older is not None:
+        if older.attempt >= attempt:
+            brain.note(key, f"attempt {attempt} came after {older.attempt}, ignored")
+            return
+        brain.move(older, ABANDONED if older.state is EXECUTING else ENDED)
+    expected_ns = task.expected_ns
+    cost_ns = min(max(expected_ns, RUN_NS_MIN), brain.slot_ns) if expected_ns else brain.slot_ns
+    run = brain.runs[key] = RunRecord(key, attempt, task, cost_ns)
+    if task.template not in brain.templates:
+        message = f"template {task.template} was not announced to this worker"
+        run.error = error_pb2.TaskError(
+            type="UnknownTemplate", message=message, reason="UNKNOWN_TEMPLATE",
+            runtime="gdistributed", kind=SYSTEM, key=key,
+        )  # fmt: skip
+        brain.move(run, ENDED)
+        return
+    is_complete = True
+    for dependency in task.dependencies:
+        is_complete &= _use(brain, run, dependency)
+    brain.move(run, READY if is_complete else WAITING)
+
+
+def _use(brain: WorkerBrain, run: RunRecord, dependency: worker_pb2.Dependency) -> bool:
+    """Book a value for a run; False when it is not here."""
+    data = brain.data.get(dependency.key)
+    if data is None or data.state is not HELD:
+        value = dependency.value
+        if value and len(value) < brain.settings.keep_nbytes:
+            return True  # the runtime takes it from the message
+        data = _want(brain, dependency)
+        if value and data.state is KNOWN:
+            brain.to_store.append((data.key, value))
+            brain.move(data, ARRIVING)
+    data.users += 1
+    if run.uses is None:
+        run.uses = [data]
+    else:
+        run.uses.append(data)
+    if data.state is KNOWN:
+        ask_for(brain, data)
+    return data.state is HELD
+
+
+def _want(brain: WorkerBrain, dependency: worker_pb2.Dependency) -> DataRecord:
+    """Return the record of a value that is not here, with all its holders."""
+    data = brain.data.get(dependency.key)
+    if data is None:
+        data = brain.data[dependency.key] = DataRecord(dependency.key, dependency.nbytes)
+    if data.holders is None:
+        data.holders = {}
+    data.holders.update(dict.fromkeys(dependency.holders))
+    if data.state is MISSING:
+        brain.move(data, KNOWN)
+    return data
+
+
+def copy(brain: WorkerBrain, wanted: worker_pb2.Dependency) -> None:
+    data = brain.data.get(wanted.key)
+    if data is not None:
+        data.is_freed = False
+    if data is not None and data.state is HELD:
+        brain.mail().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
+        return
+    data = _want(brain, wanted)
+    data.is_copied = True
+    if data.state is KNOWN:
+        ask_for(brain, data)
