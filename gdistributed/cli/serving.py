@@ -84,7 +84,12 @@ def _is_closed(descriptor: int) -> bool:
     return bool(readable) and not os.read(descriptor, 1024)
 
 
-def serve(make: Callable[[], Awaitable[Kind]], *, with_parent: bool = False) -> Kind | None:
+def serve(
+    make: Callable[[], Awaitable[Kind]],
+    *,
+    with_parent: bool = False,
+    drain: Callable[[Kind], Awaitable[None]] | None = None,
+) -> Kind | None:
     """Make a server, then run it until a signal, or until it ends by itself.
 
     Parameters
@@ -93,20 +98,28 @@ def serve(make: Callable[[], Awaitable[Kind]], *, with_parent: bool = False) -> 
         Makes and starts the server. It may wait for long: a signal ends that, too.
     with_parent
         End with the process that started this one.
+    drain
+        What to do first when SIGTERM is what ends it.
 
     Returns
     -------
     The server, stopped; None when a signal came before it was made.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(make, with_parent))
+        return runner.run(_serve(make, with_parent, drain))
 
 
-async def _serve(make: Callable[[], Awaitable[Kind]], with_parent: bool) -> Kind | None:
+async def _serve(
+    make: Callable[[], Awaitable[Kind]],
+    with_parent: bool,
+    drain: Callable[[Kind], Awaitable[None]] | None,
+) -> Kind | None:
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()
+    reasons: list[str] = []
 
     def begin(reason: str) -> None:
+        reasons.append(reason)
         logger.info("stopping; a second Ctrl-C stops at once", extra={"reason": reason})
         with contextlib.suppress(RuntimeError):  # the loop has ended already
             loop.call_soon_threadsafe(wanted.set)
@@ -122,6 +135,8 @@ async def _serve(make: Callable[[], Awaitable[Kind]], with_parent: bool) -> Kind
     server = making.result()
     ended = asyncio.ensure_future(server.wait_stopped())
     await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+    if drain is not None and not ended.done() and reasons == [signal.SIGTERM.name]:
+        await drain(server)
     await server.stop(STOP_GRACE_S)
     logger.info("stopped")
     return server

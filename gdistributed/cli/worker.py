@@ -152,7 +152,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
         logger.info("listening", extra={"address": server.address})
         return server
 
-    stopped = serve(make, with_parent=with_parent)
+    stopped = serve(make, with_parent=with_parent, drain=Worker.drain)
     if stopped is not None and stopped.failure is not None:
         raise stopped.failure
 
