@@ -16,18 +16,26 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from gdistributed.wire.loop_thread import new_event_loop
-
-if TYPE_CHECKING:
-    from gdistributed.wire.server import Server
 
 STOP_GRACE_S: Final = 5.0
 PARENT_POLL_S: Final = 1.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-Kind = TypeVar("Kind", bound="Server")
+
+class Serving(Protocol):
+    """What can be served: a server, or several as one."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop gracefully."""
+
+    async def wait_stopped(self) -> None:
+        """Wait until it has stopped, for whatever reason."""
+
+
+Kind = TypeVar("Kind", bound=Serving)
 
 logger = logging.getLogger("gdistributed.gd")
 
@@ -84,34 +92,56 @@ def _is_closed(descriptor: int) -> bool:
     return bool(readable) and not os.read(descriptor, 1024)
 
 
-def serve(make: Callable[[], Awaitable[Kind]], *, with_parent: bool = False) -> Kind | None:
+async def _nothing_more(_server: object) -> None:
+    """Do nothing while a server serves."""
+
+
+def serve(
+    make: Callable[[], Awaitable[Kind]],
+    meanwhile: Callable[[Kind], Awaitable[None]] = _nothing_more,
+    *,
+    with_parent: bool = False,
+    lifetime_s: float = 0.0,
+    at_once: Callable[[], object] = lambda: None,
+) -> Kind | None:
     """Make a server, then run it until a signal, or until it ends by itself.
 
     Parameters
     ----------
     make
         Makes and starts the server. It may wait for long: a signal ends that, too.
+    meanwhile
+        What else to do, once it serves.
     with_parent
         End with the process that started this one.
+    lifetime_s
+        End after so many seconds; 0 means never.
+    at_once
+        Called before this process ends without waiting.
 
     Returns
     -------
     The server, stopped; None when a signal came before it was made.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(make, with_parent))
+        loop, wanted = runner.get_loop(), asyncio.Event()
+
+        def begin(reason: str) -> None:
+            logger.info("stopping; Ctrl-C again stops at once", extra={"reason": reason})
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(wanted.set)
+
+        Stopping(begin, with_parent=with_parent, at_once=at_once)
+        if lifetime_s:
+            loop.call_later(lifetime_s, begin, "lifetime")
+        return runner.run(_serve(make, meanwhile, wanted))
 
 
-async def _serve(make: Callable[[], Awaitable[Kind]], with_parent: bool) -> Kind | None:
-    loop = asyncio.get_running_loop()
-    wanted = asyncio.Event()
-
-    def begin(reason: str) -> None:
-        logger.info("stopping; a second Ctrl-C stops at once", extra={"reason": reason})
-        with contextlib.suppress(RuntimeError):  # the loop has ended already
-            loop.call_soon_threadsafe(wanted.set)
-
-    Stopping(begin, with_parent=with_parent)
+async def _serve(
+    make: Callable[[], Awaitable[Kind]],
+    meanwhile: Callable[[Kind], Awaitable[None]],
+    wanted: asyncio.Event,
+) -> Kind | None:
     stopping = asyncio.ensure_future(wanted.wait())
     making = asyncio.ensure_future(make())
     await asyncio.wait([stopping, making], return_when=asyncio.FIRST_COMPLETED)
@@ -120,8 +150,10 @@ async def _serve(make: Callable[[], Awaitable[Kind]], with_parent: bool) -> Kind
         await asyncio.wait([making])
         return None
     server = making.result()
+    aside = asyncio.ensure_future(meanwhile(server))
     ended = asyncio.ensure_future(server.wait_stopped())
     await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
     await server.stop(STOP_GRACE_S)
+    aside.cancel()
     logger.info("stopped")
     return server

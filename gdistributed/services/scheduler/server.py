@@ -14,6 +14,7 @@ from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
 from gdistributed.services.center.service import CenterService
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
+from gdistributed.services.scheduler.nannies import Nannies
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
@@ -33,7 +34,7 @@ from gdistributed.wire.software import own_software
 
 
 class SchedulerService(  # type: ignore[misc]  # streams are read and written, not iterated
-    Streams, Queries, Unoffered, scheduler_pb2_grpc.SchedulerServicer
+    Streams, Queries, Nannies, Unoffered, scheduler_pb2_grpc.SchedulerServicer
 ):
     """All rpcs of the Scheduler service: streams and queries over one shell."""
 
@@ -46,6 +47,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
     ) -> None:
         Streams.__init__(self, shell, identity)
         Queries.__init__(self, shell, channels, summary)
+        Nannies.__init__(self, shell, channels)
 
 
 class Scheduler(Server):
@@ -81,6 +83,8 @@ class Scheduler(Server):
     ...     scheduler.address_to_workers == scheduler.address_to_clients
     True
     """
+
+    capabilities = ("nanny",)
 
     def __init__(
         self,
@@ -156,7 +160,7 @@ class Scheduler(Server):
             address_to_workers=self.address_to_workers,
             host=socket.gethostname(),
             process_id=os.getpid(),
-            software=own_software(),
+            software=own_software(self.capabilities),
         )
 
     async def opened(self) -> None:
@@ -184,7 +188,7 @@ class Scheduler(Server):
 
     def _welcome(self) -> server_pb2.Welcome:
         return server_pb2.Welcome(
-            software=own_software(),
+            software=own_software(self.capabilities),
             cluster_id=self.cluster_id,
             epoch=self.brain.epoch_attempts >> EPOCH_SHIFT,
             scheduler_id=self.id,

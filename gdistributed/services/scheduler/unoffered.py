@@ -20,10 +20,6 @@ class Unoffered:
         """Values through the scheduler."""
         raise _lacking("relay")
 
-    async def ReportWorkerExit(self, _request: pb.ReportWorkerExitRequest, _: Context) -> NoReturn:
-        """A nanny's word on how its worker ended."""
-        raise _lacking("nanny")
-
     async def RetireWorkers(self, _request: pb.RetireWorkersRequest, _: Context) -> NoReturn:
         """Workers that leave once their data has been copied."""
         raise _lacking("retire")

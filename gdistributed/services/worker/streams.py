@@ -158,9 +158,8 @@ class SchedulerStream:
             call = scheduler_pb2_grpc.SchedulerStub(channel).ConnectWorker()
             try:
                 self._enter_session(await self._greet(call))
-                resumed = self.welcome.resumed
-                fields = {"address": address, "resumed": resumed}
-                logger.info("registered with the scheduler", extra=fields)
+                said = "resumed" if self.welcome.resumed else "registered"
+                logger.info(said, extra={"scheduler": address})
                 await self._converse(call)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, address, "talking to the scheduler") from None
