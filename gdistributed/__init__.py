@@ -18,6 +18,7 @@ from gdistributed.version import __version__
 if TYPE_CHECKING:
     from gdistributed.client.client import AsyncClient, Client, Executor
     from gdistributed.client.current import as_current, current_client
+    from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
@@ -46,6 +47,7 @@ _HOMES = {
     "as_completed": "client.waiting",
     "as_current": "client.current",
     "current_client": "client.current",
+    "fire_and_forget": "client.forgetting",
     "progress": "client.progress",
     "rpc": "wire.remote",
     "wait": "client.waiting",
@@ -67,6 +69,7 @@ __all__ = [
     "as_completed",
     "as_current",
     "current_client",
+    "fire_and_forget",
     "progress",
     "rpc",
     "wait",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -69,8 +70,8 @@ class GdProcess:
         return code
 
     def close(self) -> None:
-        """End it gracefully, or by force."""
-        self._process.terminate()
+        """End it gracefully, or by force. A worker is not made to give its data away first."""
+        self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -126,7 +127,7 @@ def running_cluster(nworkers: int = 2) -> Iterator[Cluster]:
         address = address_of(scheduler)
         names = ["ada", "bob", "cyd", "dan"][:nworkers]
         workers = [
-            started(processes, "worker", address, "--name", name, "--nthreads", "1")
+            started(processes, "worker", address, "--no-nanny", "--name", name, "--nthreads", "1")
             for name in names
         ]
         for worker in workers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from gdistributed.cli.center import center
+from gdistributed.cli.explain import explain
+from gdistributed.cli.retire import retire
 from gdistributed.cli.scheduler import scheduler
 from gdistributed.cli.status import status
 from gdistributed.cli.worker import worker
@@ -37,5 +39,5 @@ def main() -> None:
     """
 
 
-for command in (scheduler, worker, center, status):
+for command in (scheduler, worker, center, status, explain, retire):
     main.add_command(command)

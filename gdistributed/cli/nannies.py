@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from gdistributed.errors import ClusterError
+import click
 
 if TYPE_CHECKING:
     from gdistributed.services.nanny.keeper import Lifetime
@@ -38,6 +38,10 @@ class Nannies:
             await self.stop(0.0)
             raise
 
+    async def drain(self) -> None:
+        """End all workers without a loss."""
+        await asyncio.gather(*(nanny.drain() for nanny in self._nannies))
+
     async def stop(self, grace_s: float) -> None:
         """End all workers, then their nannies; a worker has the grace, and a moment more."""
         await asyncio.gather(*(nanny.stop(grace_s + MARGIN_S) for nanny in self._nannies))
@@ -52,9 +56,9 @@ class Nannies:
             nanny.kill_worker()
 
     @property
-    def failures(self) -> list[ClusterError]:
-        """Why nannies gave up."""
-        return [nanny.failure for nanny in self._nannies if nanny.failure is not None]
+    def has_failed(self) -> bool:
+        """Whether a nanny gave up."""
+        return any(nanny.failure is not None for nanny in self._nannies)
 
 
 def run_nannies(
@@ -64,8 +68,8 @@ def run_nannies(
 
     Raises
     ------
-    ClusterError
-        If a nanny gave up.
+    click.exceptions.Exit
+        With code 1 if workers do not start; they have said why.
     """
     from gdistributed.cli.serving import serve
     from gdistributed.services.nanny.server import Nanny
@@ -98,6 +102,6 @@ def run_nannies(
         for nannies in made:
             nannies.kill_workers()
 
-    stopped = serve(make, with_parent=with_parent, at_once=kill_all)
-    for failure in stopped.failures if stopped is not None else ():
-        raise failure
+    stopped = serve(make, with_parent=with_parent, drain=Nannies.drain, at_once=kill_all)
+    if stopped is not None and stopped.has_failed:
+        raise click.exceptions.Exit(1)

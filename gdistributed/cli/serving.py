@@ -22,6 +22,7 @@ from gdistributed.wire.loop_thread import new_event_loop
 
 STOP_GRACE_S: Final = 5.0
 PARENT_POLL_S: Final = 1.0
+PARENT_GRACE_S: Final = 30.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -82,7 +83,7 @@ class Stopping:
         if not self._begun:
             self._begun = True
             self._begin("parent ended")
-        threading.Event().wait(2 * STOP_GRACE_S)  # the graceful stop hangs: nobody else will see
+        threading.Event().wait(PARENT_GRACE_S)  # the graceful stop hangs: nobody else will see
         self._at_once()
         os._exit(1)
 
@@ -101,6 +102,7 @@ def serve(
     meanwhile: Callable[[Kind], Awaitable[None]] = _nothing_more,
     *,
     with_parent: bool = False,
+    drain: Callable[[Kind], Awaitable[None]] = _nothing_more,
     lifetime_s: float = 0.0,
     at_once: Callable[[], object] = lambda: None,
 ) -> Kind | None:
@@ -114,6 +116,8 @@ def serve(
         What else to do, once it serves.
     with_parent
         End with the process that started this one.
+    drain
+        What to do first when it is not Ctrl-C that ends it.
     lifetime_s
         End after so many seconds; 0 means never.
     at_once
@@ -125,8 +129,10 @@ def serve(
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         loop, wanted = runner.get_loop(), asyncio.Event()
+        reasons: list[str] = []
 
         def begin(reason: str) -> None:
+            reasons.append(reason)
             logger.info("stopping; Ctrl-C again stops at once", extra={"reason": reason})
             with contextlib.suppress(RuntimeError):  # the loop has ended already
                 loop.call_soon_threadsafe(wanted.set)
@@ -134,13 +140,15 @@ def serve(
         Stopping(begin, with_parent=with_parent, at_once=at_once)
         if lifetime_s:
             loop.call_later(lifetime_s, begin, "lifetime")
-        return runner.run(_serve(make, meanwhile, wanted))
+        return runner.run(_serve(make, meanwhile, drain, wanted, reasons))
 
 
 async def _serve(
     make: Callable[[], Awaitable[Kind]],
     meanwhile: Callable[[Kind], Awaitable[None]],
+    drain: Callable[[Kind], Awaitable[None]],
     wanted: asyncio.Event,
+    reasons: list[str],
 ) -> Kind | None:
     stopping = asyncio.ensure_future(wanted.wait())
     making = asyncio.ensure_future(make())
@@ -153,6 +161,8 @@ async def _serve(
     aside = asyncio.ensure_future(meanwhile(server))
     ended = asyncio.ensure_future(server.wait_stopped())
     await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done() and reasons[:1] != [signal.SIGINT.name]:
+        await drain(server)
     await server.stop(STOP_GRACE_S)
     aside.cancel()
     logger.info("stopped")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from gdistributed.cli.asking import ask_scheduler, timeout_option
 from gdistributed.cli.logs import quiet_grpc
 
 if TYPE_CHECKING:
-    import grpc.aio
     from rich.console import RenderableType
     from rich.table import Table
 
-    from gdistributed.v1 import scheduler_pb2
+    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 PAGE_SIZE: Final = 1000
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -23,15 +23,7 @@ STATES: Final = ("released", "waiting", "queued", "no_worker", "processing", "me
 
 @click.command()
 @click.argument("address")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to try to reach the scheduler.",
-)
+@timeout_option
 def status(address: str, timeout_s: float) -> None:
     """Show a cluster's workers, tasks and memory.
 
@@ -51,19 +43,11 @@ def status(address: str, timeout_s: float) -> None:
 async def _ask(
     address: str, timeout_s: float
 ) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
-    import grpc.aio
+    from gdistributed.v1 import scheduler_pb2
 
-    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
-    from gdistributed.wire.channel import connect
-    from gdistributed.wire.status import error_from_call
-
-    channel = await connect(address, timeout_s)
-    try:
-        found = await _scheduler_known_at(channel, address, timeout_s)
-        if found != address:
-            await channel.close()
-            channel = await connect(found, timeout_s)
-        scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
+    async def ask(
+        scheduler: scheduler_pb2_grpc.SchedulerAsyncStub,
+    ) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
         summary = await scheduler.GetSummary(scheduler_pb2.GetSummaryRequest(), timeout=timeout_s)
         workers: list[scheduler_pb2.WorkerDescription] = []
         page = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
@@ -73,27 +57,8 @@ async def _ask(
             if not answer.next_page_token:
                 return summary, workers
             page.page_token = answer.next_page_token
-    except grpc.aio.AioRpcError as error:
-        raise error_from_call(error, address, "asking how the cluster is") from error
-    finally:
-        await channel.close()
 
-
-async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s: float) -> str:
-    """The scheduler's address: this one, unless a Center by itself answers here."""
-    from gdistributed.errors import NotFound
-    from gdistributed.v1 import center_pb2, center_pb2_grpc, server_pb2, server_pb2_grpc
-
-    server = server_pb2_grpc.ServerStub(channel)
-    who = await server.Identify(server_pb2.IdentifyRequest(), timeout=timeout_s)
-    if who.role != "center":
-        return address
-    center = center_pb2_grpc.CenterStub(channel)
-    request = center_pb2.ListMembersRequest(role="scheduler")
-    members = (await center.ListMembers(request, timeout=timeout_s)).members
-    if not members:
-        raise NotFound(f"the Center at {address} knows no scheduler; start one: gd scheduler")
-    return members[0].address
+    return await ask_scheduler(address, timeout_s, "asking how the cluster is", ask)
 
 
 def report(

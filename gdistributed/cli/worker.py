@@ -206,7 +206,9 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
         if server.failure is None:
             tell(of.news_descriptor, REGISTERED)
 
-    stopped = serve(make, announce, with_parent=with_parent, lifetime_s=of.lifetime_s)
+    stopped = serve(
+        make, announce, with_parent=with_parent, drain=Worker.drain, lifetime_s=of.lifetime_s
+    )
     if stopped is not None and stopped.failure is not None:
         raise stopped.failure
     tell(of.news_descriptor, LEAVING)

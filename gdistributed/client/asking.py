@@ -7,6 +7,8 @@ from typing import Any
 
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
+from gdistributed.client.future import Future
+from gdistributed.client.keys import Key
 from gdistributed.client.options import Workers, worker_names
 from gdistributed.core.client.futures import Countdown
 from gdistributed.errors import WaitTimeout
@@ -118,6 +120,54 @@ class Asking(ClientBase):
                     )
         finally:
             brain.unwatch_workers(watch)
+
+    async def retire_workers(
+        self, workers: Workers = None, timeout: float | None = None
+    ) -> dict[str, list[str]]:
+        """Have workers leave, after what they alone hold has been copied to others.
+
+        They finish what they have begun, and get nothing new.
+
+        Parameters
+        ----------
+        workers
+            Names, addresses or ids of workers.
+        timeout
+            Seconds after which workers stay that could not leave, since their data has nowhere to
+            go or they are still busy; None (the default) waits for ever.
+
+        Returns
+        -------
+        A dict with the addresses of the workers that left ("retired") and of those that stayed
+        ("stayed").
+
+        Raises
+        ------
+        NotFound
+            If a worker is named that is not there.
+        """
+        request = scheduler_pb2.RetireWorkersRequest(workers=worker_names(workers))
+        if timeout is not None:
+            request.timeout.FromNanoseconds(int(timeout * 1e9))
+        answer = await self.connection.ask(
+            self.connection.scheduler.RetireWorkers, request, "retiring workers", timeout_s=None
+        )
+        return {"retired": list(answer.retired), "stayed": list(answer.stayed)}
+
+    async def explain(self, key: Future | Key) -> str:
+        """Say in a sentence or two why a task is not running, or what became of it.
+
+        Raises
+        ------
+        NotFound
+            If the scheduler knows nothing of the key.
+        """
+        (name,) = key_names([key])
+        request = scheduler_pb2.ExplainTaskRequest(key=name)
+        answer = await self.connection.ask(
+            self.connection.scheduler.ExplainTask, request, "explaining a task"
+        )
+        return answer.explanation
 
     async def get_versions(self) -> dict[str, dict[str, str]]:
         """Return the versions of the software, of this client and of each worker by its address."""

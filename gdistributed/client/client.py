@@ -325,8 +325,12 @@ class Client:
 
     gather = blocking(AsyncClient.gather)
     scatter = blocking(AsyncClient.scatter)
+    replicate = blocking(AsyncClient.replicate)
+    rebalance = blocking(AsyncClient.rebalance)
+    retire_workers = blocking(AsyncClient.retire_workers)
 
     who_has = blocking(AsyncClient.who_has)
+    explain = blocking(AsyncClient.explain)
     has_what = blocking(AsyncClient.has_what)
     ncores = blocking(AsyncClient.ncores)
     nthreads = blocking(AsyncClient.nthreads)

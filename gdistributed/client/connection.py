@@ -162,6 +162,7 @@ class Connection:
         method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
         request: Request,
         doing: str,
+        timeout_s: float | None = ASK_TIMEOUT_S,
     ) -> Response:
         """Make a unary call. `doing` says what for, as in "listing workers".
 
@@ -171,7 +172,7 @@ class Connection:
             The class that stands for the status with which the call failed.
         """
         self.check_open()
-        return await self.bridge.on_loop(self._ask(method, request, doing), self.loop)
+        return await self.bridge.on_loop(self._ask(method, request, doing, timeout_s), self.loop)
 
     def enter(self) -> ClientBrain:
         """Take the lock; what `with locked()` begins with."""
@@ -394,9 +395,10 @@ class Connection:
         method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
         request: Request,
         doing: str,
+        timeout_s: float | None,
     ) -> Response:
         try:
-            return await method(request, timeout=ASK_TIMEOUT_S)
+            return await method(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise error_from_call(error, self.address, doing) from error
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from gdistributed.client.asking import Asking
+from gdistributed.client.base import key_names
+from gdistributed.client.computing import futures_of
 from gdistributed.client.connection import Connection
 from gdistributed.client.future import Future, settled
 from gdistributed.client.gathering import gathered
@@ -24,7 +26,72 @@ Worker = tuple[str, str]  # address and worker id
 
 
 class Moving(Asking):
-    """Data between here and the workers."""
+    """Data between here and the workers, and from worker to worker."""
+
+    async def replicate(
+        self,
+        futures: Any,  # noqa: ANN401
+        n: int | None = None,
+        workers: Workers = None,
+    ) -> None:
+        """Wait for results, and have each lie on several workers.
+
+        Parameters
+        ----------
+        futures
+            Futures, or persisted collections.
+        n
+            On how many workers; None (the default) means on all.
+        workers
+            Names, addresses or ids of the workers that may hold them; all by default.
+
+        Raises
+        ------
+        NotFound
+            If a worker is named that is not there.
+        ValueError
+            If `n` is less than 1.
+        """
+        if n is not None and n < 1:
+            raise ValueError(f"n must be at least 1 and is {n}")
+        waited = futures_of(futures)
+        await settled(self.connection, [future.record for future in waited], self.bridge)
+        request = scheduler_pb2.ReplicateDataRequest(
+            keys=key_names(waited), count=n or 0, workers=worker_names(workers)
+        )
+        connection = self.connection
+        await connection.ask(
+            connection.scheduler.ReplicateData, request, "replicating data", timeout_s=None
+        )
+
+    async def rebalance(
+        self,
+        futures: Any = None,  # noqa: ANN401
+        workers: Workers = None,
+    ) -> None:
+        """Move results until workers hold about the same.
+
+        Parameters
+        ----------
+        futures
+            Futures, or persisted collections, that may be moved; all results by default.
+        workers
+            Names, addresses or ids of the workers between which they are moved; all by default.
+
+        Raises
+        ------
+        NotFound
+            If a worker is named that is not there.
+        """
+        waited = [] if futures is None else futures_of(futures)
+        await settled(self.connection, [future.record for future in waited], self.bridge)
+        request = scheduler_pb2.RebalanceDataRequest(
+            keys=key_names(waited), workers=worker_names(workers)
+        )
+        connection = self.connection
+        await connection.ask(
+            connection.scheduler.RebalanceData, request, "rebalancing data", timeout_s=None
+        )
 
     async def gather(
         self,

@@ -125,7 +125,7 @@ class AsyncLocalCluster:
     async def scale(self, n: int) -> None:
         """Have `n` workers: start new ones, or stop the youngest.
 
-        Results that only a stopped worker held are computed again when they are needed.
+        A worker that leaves finishes what it runs and hands over what it holds.
         """
         if self.status != "running":
             raise UsageError(f"a cluster that is {self.status} cannot be scaled")
@@ -291,7 +291,7 @@ class LocalCluster:
     def scale(self, n: int) -> None:
         """Have `n` workers: start new ones, or stop the youngest.
 
-        Results that only a stopped worker held are computed again when they are needed.
+        A worker that leaves finishes what it runs and hands over what it holds.
         """
         self._loop.run(self._cluster.scale(n))
 

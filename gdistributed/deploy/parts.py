@@ -69,7 +69,7 @@ class Parts(Protocol):
         """Start more workers, by name."""
 
     async def remove(self, workers: list[str]) -> None:
-        """Stop workers, by name."""
+        """Stop workers, by name, once others have what they hold."""
 
     def living(self) -> list[str]:
         """Names of the workers that live, oldest first."""
@@ -133,9 +133,10 @@ class ProcessParts:
             await self._nannies[name].start()
 
     async def remove(self, workers: list[str]) -> None:
-        """Stop workers, by name."""
+        """Stop workers, by name, once others have what they hold."""
         leaving = [self._nannies.pop(name) for name in workers]
-        await asyncio.gather(*(nanny.stop(STOP_GRACE_S) for nanny in leaving))
+        await asyncio.gather(*(nanny.drain() for nanny in leaving))
+        await asyncio.gather(*(nanny.stop() for nanny in leaving))
 
     def living(self) -> list[str]:
         """Names of the workers that live, oldest first; a nanny that gave up is forgotten."""
@@ -158,7 +159,8 @@ class ProcessParts:
 
     async def close(self) -> None:
         """Stop all: workers first, so that they can say goodbye."""
-        await self.remove(list(self._nannies))
+        await asyncio.gather(*(nanny.stop(STOP_GRACE_S) for nanny in self._nannies.values()))
+        self._nannies.clear()
         if self._scheduler is not None:
             await self._scheduler.stop(STOP_GRACE_S)
         self._folder.cleanup()
@@ -206,8 +208,10 @@ class LocalParts:
             await self._workers[name].start()
 
     async def remove(self, workers: list[str]) -> None:
-        """Stop workers, by name."""
-        await asyncio.gather(*(self._workers.pop(name).stop() for name in workers))
+        """Stop workers, by name, once others have what they hold."""
+        leaving = [self._workers.pop(name) for name in workers]
+        await asyncio.gather(*(worker.drain() for worker in leaving))
+        await asyncio.gather(*(worker.stop() for worker in leaving))
 
     def living(self) -> list[str]:
         """Names of the workers, oldest first."""
@@ -222,6 +226,7 @@ class LocalParts:
 
     async def close(self) -> None:
         """Stop all: workers first, so that they can say goodbye."""
-        await self.remove(list(self._workers))
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        self._workers.clear()
         if self._scheduler is not None:
             await self._scheduler.stop()

@@ -124,6 +124,16 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitResponse.FromString,
                 _registered_method=True)
+        self.ReplicateData = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/ReplicateData',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ReplicateDataRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ReplicateDataResponse.FromString,
+                _registered_method=True)
+        self.RebalanceData = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/RebalanceData',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RebalanceDataRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RebalanceDataResponse.FromString,
+                _registered_method=True)
         self.RetireWorkers = channel.unary_unary(
                 '/gdistributed.v1.Scheduler/RetireWorkers',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersRequest.SerializeToString,
@@ -328,6 +338,26 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplicateData(self, request, context):
+        """ReplicateData copies results until so many workers hold each, and returns when that is done.
+
+        Errors:
+        - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
+        - UNIMPLEMENTED without the capability "replicas".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RebalanceData(self, request, context):
+        """RebalanceData moves results until workers hold about the same, and returns when that is done.
+
+        Errors: those of ReplicateData.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetireWorkers(self, request, context):
         """RetireWorkers makes workers leave after their data has been copied to others.
 
@@ -437,6 +467,16 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.ReportWorkerExit,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitResponse.SerializeToString,
+            ),
+            'ReplicateData': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplicateData,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ReplicateDataRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ReplicateDataResponse.SerializeToString,
+            ),
+            'RebalanceData': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebalanceData,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RebalanceDataRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RebalanceDataResponse.SerializeToString,
             ),
             'RetireWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.RetireWorkers,
@@ -912,6 +952,60 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/ReportWorkerExit',
             gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplicateData(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/ReplicateData',
+            gdistributed_dot_v1_dot_scheduler__pb2.ReplicateDataRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.ReplicateDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebalanceData(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/RebalanceData',
+            gdistributed_dot_v1_dot_scheduler__pb2.RebalanceDataRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.RebalanceDataResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -155,6 +155,18 @@ class SchedulerStub:
     Errors: none of its own; an unknown worker is no error. UNIMPLEMENTED without the capability
     "nanny".
     """
+    ReplicateData: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ReplicateDataRequest, _scheduler_pb2.ReplicateDataResponse]
+    """ReplicateData copies results until so many workers hold each, and returns when that is done.
+
+    Errors:
+    - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
+    - UNIMPLEMENTED without the capability "replicas".
+    """
+    RebalanceData: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.RebalanceDataRequest, _scheduler_pb2.RebalanceDataResponse]
+    """RebalanceData moves results until workers hold about the same, and returns when that is done.
+
+    Errors: those of ReplicateData.
+    """
     RetireWorkers: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.RetireWorkersRequest, _scheduler_pb2.RetireWorkersResponse]
     """RetireWorkers makes workers leave after their data has been copied to others.
 
@@ -295,6 +307,18 @@ class SchedulerAsyncStub(SchedulerStub):
 
     Errors: none of its own; an unknown worker is no error. UNIMPLEMENTED without the capability
     "nanny".
+    """
+    ReplicateData: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ReplicateDataRequest, _scheduler_pb2.ReplicateDataResponse]  # type: ignore[assignment]
+    """ReplicateData copies results until so many workers hold each, and returns when that is done.
+
+    Errors:
+    - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
+    - UNIMPLEMENTED without the capability "replicas".
+    """
+    RebalanceData: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RebalanceDataRequest, _scheduler_pb2.RebalanceDataResponse]  # type: ignore[assignment]
+    """RebalanceData moves results until workers hold about the same, and returns when that is done.
+
+    Errors: those of ReplicateData.
     """
     RetireWorkers: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RetireWorkersRequest, _scheduler_pb2.RetireWorkersResponse]  # type: ignore[assignment]
     """RetireWorkers makes workers leave after their data has been copied to others.
@@ -535,6 +559,30 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: none of its own; an unknown worker is no error. UNIMPLEMENTED without the capability
         "nanny".
+        """
+
+    @_abc_1.abstractmethod
+    def ReplicateData(
+        self,
+        request: _scheduler_pb2.ReplicateDataRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.ReplicateDataResponse, _abc.Awaitable[_scheduler_pb2.ReplicateDataResponse]]:
+        """ReplicateData copies results until so many workers hold each, and returns when that is done.
+
+        Errors:
+        - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
+        - UNIMPLEMENTED without the capability "replicas".
+        """
+
+    @_abc_1.abstractmethod
+    def RebalanceData(
+        self,
+        request: _scheduler_pb2.RebalanceDataRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.RebalanceDataResponse, _abc.Awaitable[_scheduler_pb2.RebalanceDataResponse]]:
+        """RebalanceData moves results until workers hold about the same, and returns when that is done.
+
+        Errors: those of ReplicateData.
         """
 
     @_abc_1.abstractmethod

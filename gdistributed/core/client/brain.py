@@ -138,9 +138,9 @@ class ClientBrain:
             piece.number = self._last_graph
             self._batch(piece.ByteSize()).graphs.append(piece)
 
-    def hold(self, keys: Iterable[str], holder: str = "") -> None:
+    def hold(self, keys: Iterable[str], holder: str = "", until_done: bool = False) -> None:
         """Have keys kept that were submitted by somebody, for this client or for a holder."""
-        self._batch().hold.add(keys=keys, holder=holder)
+        self._batch().hold.add(keys=keys, holder=holder, until_done=until_done)
 
     def unhold(self, holder: str) -> None:
         """End a holder."""

@@ -49,6 +49,12 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
         yield from _about_task(brain, task)
     for worker in books.workers.values():
         yield from _about_worker(brain, worker)
+    for task, targets in books.copying.items():
+        if task.state is not MEMORY or books.tasks.get(task.key) is not task:
+            yield f"{task} is being copied"
+        for target in targets:
+            if books.workers.get(target.id) is not target:
+                yield f"{task} is being copied to {target}, which is gone"
     for task, worker in books.reserved.items():
         if worker.reserved_for is not task or task.state is not QUEUED:
             yield f"{task} is said to wait for {worker}"

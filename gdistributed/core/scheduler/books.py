@@ -51,6 +51,9 @@ class Books:
         somebody looks.
     reserved
         Tasks that are queued for one worker, on which each is to be alone; see `suspects`.
+    copying
+        Results that workers were asked to copy: for each the workers, and whose replica is to be
+        freed when it has come; None for nobody's.
     freed
         Workers that may have room again since decisions were last taken.
     last_rank
@@ -71,6 +74,7 @@ class Books:
     dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     reserved: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
+    copying: dict[TaskRecord, dict[WorkerRecord, WorkerRecord | None]] = field(default_factory=dict)
     moved: list[Move] | None = None
     last_rank: int = 0
     nthreads: int = 0

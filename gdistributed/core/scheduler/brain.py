@@ -8,17 +8,16 @@ in the story, never an exception; an exception here is a bug of ours.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
 
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.scheduler import (
     holders,
-    intake,
     inventory,
     liveness,
     loss,
     placement,
+    replicas,
     reported,
     stealing,
     suspects,
@@ -35,7 +34,7 @@ from gdistributed.core.scheduler.story import Story
 from gdistributed.core.scheduler.transitions import TRANSITIONS, next_state
 from gdistributed.core.scheduler.watching import Watchers
 from gdistributed.core.session import Session, Sessions
-from gdistributed.errors import BadGraph, InvariantBroken, MalformedMessage, NameTaken
+from gdistributed.errors import InvariantBroken, MalformedMessage, NameTaken
 from gdistributed.settings import SchedulerSettings
 from gdistributed.v1 import nanny_pb2, scheduler_pb2, task_pb2, worker_pb2
 
@@ -72,6 +71,10 @@ class SchedulerBrain:
         How fast data moves between hosts.
     moving
         Tasks that one worker has given back for another, on which they have not been begun yet.
+    retiring
+        Workers that are to leave once nothing is lost with them.
+    done
+        Tasks that are done or have failed, with holders that let them go then.
     deaths
         The last deaths of workers, by id: what a nanny finds out may come after the loss.
     locations
@@ -101,6 +104,8 @@ class SchedulerBrain:
         self.deaths: OrderedDict[str, Death] = OrderedDict()
         self.bandwidths = Bandwidths(self.settings.bandwidth)
         self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
+        self.retiring: dict[WorkerRecord, replicas.Retirement] = {}
+        self.done: list[tuple[ClientRecord, TaskRecord]] = []
         self.report: task_pb2.TaskFinished | None = None
         self._worklist: deque[TaskRecord] = deque()
         self._sessions_begun = 0
@@ -127,16 +132,21 @@ class SchedulerBrain:
                 if not hello.epoch:  # it never heard a welcome, so that it has nothing to bring
                     inventory.take_piece(self, worker, worker_pb2.Inventory(last=True))
             session = self.worker_sessions.begin(worker.id, self._session_id())
-        self._decide()
+        self.decide()
         return session
 
     def worker_disconnected(self, worker_id: str, now: float) -> None:
         """A worker's stream broke without a goodbye."""
         self.now = now
         worker = self.books.workers.get(worker_id)
-        if worker is not None and worker.is_connected:
+        if worker is None or not worker.is_connected:
+            return
+        retirement = self.retiring.get(worker)
+        if retirement is not None and retirement.is_told:
+            self.give_up_worker(worker, "retired", died=False)
+        else:
             liveness.suspend_worker(self, worker)
-            self._decide()
+        self.decide()
 
     def worker_joined(self, hello: worker_pb2.WorkerHello, now: float) -> WorkerRecord:
         """Enter a worker.
@@ -182,7 +192,7 @@ class SchedulerBrain:
         liveness.watch_worker(self, worker)
         self._tell_worker_count()
         loss.find_work_for(self, worker)
-        self._decide()
+        self.decide()
         return worker
 
     def on_worker(self, worker_id: str, batch: worker_pb2.FromWorker, now: float) -> None:
@@ -214,7 +224,7 @@ class SchedulerBrain:
         for missing in batch.missing:
             self.story.note(now, missing.key, "was not found where it should be", worker.name)
             loss.lose_replica(self, worker, missing)
-        self._decide()
+        self.decide()
 
     def worker_lost(self, worker_id: str, cause: str, now: float, died: bool = True) -> None:
         """A worker is gone: by its death, or by its goodbye when `died` is False."""
@@ -222,13 +232,13 @@ class SchedulerBrain:
         worker = self.books.workers.get(worker_id)
         if worker is not None:
             self.give_up_worker(worker, cause, died)
-            self._decide()
+            self.decide()
 
     def worker_exited(self, exit: nanny_pb2.WorkerExit, now: float) -> None:
         """A nanny says that its worker's process has ended, and how."""
         self.now = now
         loss.note_exit(self, exit)
-        self._decide()
+        self.decide()
 
     def give_up_worker(
         self,
@@ -317,7 +327,7 @@ class SchedulerBrain:
         for graph in batch.graphs:
             wants.submit(self, client, graph)
         for hold in batch.hold:
-            wants.hold(self, holders.of(self, hold.holder) if hold.holder else client, hold.keys)
+            holders.hold(self, client, hold)
         self.settle()
         for retry in batch.retry:
             wants.retry(self, retry.keys)
@@ -328,7 +338,7 @@ class SchedulerBrain:
             holders.end(self, name)
         if batch.HasField("wanted"):
             liveness.restate(self, client, batch.wanted)
-        self._decide()
+        self.decide()
 
     def take_for_client(self, client_id: str) -> scheduler_pb2.ToClient | None:
         """Return the next batch for a client, or None.
@@ -357,54 +367,7 @@ class SchedulerBrain:
         del self.books.clients[client_id]
         self.client_sessions.end(client_id)
         self.clients.drop(client_id)
-        self._decide()
-
-    # People and tools
-
-    def cancel(self, keys: Iterable[str], reason: str, now: float) -> list[str]:
-        """Cancel tasks for all who want them, and return the keys that were given up."""
-        self.now = now
-        cancelled = wants.cancel(self, ClientRecord("", "an operator"), keys, reason, force=True)
-        self._decide()
-        return cancelled
-
-    def retry(self, keys: Iterable[str], now: float) -> list[str]:
-        """Run erred tasks again, and return their keys."""
-        self.now = now
-        retried = wants.retry(self, keys)
-        self._decide()
-        return retried
-
-    def submit(
-        self, batch: scheduler_pb2.FromClient, name: str, expires: float, now: float
-    ) -> None:
-        """Enter graphs on behalf of a holder that ends at a time.
-
-        Raises
-        ------
-        BadGraph
-            If a graph is refused.
-        """
-        self.now = now
-        holder = holders.of(self, name, expires)
-        holder.functions = {function.id: function for function in batch.functions}
-        for template in batch.templates:
-            wants.announce(self, holder, template)
-        try:
-            for graph in batch.graphs:
-                wants.want(self, holder, intake.accept_graph(self, holder, graph))
-                wants.forget_unneeded(self, holder)
-        except BadGraph:
-            holders.end(self, name)
-            raise
-        self._decide()
-
-    def end_holders(self, names: Iterable[str], now: float) -> None:
-        """End holders, with all that they want."""
-        self.now = now
-        for name in names:
-            holders.end(self, name)
-        self._decide()
+        self.decide()
 
     # Time
 
@@ -417,7 +380,7 @@ class SchedulerBrain:
         """Do what has come due."""
         self.now = now
         self.agenda.act(now)
-        self._decide()
+        self.decide()
 
     # Facts, then decisions
 
@@ -453,9 +416,12 @@ class SchedulerBrain:
             while task.state is not FORGOTTEN and (target := next_state(task)) is not task.state:
                 self.transition(task, target)
 
-    def _decide(self) -> None:
+    def decide(self) -> None:
         """Settle, then hand out what is ready to those that have room."""
         self.settle()
+        if self.done:
+            holders.let_go(self)
+            self.settle()
         freed = self.books.freed
         while freed:
             worker = next(iter(freed))
@@ -463,6 +429,8 @@ class SchedulerBrain:
             if worker.reserved_for is not None:
                 suspects.begin_reserved(self, worker)
             placement.regain_room(worker, self.settings)
+        if self.retiring:
+            replicas.advance(self)
         if self.moving:
             stealing.hand_over(self)
         placement.hand_out(self)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import wants
 from gdistributed.core.scheduler.records import ClientRecord
+from gdistributed.v1 import scheduler_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -25,6 +26,24 @@ def of(brain: SchedulerBrain, name: str, expires: float | None = None) -> Client
         holder.expires = expires
         brain.agenda.at(expires, _expire, brain, name)
     return holder
+
+
+def hold(brain: SchedulerBrain, client: ClientRecord, message: scheduler_pb2.HoldKeys) -> None:
+    """A client asks to have keys kept, for itself or for a holder."""
+    holder = of(brain, message.holder) if message.holder else client
+    if message.holder:
+        holder.until_done = message.until_done
+    wants.hold(brain, holder, message.keys)
+
+
+def let_go(brain: SchedulerBrain) -> None:
+    """Let go of tasks that were held until they are done; a holder without any ends."""
+    done, brain.done = brain.done, []
+    for holder, task in done:
+        brain.books.unwant(holder, task)
+        brain.reconsider(task)
+        if not holder.wants and brain.books.clients.get(holder.id) is holder:
+            end(brain, holder.id)
 
 
 def end(brain: SchedulerBrain, name: str) -> None:

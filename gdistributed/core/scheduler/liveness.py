@@ -32,6 +32,7 @@ def refresh(brain: SchedulerBrain, worker: WorkerRecord) -> None:
         and worker.is_connected
         and worker.is_responsive
         and worker.inventory is None
+        and worker not in brain.retiring
     )
     if worker.takes_tasks:
         brain.books.freed[worker] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import reports, runs, suspects
+from gdistributed.core.scheduler import replicas, reports, runs, suspects
 from gdistributed.core.scheduler.records import Death, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.v1 import nanny_pb2, worker_pb2
@@ -40,6 +40,7 @@ def lose_worker(
     if died:
         _blame(brain, worker, cause, exit)
     suspects.requeue(brain, worker)
+    replicas.worker_lost(brain, worker)
     for task in list(worker.processing):
         books.end_run(task)
         brain.reconsider(task)
@@ -101,6 +102,7 @@ def lose_replica(
     task = brain.books.tasks.get(missing.key)
     if task is None:
         return
+    replicas.failed(brain, task, reporter)
     holder = brain.books.workers.get(missing.worker_id)
     if holder is not None and task in holder.has:
         brain.books.remove_replica(task, holder)

@@ -166,7 +166,7 @@ class WorkerRecord:
         When it ended a task last, or was handed one while it had none.
     revoked
         Tasks that it was asked to give back and has not answered for, each with the worker that is
-        to run it instead.
+        to run it instead; None for any.
     reserved_for
         A task that is to be alone on it: that runs here, or that waits until all else has ended.
     """
@@ -200,7 +200,7 @@ class WorkerRecord:
     lost_at: float = 0.0
     started: dict[TaskRecord, None] = field(default_factory=dict)
     busy_since: float = 0.0
-    revoked: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
+    revoked: dict[TaskRecord, WorkerRecord | None] = field(default_factory=dict)
     reserved_for: TaskRecord | None = None
 
     def __post_init__(self) -> None:
@@ -237,6 +237,8 @@ class ClientRecord:
         Functions that the client announced.
     arrived
         Tasks of a graph that has not come whole yet.
+    until_done
+        A holder that lets each task go when it is in memory or has failed.
     first_rank, next_rank
         Rank of the first task of the graph that comes in, and of the first one of the next graph;
         the same for all priorities.
@@ -257,6 +259,7 @@ class ClientRecord:
     peers: set[int] = field(default_factory=set)
     software: server_pb2.Software | None = None
     arrived: list[TaskRecord] = field(default_factory=list)
+    until_done: bool = False
     first_rank: int = 0
     next_rank: int = 0
     expires: float | None = None

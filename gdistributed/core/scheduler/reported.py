@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import liveness
+from gdistributed.core.scheduler import liveness, replicas
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
 from gdistributed.core.scheduler.transitions import next_state
 from gdistributed.v1 import task_pb2, worker_pb2
+
+CLOSING = worker_pb2.WORKER_STATUS_CLOSING
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -28,6 +30,8 @@ def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.H
     status = message.status or worker_pb2.WORKER_STATUS_RUNNING
     if status != worker.status:
         worker.status = status
+        if status == CLOSING:
+            replicas.retire(brain, worker, leaves_anyway=True)
         liveness.refresh(brain, worker)
         name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
         brain.watchers.note(brain.now, "worker", worker.name, "", name)
@@ -73,6 +77,8 @@ def take_result(
     brain.books.add_replica(task, worker)
     brain.books.keep_value(task, report.value, brain.settings.kept_nbytes)
     assert task.template is not None
+    if worker in brain.retiring:
+        brain.retiring[worker].todo[task] = None
     learn_run(task.template.prefix, report.run_ns, report.nbytes)
     report.holders.append(worker.number)
     brain.report = report
@@ -129,6 +135,8 @@ def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredD
     task = brain.books.tasks.get(data.key)
     if task is not None and task.state is MEMORY:
         brain.books.add_replica(task, worker)
+        if task in brain.books.copying:
+            replicas.arrived(brain, task, worker)
     else:
         brain.workers.to(worker.id, len(data.key)).free.append(data.key)
 

@@ -77,14 +77,22 @@ def _name_dependency(
         message.holders.append(holder.number)
 
 
+def say_fetch(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
+    """Have a worker copy a result."""
+    batch = brain.workers.to(worker.id, len(task.key))
+    _name_dependency(worker, batch, batch.fetch.add(), task)
+
+
 def say_cancel(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
     """Tell a worker that a run is no longer wanted."""
     batch = brain.workers.to(worker.id, len(task.key))
     batch.cancel.add(key=task.key, attempt=task.attempt)
 
 
-def is_told(client: ClientRecord, task: TaskRecord) -> bool:
+def is_told(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> bool:
     """Whether a client is told of a task at once; otherwise it is noted what it missed."""
+    if client.until_done:
+        brain.done.append((client, task))
     if client.missed is not None:
         client.missed[task] = None
         return False
@@ -98,7 +106,7 @@ def say_finished(
     report: task_pb2.TaskFinished,
 ) -> None:
     """Pass on the report of a worker, which names the holders by now."""
-    if not is_told(client, task):
+    if not is_told(brain, client, task):
         return
     batch = brain.clients.to(client.id, len(task.value) + len(task.key))
     for holder in task.who_has:
@@ -122,7 +130,7 @@ def finished_report(task: TaskRecord) -> task_pb2.TaskFinished:
 
 def say_erred(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
     """Tell a client that a task erred, itself or one that it depends on."""
-    if task.error is not None and is_told(client, task):
+    if task.error is not None and is_told(brain, client, task):
         brain.clients.to(client.id, task.error.ByteSize()).erred.add(
             key=task.key, attempt=task.attempt, error=task.error
         )
@@ -130,7 +138,7 @@ def say_erred(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> 
 
 def say_lost(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
     """Tell a client that a result is gone; news of it follows."""
-    if is_told(client, task):
+    if client.connected and is_told(brain, client, task):
         brain.clients.to(client.id, len(task.key)).lost.append(task.key)
 
 

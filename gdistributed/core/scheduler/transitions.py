@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from gdistributed.core.scheduler import reports
+from gdistributed.core.scheduler import replicas, reports
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     ACTIVE,
@@ -208,6 +208,8 @@ def memory_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
         books.remove_replica(task, worker)
     if task.value:
         books.drop_value(task)
+    if task in books.copying:
+        replicas.released(brain, task)
     for dependent in task.dependents or ():
         if dependent.state in ACTIVE:
             dependent.waiting_on += 1

@@ -354,7 +354,9 @@ class WorkerBrain:
         for peer in batch.peers:
             known = self.peers.get(peer.number)
             if known is None or known.worker_id != peer.worker_id:
-                self.peers[peer.number] = PeerRecord(peer.number, peer.worker_id, peer.address, {})
+                self.peers[peer.number] = PeerRecord(
+                    peer.number, peer.worker_id, peer.address, peer.host, {}
+                )
 
     def _hold(self, key: str, nbytes: int, type_name: str) -> DataRecord:
         """Book a value that is in the store now, however it came there."""

@@ -131,7 +131,7 @@ class PeerRecord:
     ----------
     number
         Its number on the stream with the scheduler.
-    worker_id, address
+    worker_id, address, host
         Who and where it is.
     queue
         Values to be asked of it, in order.
@@ -144,6 +144,7 @@ class PeerRecord:
     number: int
     worker_id: str
     address: str
+    host: str
     queue: dict[DataRecord, None]
     busy_nbytes: int = 0
     calls: int = 0

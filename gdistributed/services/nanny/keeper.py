@@ -157,14 +157,14 @@ class Keeper:
             await self._has_begun.wait()
         return exit, await self.start()
 
-    async def close(self, grace_s: float) -> None:
-        """End the worker for good."""
+    async def close(self, grace_s: float, drain: bool = False) -> None:
+        """End the worker for good; see `WorkerProcess.end`."""
         self.is_closed = True
         if self._running is not None:
             self._running.cancel()
         worker = self.worker
         if worker is not None and not worker.ended.is_set():
-            await worker.end("closed", grace_s)
+            await worker.end("closed", grace_s, drain)
             if not worker.is_leaving:
                 await self._contact.report(worker.exit(), restarting=False)
         for task in list(self._tasks):
@@ -196,6 +196,8 @@ class Keeper:
             if pause_s:
                 logger.warning("waiting before the next start", extra={"seconds": pause_s})
                 await asyncio.sleep(pause_s)
+        if self._restarts.has_failed:
+            logger.error("giving up: workers do not start", extra={"starts": self._starts})
         self._give_up(start_failure(exit) if self._restarts.has_failed else None)
 
     def _begin_worker(self) -> WorkerProcess:
@@ -213,7 +215,7 @@ class Keeper:
         seconds = lifetime.seconds + uniform(-lifetime.stagger_s, lifetime.stagger_s)
         await asyncio.wait([asyncio.ensure_future(worker.ended.wait())], timeout=max(seconds, 0.0))
         if not worker.ended.is_set():
-            await worker.end(LIFETIME, lifetime.drain_s)
+            await worker.end(LIFETIME, lifetime.drain_s, drain=True)
 
     async def _watch_memory(self) -> None:
         limit_nbytes = self._options.memory_limit_nbytes * MEMORY_SHARE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -95,15 +96,18 @@ class ChildProcess:
             f"{self.title} ended with exit code {self.exit_code} {doing}. It said:{words}"
         )
 
+    def send_signal(self, number: int) -> None:
+        """Send the child a signal, if it runs."""
+        if self.exit_code is None:
+            self._process.send_signal(number)
+
     def terminate(self) -> None:
         """Ask the child to stop gracefully."""
-        if self.exit_code is None:
-            self._process.terminate()
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Stop the child at once."""
-        if self.exit_code is None:
-            self._process.kill()
+        self.send_signal(signal.SIGKILL)
 
     def wait(self) -> int:
         """Wait for the child's end; its exit code."""

@@ -7,6 +7,7 @@ import os
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from gdistributed.errors import ClusterError
 from gdistributed.services.nanny.contact import Contact
@@ -17,6 +18,8 @@ from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import center_pb2, nanny_pb2, nanny_pb2_grpc
 from gdistributed.wire.channel import normalise_address
 from gdistributed.wire.server import Server
+
+DRAIN_TIMEOUT_S: Final = 30.0
 
 
 class Nanny(Server):
@@ -124,6 +127,14 @@ class Nanny(Server):
         """End the worker."""
         if self._keeper is not None:
             await self._keeper.close(grace_s)
+
+    async def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+        """End the worker for good, without a loss: it may take so long to hand over what it holds.
+
+        The nanny itself goes on until it is closed.
+        """
+        if self._keeper is not None:
+            await self._keeper.close(timeout_s, drain=True)
 
     async def closed(self) -> None:
         """Leave the cluster."""

@@ -8,15 +8,13 @@ import os
 import threading
 import uuid
 from dataclasses import replace
-from typing import Final
+from signal import SIGINT, SIGKILL, SIGTERM
 
 from gdistributed.services.nanny.measuring import Gauge, memory_kills
 from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED
 from gdistributed.services.nanny.options import WorkerOptions
 from gdistributed.services.nanny.processes import ChildProcess
 from gdistributed.v1 import nanny_pb2
-
-SIGKILL: Final = 9
 
 
 class WorkerProcess:
@@ -86,7 +84,7 @@ class WorkerProcess:
             starts=self.starts,
         )
 
-    async def end(self, cause: str, grace_s: float) -> None:
+    async def end(self, cause: str, grace_s: float, drain: bool = False) -> None:
         """Ask it to end, and kill it after the grace; returns when it has ended.
 
         Parameters
@@ -95,10 +93,12 @@ class WorkerProcess:
             A word for `WorkerExit.cause`.
         grace_s
             In seconds; zero kills at once.
+        drain
+            Whether it should hand over what it holds first.
         """
         self._asked_to_end = self._asked_to_end or cause
         if grace_s > 0:
-            self._child.terminate()
+            self._child.send_signal(SIGTERM if drain else SIGINT)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.ended.wait(), grace_s)
         self._child.kill()

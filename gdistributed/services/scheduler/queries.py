@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
 from gdistributed.core.scheduler.story import explain
@@ -75,7 +76,7 @@ class Queries:
         batch, keys = plain.graph_of(request.tasks)
         graph_id = f"submit:{uuid.uuid4().hex}"
         keep_s = request.keep.ToNanoseconds() / 1e9 if request.HasField("keep") else KEEP_S
-        shell.call(shell.brain.submit, batch, graph_id, shell.now() + keep_s)
+        shell.call(orders.submit, shell.brain, batch, graph_id, shell.now() + keep_s)
         return pb.SubmitResponse(graph_id=graph_id, keys=keys)
 
     async def GetResult(self, request: pb.GetResultRequest, _: Context) -> pb.GetResultResponse:
@@ -160,7 +161,7 @@ class Queries:
         brain = self._shell.brain
         unknown = [key for key in request.keys if key not in brain.books.tasks]
         reason = request.reason or "cancelled by an operator"
-        cancelled = self._shell.call(brain.cancel, request.keys, reason)
+        cancelled = self._shell.call(orders.cancel, brain, request.keys, reason)
         return pb.CancelTasksResponse(cancelled=cancelled, unknown=unknown)
 
     async def ReleaseTasks(
@@ -168,12 +169,12 @@ class Queries:
     ) -> pb.ReleaseTasksResponse:
         """Give up what Submit holds."""
         names = [name for name in request.graph_ids if name.startswith("submit:")]
-        self._shell.call(self._shell.brain.end_holders, names)
+        self._shell.call(orders.end_holders, self._shell.brain, names)
         return pb.ReleaseTasksResponse()
 
     async def RetryTasks(self, request: pb.RetryTasksRequest, _: Context) -> pb.RetryTasksResponse:
         """Run erred tasks again."""
-        retried = self._shell.call(self._shell.brain.retry, request.keys)
+        retried = self._shell.call(orders.retry, self._shell.brain, request.keys)
         return pb.RetryTasksResponse(retried=retried)
 
     async def ExplainTask(

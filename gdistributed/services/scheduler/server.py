@@ -14,7 +14,7 @@ from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
 from gdistributed.services.center.service import CenterService
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
-from gdistributed.services.scheduler.nannies import Nannies
+from gdistributed.services.scheduler.operations import CAPABILITIES, Operations
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
@@ -34,7 +34,7 @@ from gdistributed.wire.software import own_software
 
 
 class SchedulerService(  # type: ignore[misc]  # streams are read and written, not iterated
-    Streams, Queries, Nannies, Unoffered, scheduler_pb2_grpc.SchedulerServicer
+    Streams, Queries, Operations, Unoffered, scheduler_pb2_grpc.SchedulerServicer
 ):
     """All rpcs of the Scheduler service: streams and queries over one shell."""
 
@@ -47,7 +47,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
     ) -> None:
         Streams.__init__(self, shell, identity)
         Queries.__init__(self, shell, channels, summary)
-        Nannies.__init__(self, shell, channels)
+        Operations.__init__(self, shell)
 
 
 class Scheduler(Server):
@@ -84,7 +84,7 @@ class Scheduler(Server):
     True
     """
 
-    capabilities = ("nanny",)
+    capabilities = CAPABILITIES
 
     def __init__(
         self,

@@ -20,10 +20,6 @@ class Unoffered:
         """Values through the scheduler."""
         raise _lacking("relay")
 
-    async def RetireWorkers(self, _request: pb.RetireWorkersRequest, _: Context) -> NoReturn:
-        """Workers that leave once their data has been copied."""
-        raise _lacking("retire")
-
     async def Synchronize(self, _request: pb.SynchronizeRequest, _: Context) -> NoReturn:
         """A worker's life in one call."""
         raise _lacking("synchronize")

@@ -36,15 +36,21 @@ class Heartbeats:
         due = loop.time()
         while True:
             self._delay_s = max(loop.time() - due, 0.0)
-            brain = self._shell.brain
-            heartbeat = worker_pb2.Heartbeat(
-                status=CLOSING if brain.is_draining else RUNNING, metrics=self.metrics()
-            )
-            brain.mail().heartbeat.CopyFrom(heartbeat)
-            if self._shell.wake is not None:
-                self._shell.wake()
+            self.beat()
             due = loop.time() + interval_s
             await asyncio.sleep(interval_s)
+
+    def beat(self) -> None:
+        """Send a heartbeat."""
+        brain = self._shell.brain
+        heartbeat = worker_pb2.Heartbeat(
+            status=CLOSING if brain.is_draining else RUNNING,
+            metrics=self.metrics(),
+            bandwidths=self._shell.take_bandwidths(),
+        )
+        brain.mail().heartbeat.CopyFrom(heartbeat)
+        if self._shell.wake is not None:
+            self._shell.wake()
 
     def metrics(self) -> worker_pb2.WorkerMetrics:
         """Measure the process."""

@@ -27,6 +27,7 @@ from gdistributed.wire.software import own_software
 logger = logging.getLogger("gdistributed.worker")
 
 GOODBYE_TIMEOUT_S = 2.0
+DRAIN_TIMEOUT_S = 20.0
 
 
 class Worker(Server):
@@ -148,6 +149,19 @@ class Worker(Server):
             connected = asyncio.ensure_future(self._stream.is_connected.wait())
             await asyncio.wait([connected, self._serving], return_when=asyncio.FIRST_COMPLETED)
             connected.cancel()
+
+    async def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+        """Leave without a loss: finish what runs, and let others copy what lies here alone.
+
+        Returns when the scheduler has said goodbye, when there is none, or after the timeout. The
+        server itself goes on until it is closed.
+        """
+        if self._stream is None or self._serving is None or self._shell is None:
+            return
+        logger.info("leaving: others copy what lies here alone")
+        self._shell.brain.is_draining = True
+        if self._stream.beat():
+            await asyncio.wait([self._serving], timeout=timeout_s)
 
     async def closing(self, grace_s: float) -> None:
         """Say goodbye to the scheduler."""

@@ -25,12 +25,15 @@ from gdistributed.errors import GDistributedError, InvariantBroken
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.threads import Threads
+from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
 
 logger = logging.getLogger("gdistributed.worker")
 
 Result = TypeVar("Result")
+
+MEASURED_NBYTES_MIN: Final = 1 * MIB
 
 
 class Shell:
@@ -70,6 +73,7 @@ class Shell:
         self._coroutines = Coroutines(self._ended)
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
+        self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
         self._jobs: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -249,10 +253,12 @@ class Shell:
         unreachable = False
         try:
             channel = self._channels.get(peer.address, bulk=True)
+            begun, before_nbytes = self.now(), self.received_nbytes
             async for arrived in fetch_each(channel, peer.worker_id, keys, self.place.worker_id):
                 named = [(keys[incoming.index], incoming) for incoming in arrived]
                 stored = [await self._take_in(fetch, key, incoming) for key, incoming in named]
                 self.call(self.brain.fetched, fetch, [each for each in stored if each is not None])
+            self._measure(peer.host, self.received_nbytes - before_nbytes, self.now() - begun)
         except GDistributedError as error:
             unreachable = True
             logger.warning(
@@ -262,6 +268,20 @@ class Shell:
             self.call(self.brain.fetch_ended, fetch, unreachable=unreachable)
         if unreachable and not peer.calls:
             await self._channels.forget(peer.address)
+
+    def _measure(self, host: str, nbytes: int, seconds: float) -> None:
+        """Let a fetch count in the bandwidth from a host; a small one says nothing about it."""
+        if nbytes >= MEASURED_NBYTES_MIN and seconds > 0:
+            before_nbytes, before_s = self._moved.get(host, (0, 0.0))
+            self._moved[host] = before_nbytes + nbytes, before_s + seconds
+
+    def take_bandwidths(self) -> list[worker_pb2.Bandwidth]:
+        """Return what was measured since the last call."""
+        moved, self._moved = self._moved, {}
+        return [
+            worker_pb2.Bandwidth(host=host, bytes_per_second=nbytes / seconds, nbytes=nbytes)
+            for host, (nbytes, seconds) in moved.items()
+        ]
 
     async def _take_in(
         self, fetch: Fetch, key: str, incoming: Incoming

@@ -123,6 +123,13 @@ class SchedulerStream:
         self._link.wake()
         return True
 
+    def beat(self) -> bool:
+        """Send a heartbeat now; False when nobody is listening."""
+        if self._link is None:
+            return False
+        self._heartbeats.beat()
+        return True
+
     # ---- To the scheduler
 
     async def _find_scheduler(self) -> str:

@@ -298,6 +298,10 @@ class Script:
         audit(self.brain)
 
     def _worker_words(self, worker: str, batch: worker_pb2.ToWorker) -> Iterable[str]:
+        for wanted in batch.fetch:
+            names = {worker.number: worker.name for worker in self.brain.books.workers.values()}
+            places = ",".join(names.get(number, "?") for number in wanted.holders)
+            yield f"fetch {wanted.key} from {places}"
         yield from (f"revoke {each.key}" for each in batch.revoke)
         for key in batch.reconcile.drop:
             yield f"drop {key}"
@@ -313,6 +317,8 @@ class Script:
                 for dependency in run.dependencies
             )
             yield f"run {run.key}" + (f" with {places}" if places else "")
+        if batch.HasField("goodbye"):
+            yield f"goodbye {batch.goodbye.reason}"
 
 
 def client_words(batch: scheduler_pb2.ToClient) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.audit import audit
 from gdistributed.core.scheduler.states import MEMORY, QUEUED
 from gdistributed.core.scheduler.transitions import TRANSITIONS
@@ -270,7 +271,7 @@ def test_a_graph_given_for_a_while_ends(script: Script) -> None:
     batch.functions.add(id="f", runtime="python", name="m.f")
     batch.templates.add(id=1, function_id="f", prefix="f")
     batch.graphs.add(number=1, wants_all=True).tasks.add(key="x", template=1)
-    script.brain.submit(batch, "submit:1", 600.0, 0.0)
+    orders.submit(script.brain, batch, "submit:1", 600.0, 0.0)
     script._listen()
     script.finish("w", "x")
     script.pass_time(599.0)

@@ -12,11 +12,13 @@ from random import Random
 
 import pytest
 
+from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.states import ERRED, MEMORY
 from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script
 
 EVENTS = 250
+CLOSING = worker_pb2.WORKER_STATUS_CLOSING
 PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 RUNNING = worker_pb2.WORKER_STATUS_RUNNING
 
@@ -103,6 +105,42 @@ class Chaos:
     def client_comes_back(self) -> None:
         if (client := self.any_client()) is not None:
             self.script.client_resumes(client)
+
+    def replicates(self) -> None:
+        keys = [key for key, task in self.books.tasks.items() if task.state is MEMORY]
+        orders.replicate(
+            self.script.brain, keys[-5:], self.random.choice([0, 2]), (), self.script.now
+        )
+        self.script._listen()
+
+    def rebalances(self) -> None:
+        orders.rebalance(self.script.brain, (), (), self.script.now)
+        self.script._listen()
+
+    def retires(self) -> None:
+        if self.random.random() < 0.3 and (worker := self.any_of(self.books.workers)) is not None:
+            if self.random.random() < 0.5:
+                self.script.status(worker, CLOSING)
+            leaving = orders.retire(self.script.brain, [worker], self.script.now)
+            self.script._listen()
+            if self.random.random() < 0.5:
+                orders.stay(self.script.brain, leaving, self.script.now)
+            self.script._listen()
+
+    def leaves_as_told(self) -> None:
+        for worker, retirement in list(self.script.brain.retiring.items()):
+            if retirement.is_told:
+                self.script.worker_breaks(worker.id)
+
+    def copies(self) -> None:
+        for task, targets in list(self.books.copying.items()):
+            for target in list(targets):
+                if target.is_connected and self.random.random() < 0.5:
+                    if self.random.random() < 0.8:
+                        self.script.stored(target.id, task.key)
+                    else:
+                        holder = self.any_of(worker.id for worker in task.who_has)
+                        self.script.missing(target.id, task.key, holder or "?")
 
     def answers_revokes(self) -> None:
         for worker in list(self.books.workers.values()):
@@ -225,6 +263,11 @@ class Chaos:
             self.time_passes,
             *[self.answers_revokes] * 2,
             self.begins,
+            self.replicates,
+            self.rebalances,
+            self.retires,
+            self.leaves_as_told,
+            *[self.copies] * 2,
             self.fails,
             self.repeats_itself,
             self.misses,
@@ -239,6 +282,9 @@ class Chaos:
 
     def heal(self) -> None:
         for worker in list(self.books.workers.values()):
+            if worker in self.script.brain.retiring:
+                self.script.worker_leaves(worker.id)
+                continue
             if not worker.is_connected:
                 self.script.worker_resumes(worker.id)
             self.script.status(worker.id, RUNNING)
