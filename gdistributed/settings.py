@@ -69,6 +69,8 @@ class SchedulerSettings:
         Bytes a second between two workers, until it has been measured.
     latency_s
         Fixed cost of moving one value.
+    no_worker_timeout_s
+        A task errs when no worker that may run it was there for so long; None means never.
     steal_gain_s
         A task is taken back from one worker for another only if it will begin earlier by this.
     allowed_failures
@@ -90,6 +92,7 @@ class SchedulerSettings:
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001
+    no_worker_timeout_s: float | None = None
     steal_gain_s: float = 0.01
     allowed_failures: int = 3
     kept_nbytes: int = 64 * MIB

@@ -42,6 +42,13 @@ logger = logging.getLogger("gdistributed.scheduler")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the scheduler's address to this file (JSON), for workers and clients to read.",
 )
+@click.option(
+    "--no-worker-timeout",
+    "no_worker_timeout_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Tasks err that no worker may run for so long; by default they wait.",
+)
 @options.log_level_option
 @options.stop_with_parent_option
 def scheduler(
@@ -52,6 +59,7 @@ def scheduler(
     center: str | None,
     name: str | None,
     scheduler_file: Path | None,
+    no_worker_timeout_s: float | None,
     log_level: str,
     stop_with_parent: bool,
 ) -> None:
@@ -64,6 +72,7 @@ def scheduler(
     set_up_logging(log_level)
     from gdistributed.cli.serving import serve
     from gdistributed.services.scheduler.server import Scheduler
+    from gdistributed.settings import SchedulerSettings
 
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
@@ -75,6 +84,7 @@ def scheduler(
             port_to_clients=port_to_clients,
             center=center,
             name=name,
+            settings=SchedulerSettings(no_worker_timeout_s=no_worker_timeout_s),
         )
         collect_rarely()
         log_start(server)

@@ -43,6 +43,7 @@ class Computing(ClientBase):
         allow_other_workers: bool = False,
         pure: bool = True,
         actor: bool = False,
+        timeout: float | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Future:
         """Submit a call of a function, and return a future of its result at once.
@@ -71,6 +72,10 @@ class Computing(ClientBase):
             Whether equal calls have equal results (the default): they are computed once.
         actor
             Whether `function` is a class whose instance is to live on a worker.
+        timeout
+            Seconds that one run may take; then it fails with TaskTimeout, which `retries` counts. A
+            coroutine is cancelled; a function in a thread cannot be stopped, and holds its thread
+            until it returns. A parameter of that name of `function` has to be given by position.
 
         Raises
         ------
@@ -84,7 +89,9 @@ class Computing(ClientBase):
         self.connection.check_open()
         if not callable(function):
             raise TypeError(f"submit needs a function and got {function!r}")
-        options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
+        options = task_options(
+            priority, retries, workers, allow_other_workers, resources, actor, timeout
+        )
         announced = pack_function(function)
         prefix = _prefix(function, key)
         namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
@@ -112,6 +119,7 @@ class Computing(ClientBase):
         allow_other_workers: bool = False,
         pure: bool = True,
         actor: bool = False,
+        timeout: float | None = None,
         batch_size: int | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> list[Future]:
@@ -151,7 +159,9 @@ class Computing(ClientBase):
                     f"map cannot take {type(each).__name__}, whose end is not known: use a list, "
                     f"or submit in a loop"
                 )
-        options = task_options(priority, retries, workers, allow_other_workers, resources, actor)
+        options = task_options(
+            priority, retries, workers, allow_other_workers, resources, actor, timeout
+        )
         calls: Calls = list(zip(*iterables, strict=False))
         keys = _given_keys(key, len(calls))
         prefix = key if isinstance(key, str) else function_name(function)

@@ -27,6 +27,8 @@ class TaskOptions:
         Whether `workers` is a preference and no restriction.
     resources
         What a task holds while it runs, by name, for instance ``{"GPU": 1}``.
+    timeout_s
+        How long one run of it may take; None means as long as it likes.
     actor
         Whether the function is a class whose instance lives on a worker.
     """
@@ -36,11 +38,12 @@ class TaskOptions:
     workers: tuple[str, ...] = ()
     allow_other_workers: bool = False
     resources: Mapping[str, float] = field(default_factory=dict)
+    timeout_s: float | None = None
     actor: bool = False
 
     def template(self, function_id: str, prefix: str) -> task_pb2.TaskTemplate:
         """Return the template of tasks of one function, without its number."""
-        return task_pb2.TaskTemplate(
+        template = task_pb2.TaskTemplate(
             function_id=function_id,
             prefix=prefix,
             priority=self.priority,
@@ -50,6 +53,9 @@ class TaskOptions:
             resources=self.resources,
             actor=self.actor,
         )
+        if self.timeout_s is not None:
+            template.timeout.FromNanoseconds(int(self.timeout_s * 1e9))
+        return template
 
 
 PLAIN = TaskOptions()
@@ -62,13 +68,14 @@ def task_options(
     allow_other_workers: bool = False,
     resources: Mapping[str, float] | None = None,
     actor: bool = False,
+    timeout: float | None = None,
 ) -> TaskOptions:
     """Check what a user asked for.
 
     Raises
     ------
     ValueError
-        If `allow_other_workers` is set without `workers`.
+        If `allow_other_workers` is set without `workers`, or a number is negative.
     TypeError
         If something is of a type that makes no sense.
     """
@@ -77,14 +84,23 @@ def task_options(
     names = worker_names(workers)
     if allow_other_workers and not names:
         raise ValueError("allow_other_workers=True needs workers= too: whom to prefer?")
-    if not priority and not retries and not names and not resources and not actor:
+    if not (priority or retries or names or resources or actor or timeout is not None):
         return PLAIN
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout must be more than 0 seconds and is {timeout!r}")
+    amounts = {str(name): float(amount) for name, amount in (resources or {}).items()}
+    for name, amount in amounts.items():
+        if not amount >= 0:
+            raise ValueError(f"a task cannot hold {amount!r} of the resource {name!r}")
+    if _whole(retries or 0, "retries") < 0:
+        raise ValueError(f"retries must not be negative and is {retries!r}")
     return TaskOptions(
         priority=_whole(priority, "priority"),
         retries=_whole(retries or 0, "retries"),
         workers=names,
         allow_other_workers=bool(allow_other_workers),
-        resources={str(name): float(amount) for name, amount in (resources or {}).items()},
+        resources=amounts,
+        timeout_s=timeout,
         actor=bool(actor),
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 import threading
+import time
 import traceback
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from gdistributed import Client, Future
 from gdistributed.errors import (
     CancelledError,
     SerializationError,
+    TaskTimeout,
     UnpicklableArgument,
     UsageError,
     WaitTimeout,
@@ -381,3 +385,30 @@ def test_many_threads_submit_at_once(client: Client) -> None:
     for thread in threads:
         thread.join()
     assert sorted(results) == sorted(100_000 * n + k + 1 for n in range(8) for k in range(50))
+
+
+def test_a_task_may_take_so_long(client: Client) -> None:
+    with pytest.raises(TaskTimeout, match=r"longer than its timeout of 0\.1 s"):
+        client.submit(time.sleep, 0.5, timeout=0.1).result(30)
+
+    async def forever() -> None:
+        await asyncio.sleep(1000)
+
+    with pytest.raises(TimeoutError):
+        client.submit(forever, timeout=0.05).result(30)
+    assert client.submit(inc, 1, timeout=60).result(30) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"retries": -1}, "retries must not be negative"),
+        ({"timeout": 0}, "timeout must be more than 0"),
+        ({"resources": {"GPU": -1}}, "cannot hold -1.0 of the resource 'GPU'"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(
+    client: Client, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        client.submit(inc, 1, **options)

@@ -45,6 +45,8 @@ class Books:
     ----------
     names
         Workers by the names that people gave them.
+    called
+        Workers by name, address, host and id.
     dry, loaded
         Workers with threads for which they have nothing, but for those for which something was
         asked back; and workers that may have more than they can begin, which is corrected when
@@ -70,6 +72,7 @@ class Books:
     requirements: dict[tuple[object, ...], RequirementRecord] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
     names: dict[str, WorkerRecord] = field(default_factory=dict)
+    called: dict[str, dict[WorkerRecord, None]] = field(default_factory=dict)
     freed: dict[WorkerRecord, None] = field(default_factory=dict)
     dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
@@ -264,6 +267,8 @@ class Books:
         self.nthreads += worker.nthreads
         self.freed[worker] = None
         self.dry[worker] = None
+        for word in words_of(worker):
+            self.called.setdefault(word, {})[worker] = None
         for requirement in self.requirements.values():
             self._try_for(worker, requirement)
 
@@ -275,6 +280,10 @@ class Books:
         self.freed.pop(worker, None)
         self.dry.pop(worker, None)
         self.loaded.pop(worker, None)
+        for word in words_of(worker):
+            self.called[word].pop(worker, None)
+            if not self.called[word]:
+                del self.called[word]
         for requirement in worker.requirements:
             requirement.eligible.pop(worker, None)
             requirement.idle.pop(worker, None)
@@ -307,6 +316,7 @@ class Books:
     def _try_for(self, worker: WorkerRecord, requirement: RequirementRecord) -> None:
         if satisfies(worker, requirement):
             requirement.eligible[worker] = None
+            requirement.is_warned_of = False
             requirement.idle[worker] = None
             worker.requirements[requirement] = None
 
@@ -338,15 +348,19 @@ class Books:
                 requirement=self.requirement_of(functions[0], template),
                 rank=-clamped << PRIORITY_SHIFT,
                 retries=template.retries,
+                preferred=tuple(template.workers) if template.allow_other_workers else (),
             )
         return record
 
 
+def words_of(worker: WorkerRecord) -> set[str]:
+    """Return all that a worker may be called by in a restriction."""
+    return {worker.name, worker.address, worker.host, worker.id}
+
+
 def satisfies(worker: WorkerRecord, requirement: RequirementRecord) -> bool:
     """Whether a worker could ever run the tasks of a requirement."""
-    if requirement.workers and not (
-        {worker.name, worker.address, worker.host, worker.id} & set(requirement.workers)
-    ):
+    if requirement.workers and not words_of(worker) & set(requirement.workers):
         return False
     total = worker.hello.resources
     if any(total.get(name, 0.0) < amount for name, amount in requirement.resources):

@@ -75,6 +75,8 @@ class SchedulerBrain:
         Workers that are to leave once nothing is lost with them.
     done
         Tasks that are done or have failed, with holders that let them go then.
+    warnings
+        What people should know at once: a key, and a sentence. Whoever logs it clears it.
     deaths
         The last deaths of workers, by id: what a nanny finds out may come after the loss.
     locations
@@ -106,6 +108,7 @@ class SchedulerBrain:
         self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
         self.retiring: dict[WorkerRecord, replicas.Retirement] = {}
         self.done: list[tuple[ClientRecord, TaskRecord]] = []
+        self.warnings: list[tuple[str, str]] = []
         self.report: task_pb2.TaskFinished | None = None
         self._worklist: deque[TaskRecord] = deque()
         self._sessions_begun = 0

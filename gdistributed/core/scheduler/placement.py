@@ -34,7 +34,9 @@ def hand_out(brain: SchedulerBrain) -> None:
         if task is None:
             ready.remove(requirement)
             continue
-        worker = best_worker(brain, task, requirement, candidates)
+        worker = preferred_worker(brain, task, requirement) or best_worker(
+            brain, task, requirement, candidates
+        )
         if task.deaths:
             suspects.run_alone(brain, task, worker)
         else:
@@ -88,6 +90,24 @@ def regain_room(worker: WorkerRecord, settings: SchedulerSettings) -> None:
         for requirement in worker.requirements:
             if worker not in requirement.idle and fits(worker, requirement):
                 requirement.idle[worker] = None
+
+
+def preferred_worker(
+    brain: SchedulerBrain, task: TaskRecord, requirement: RequirementRecord
+) -> WorkerRecord | None:
+    """Return the best of the workers that are to be asked first and have room; None for none."""
+    if task.template is None or not task.template.preferred:
+        return None
+    called = brain.books.called
+    preferred = {
+        worker: None
+        for word in task.template.preferred
+        for worker in called.get(word, ())
+        if worker in requirement.eligible
+        and has_room(worker, brain.settings)
+        and fits(worker, requirement)
+    }
+    return best_worker(brain, task, requirement, list(preferred)) if preferred else None
 
 
 def best_worker(

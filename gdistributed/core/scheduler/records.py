@@ -317,7 +317,9 @@ class RequirementRecord:
     stale
         How many entries are stale.
     unrunnable
-        Tasks in the state no_worker.
+        Tasks in the state no_worker, with the time since when.
+    is_warned_of
+        Whether it was said that no worker that is here satisfies it.
     """
 
     runtime: str
@@ -329,7 +331,8 @@ class RequirementRecord:
     idle: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     queue: list[tuple[int, int, TaskRecord]] = field(default_factory=list)
     stale: int = 0
-    unrunnable: dict[TaskRecord, None] = field(default_factory=dict)
+    unrunnable: dict[TaskRecord, float] = field(default_factory=dict)
+    is_warned_of: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -344,6 +347,8 @@ class TemplateRecord:
         The template as workers are told it.
     functions
         The function that the tasks run, and those that their arguments refer to.
+    preferred
+        Names, addresses or hosts of workers that are asked first.
     rank
         The part of a task's rank that comes from the user's priority.
     """
@@ -355,3 +360,4 @@ class TemplateRecord:
     requirement: RequirementRecord
     rank: int
     retries: int
+    preferred: tuple[str, ...] = ()

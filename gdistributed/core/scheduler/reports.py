@@ -176,6 +176,18 @@ def data_lost(task: TaskRecord) -> error_pb2.TaskError:
     )
 
 
+def no_worker(task: TaskRecord, explanation: str) -> error_pb2.TaskError:
+    """Say that no worker came in time that may run a task."""
+    return error_pb2.TaskError(
+        type="gdistributed.errors.NoWorker",
+        message=f"no worker came in time for the task {task.key!r}. {explanation}",
+        runtime="gdistributed",
+        kind=error_pb2.TASK_ERROR_KIND_NO_WORKER,
+        reason="NO_WORKER",
+        key=task.key,
+    )
+
+
 def killed_worker(task: TaskRecord) -> error_pb2.TaskError:
     """Say that workers die of a task, which ones, and how."""
     last = task.deaths[-1]

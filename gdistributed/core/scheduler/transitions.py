@@ -27,6 +27,7 @@ from gdistributed.core.scheduler.states import (
     WAITING,
     State,
 )
+from gdistributed.core.scheduler.story import explain
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -118,7 +119,23 @@ def waiting_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:
 def waiting_to_no_worker(brain: SchedulerBrain, task: TaskRecord) -> None:
     """All it needs is in memory, but nobody here may run it."""
     assert task.template is not None
-    task.template.requirement.unrunnable[task] = None
+    requirement = task.template.requirement
+    requirement.unrunnable[task] = brain.now
+    if brain.books.workers and not requirement.is_warned_of:
+        requirement.is_warned_of = True
+        brain.warnings.append((task.key, explain(brain.books, task)))
+    timeout_s = brain.settings.no_worker_timeout_s
+    if timeout_s is not None:
+        brain.agenda.at(brain.now + timeout_s, _give_up_waiting, brain, task, brain.now)
+
+
+def _give_up_waiting(brain: SchedulerBrain, task: TaskRecord, since: float) -> None:
+    """No worker came for a task in time, if it has waited ever since."""
+    if task.state is not NO_WORKER or task.template is None:
+        return
+    if task.template.requirement.unrunnable.get(task) == since:
+        task.error = reports.no_worker(task, explain(brain.books, task))
+        brain.reconsider(task)
 
 
 def queued_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:

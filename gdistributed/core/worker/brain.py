@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from heapq import heappop
 from typing import Final
 
+from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call
 from gdistributed.core.worker.handed import copy, receive
@@ -91,6 +92,7 @@ class WorkerBrain:
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
         self.now = 0.0
         self.is_draining = False
+        self.agenda = Agenda()
         self.functions: dict[str, task_pb2.Function] = {}
         self.templates: dict[int, task_pb2.TaskTemplate] = {}
         self.peers: dict[int, PeerRecord] = {}
@@ -288,6 +290,17 @@ class WorkerBrain:
         take_inventory(self, unacknowledged)
         if not same_scheduler:
             forget_numbers(self)
+        self._decide()
+
+    @property
+    def deadline(self) -> float | None:
+        """When `on_time` is to be called at the latest."""
+        return self.agenda.deadline
+
+    def on_time(self, now: float) -> None:
+        """Do what has come due."""
+        self.now = now
+        self.agenda.act(now)
         self._decide()
 
     # ---- Questions

@@ -28,7 +28,7 @@ from gdistributed.core.worker.records import (
     RunRecord,
     State,
 )
-from gdistributed.v1 import task_pb2
+from gdistributed.v1 import error_pb2, task_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
@@ -75,6 +75,10 @@ def ready_to_executing(brain: WorkerBrain, run: RunRecord) -> None:
     brain.load_ns += run.cost_ns
     brain.executing_count += 1
     brain.to_run.append(run)
+    template = brain.templates.get(run.task.template)
+    if template is not None and template.HasField("timeout"):
+        timeout_s = template.timeout.ToNanoseconds() / 1e9
+        brain.agenda.at(brain.now + timeout_s, _time_out, brain, run, timeout_s)
     if run.cost_ns >= brain.slot_ns:
         brain.mail().started.add(key=run.key, attempt=run.attempt)
 
@@ -225,6 +229,24 @@ def _take_in(brain: WorkerBrain, data: DataRecord) -> None:
         run.waiting_on -= 1
         if not run.waiting_on:
             brain.move(run, READY)
+
+
+def _time_out(brain: WorkerBrain, run: RunRecord, timeout_s: float) -> None:
+    """A run has taken as long as it may: it has failed, whatever its thread still does."""
+    if run.state is not EXECUTING:
+        return
+    run.error = error_pb2.TaskError(
+        type="gdistributed.errors.TaskTimeout",
+        message=f"the task {run.key!r} ran for longer than its timeout of {timeout_s:g} s",
+        runtime="gdistributed",
+        kind=error_pb2.TASK_ERROR_KIND_TIMEOUT,
+        reason="TASK_TIMEOUT",
+        key=run.key,
+        retryable=True,
+        counts=True,
+    )
+    _report_error(brain, run)
+    brain.move(run, ABANDONED)
 
 
 def _leave_thread(brain: WorkerBrain, run: RunRecord) -> None:

@@ -91,6 +91,10 @@ class Shell:
                 link.wake()
         if brain.departed:
             self._end_departed()
+        if brain.warnings:
+            for key, text in brain.warnings:
+                logger.warning("a task has to wait", extra={"task": key, "cause": text})
+            brain.warnings.clear()
         if brain.watchers.revision != self._revision:
             self._revision = brain.watchers.revision
             self.news.set()

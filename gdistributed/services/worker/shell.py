@@ -74,6 +74,8 @@ class Shell:
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
         self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
         self._jobs: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -112,6 +114,7 @@ class Shell:
     async def close(self) -> None:
         """Stop what runs. Threads that are inside a user's function are left behind."""
         self.wake = self.failed = None
+        self._set_timer(None)
         self._threads.close()
         await self._coroutines.close()
         for job in list(self._jobs):
@@ -147,6 +150,20 @@ class Shell:
             self._threads.give([self._call_of(run) for run in runs])
         if self.wake is not None and brain.outbox.fresh():
             self.wake()
+        if brain.deadline != self._timer_at:
+            self._set_timer(brain.deadline)
+
+    def _set_timer(self, deadline: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, deadline
+        if deadline is not None:
+            delay_s = max(0.0, deadline - self.now())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer_at = None
+        self.call(self.brain.on_time)
 
     def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
         job = asyncio.get_running_loop().create_task(coroutine)
