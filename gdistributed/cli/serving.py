@@ -113,13 +113,13 @@ def serve(
     make
         Makes and starts the server. It may wait for long: a signal ends that, too.
     meanwhile
-        What else to do, once it serves.
+        What else to do, once it serves; for instance, wait until others know it.
     with_parent
         End with the process that started this one.
     drain
         What to do first when it is not Ctrl-C that ends it.
     lifetime_s
-        End after so many seconds; 0 means never.
+        End so many seconds after `meanwhile` is done; 0 means never.
     at_once
         Called before this process ends without waiting.
 
@@ -138,9 +138,14 @@ def serve(
                 loop.call_soon_threadsafe(wanted.set)
 
         Stopping(begin, with_parent=with_parent, at_once=at_once)
-        if lifetime_s:
-            loop.call_later(lifetime_s, begin, "lifetime")
-        return runner.run(_serve(make, meanwhile, drain, wanted, reasons))
+
+        async def live(server: Kind) -> None:
+            await meanwhile(server)
+            if lifetime_s:
+                await asyncio.sleep(lifetime_s)
+                begin("lifetime")
+
+        return runner.run(_serve(make, live, drain, wanted, reasons))
 
 
 async def _serve(

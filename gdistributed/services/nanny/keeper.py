@@ -31,7 +31,7 @@ class Lifetime:
     Attributes
     ----------
     seconds
-        Then it drains and ends; 0 means never.
+        So long after a scheduler has welcomed it, it drains and ends; 0 means never.
     stagger_s
         Up to so many seconds earlier or later, drawn for each worker.
     restart
@@ -180,13 +180,16 @@ class Keeper:
             await self._is_wanted.wait()
             began = loop.time()
             worker = self._begin_worker()
+            limit = self._in_background(self._limit_life(worker)) if self._lifetime.seconds else None
             await worker.ended.wait()
+            if limit is not None:
+                limit.cancel()
             exit = worker.exit()
             life = Life(
                 cause=exit.cause,
                 signal=exit.signal,
                 lived_s=loop.time() - began,
-                was_registered=worker.is_registered,
+                was_registered=worker.registered.is_set(),
                 was_leaving=worker.is_leaving,
             )
             is_wanted = self._is_wanted.is_set()
@@ -206,16 +209,13 @@ class Keeper:
         fields = {"worker": self._options.name or "", "process_id": worker.process_id}
         logger.info("worker started", extra=fields)
         self._has_begun.set()
-        if self._lifetime.seconds:
-            self._in_background(self._limit_life(worker))
         return worker
 
     async def _limit_life(self, worker: WorkerProcess) -> None:
         lifetime = self._lifetime
-        seconds = lifetime.seconds + uniform(-lifetime.stagger_s, lifetime.stagger_s)
-        await asyncio.wait([asyncio.ensure_future(worker.ended.wait())], timeout=max(seconds, 0.0))
-        if not worker.ended.is_set():
-            await worker.end(LIFETIME, lifetime.drain_s, drain=True)
+        await worker.registered.wait()
+        await asyncio.sleep(lifetime.seconds + uniform(-lifetime.stagger_s, lifetime.stagger_s))
+        await worker.end(LIFETIME, lifetime.drain_s, drain=True)
 
     async def _watch_memory(self) -> None:
         limit_nbytes = self._options.memory_limit_nbytes * MEMORY_SHARE

@@ -35,12 +35,12 @@ class WorkerProcess:
         Its incarnation.
     address
         Where it listens; empty until it does.
-    is_registered
-        Whether a scheduler has welcomed it.
     is_leaving
         Whether it said that it ends on purpose.
     settled
         Set when it listens, or has ended.
+    registered
+        Set when a scheduler has welcomed it.
     ended
         Set when the process has ended.
     """
@@ -49,9 +49,9 @@ class WorkerProcess:
         self.id = uuid.uuid4().hex
         self.starts = starts
         self.address = ""
-        self.is_registered = False
         self.is_leaving = False
         self.settled = asyncio.Event()
+        self.registered = asyncio.Event()
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._asked_to_end = ""
@@ -157,7 +157,7 @@ class WorkerProcess:
                 self.address = detail
                 self.settled.set()
             elif milestone == REGISTERED:
-                self.is_registered = True
+                self.registered.set()
             elif milestone == LEAVING:
                 self.is_leaving = True
 
