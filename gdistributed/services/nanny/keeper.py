@@ -180,10 +180,9 @@ class Keeper:
             await self._is_wanted.wait()
             began = loop.time()
             worker = self._begin_worker()
-            limit = self._in_background(self._limit_life(worker)) if self._lifetime.seconds else None
+            limiting = self._in_background(self._limit_life(worker))
             await worker.ended.wait()
-            if limit is not None:
-                limit.cancel()
+            limiting.cancel()
             exit = worker.exit()
             life = Life(
                 cause=exit.cause,
@@ -213,6 +212,8 @@ class Keeper:
 
     async def _limit_life(self, worker: WorkerProcess) -> None:
         lifetime = self._lifetime
+        if not lifetime.seconds:
+            return
         await worker.registered.wait()
         await asyncio.sleep(lifetime.seconds + uniform(-lifetime.stagger_s, lifetime.stagger_s))
         await worker.end(LIFETIME, lifetime.drain_s, drain=True)
