@@ -47,7 +47,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
     ) -> None:
         Streams.__init__(self, shell, identity)
         Queries.__init__(self, shell, channels, summary)
-        Operations.__init__(self, shell)
+        Operations.__init__(self, shell, channels)
 
 
 class Scheduler(Server):
