@@ -3,7 +3,7 @@
 Client, AsyncClient, Future      the user's side: submit, map, gather, scatter, dask collections
 wait, as_completed, progress     waiting for futures
 LocalCluster                     a cluster on this machine
-Scheduler, Worker, Center        the parts of a cluster, as servers in this process
+Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import TaskError
     from gdistributed.services.center.server import Center
+    from gdistributed.services.nanny.server import Nanny
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
     from gdistributed.wire.remote import rpc
@@ -38,6 +39,7 @@ _HOMES = {
     "Executor": "client.client",
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
+    "Nanny": "services.nanny.server",
     "Scheduler": "services.scheduler.server",
     "Server": "wire.server",
     "TaskError": "errors",
@@ -58,6 +60,7 @@ __all__ = [
     "Executor",
     "Future",
     "LocalCluster",
+    "Nanny",
     "Scheduler",
     "Server",
     "TaskError",

@@ -114,6 +114,16 @@ def retire(brain: SchedulerBrain, workers: Iterable[str], now: float) -> list[Wo
     return leaving
 
 
+def forget_all(brain: SchedulerBrain, reason: str, now: float) -> list[WorkerRecord]:
+    """Cancel all tasks for all who want them, and return the workers that are to go on."""
+    brain.now = now
+    for name in list(brain.books.clients):
+        holders.end(brain, name)  # clients themselves stay
+    wants.cancel(brain, ClientRecord("", ""), list(brain.books.tasks), reason, force=True)
+    brain.decide()
+    return [worker for worker in brain.books.workers.values() if worker not in brain.retiring]
+
+
 def stay(brain: SchedulerBrain, workers: Iterable[WorkerRecord], now: float) -> None:
     """Have workers stay that were to leave."""
     brain.now = now
