@@ -18,7 +18,14 @@ from gdistributed.sim.center_host import CenterHost, LocationReports, Membership
 from gdistributed.sim.link import Link
 from gdistributed.sim.network import Network, Stream
 from gdistributed.sim.world import Host, World
-from gdistributed.v1 import center_pb2, nanny_pb2, scheduler_pb2, server_pb2, worker_pb2
+from gdistributed.v1 import (
+    center_pb2,
+    nanny_pb2,
+    scheduler_pb2,
+    server_pb2,
+    task_pb2,
+    worker_pb2,
+)
 
 if TYPE_CHECKING:
     from gdistributed.sim.worker_host import WorkerHost
@@ -179,12 +186,13 @@ class SchedulerHost(Host):
     def _looking_at_attempts(self, worker_id: str, batch: worker_pb2.FromWorker) -> Iterator[None]:
         """Insist that a report on a run that was given up changes nothing."""
         tasks, worker = self.brain.books.tasks, self.brain.books.workers.get(worker_id)
-        stale = {}
-        for report in (*batch.finished, *batch.erred):
+        reports: list[task_pb2.TaskFinished | task_pb2.TaskErred] = [*batch.finished, *batch.erred]
+        attempts = {}
+        for report in reports:
             task = tasks.get(report.key)
-            if task is not None and task.processing_on is worker:
-                stale[task] = report.attempt < task.attempt
-        attempts = {task: task.attempt for task, is_stale in stale.items() if is_stale}
+            if task is not None and task.processing_on is worker and report.attempt != task.attempt:
+                attempts[task] = task.attempt
+                self.world.reached["report on an older run"] += 1
         yield
         for task, attempt in attempts.items():
             if not batch.missing and (task.attempt, task.processing_on) != (attempt, worker):
