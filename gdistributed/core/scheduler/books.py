@@ -156,10 +156,51 @@ class Books:
         task.processing_on = worker
         assert task.template is not None
         task.expected_ns = expected_ns
-        task.expected_nbytes = expected_nbytes = task.template.prefix.nbytes
+        task.expected_nbytes = task.template.prefix.nbytes
+        self._take_room(task, worker)
+
+    def end_run(self, task: TaskRecord) -> WorkerRecord | None:
+        """Note that a task is no longer on the worker to which it was handed, and return that."""
+        worker = task.processing_on
+        if worker is None:
+            return None
+        task.processing_on = None
+        if worker.revoked:
+            self.end_revoke(task, worker)
+        if worker.rejoined:
+            worker.rejoined.pop(task, None)
+        if task in worker.seceded:
+            del worker.seceded[task]
+        else:
+            self._give_room(task, worker)
+        return worker
+
+    def secede(self, task: TaskRecord) -> None:
+        """Note that a task runs on and has left its thread, and what else it takes, to others."""
+        worker = task.processing_on
+        if worker is not None and task not in worker.seceded:
+            worker.rejoined.pop(task, None)
+            worker.seceded[task] = None
+            self._give_room(task, worker)
+
+    def rejoin(self, task: TaskRecord) -> None:
+        """Note that a task that had left its thread holds one again.
+
+        It takes its resources again even where others have them by now: nothing further is handed
+        out that needs them until there is enough.
+        """
+        worker = task.processing_on
+        if worker is not None and task in worker.seceded:
+            del worker.seceded[task]
+            worker.rejoined[task] = None
+            self._take_room(task, worker)
+
+    def _take_room(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Book what a task takes on a worker."""
+        assert task.template is not None
         worker.processing[task] = None
-        worker.occupancy_ns += expected_ns
-        worker.expected_nbytes += expected_nbytes
+        worker.occupancy_ns += task.expected_ns
+        worker.expected_nbytes += task.expected_nbytes
         count = len(worker.processing)
         if count >= worker.nthreads:
             self.dry.pop(worker, None)
@@ -168,20 +209,14 @@ class Books:
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] = worker.resources_used.get(name, 0.0) + amount
 
-    def end_run(self, task: TaskRecord) -> WorkerRecord | None:
-        """Note that a task is no longer on the worker to which it was handed, and return that."""
-        worker = task.processing_on
-        if worker is None:
-            return None
-        task.processing_on = None
+    def _give_room(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Note that a task no longer takes anything on a worker."""
         processing = worker.processing
         del processing[task]
         if len(processing) < worker.nthreads:
             self.dry[worker] = None
         if worker.started:
             worker.started.pop(task, None)
-        if worker.revoked:
-            self.end_revoke(task, worker)
         worker.expected_nbytes -= task.expected_nbytes
         if worker.reserved_for is task:
             worker.reserved_for = None
@@ -190,7 +225,6 @@ class Books:
         assert task.template is not None
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] -= amount
-        return worker
 
     def end_revoke(self, task: TaskRecord, worker: WorkerRecord) -> WorkerRecord | None:
         """Note that a worker was answered for, or is rid of, a task that it was to give back.

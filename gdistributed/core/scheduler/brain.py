@@ -218,6 +218,8 @@ class SchedulerBrain:
             reported.finished(self, worker, finished)
         for erred in batch.erred:
             reported.erred(self, worker, erred)
+        for secession in batch.seceded:
+            reported.seceded(self, worker, secession)
         for rescheduled in batch.rescheduled:
             reported.rescheduled(self, worker, rescheduled)
         for answer in batch.revoked:

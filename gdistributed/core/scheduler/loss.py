@@ -41,7 +41,7 @@ def lose_worker(
         _blame(brain, worker, cause, exit)
     suspects.requeue(brain, worker)
     replicas.worker_lost(brain, worker)
-    for task in list(worker.processing):
+    for task in (*worker.processing, *worker.seceded):
         books.end_run(task)
         brain.reconsider(task)
     for task in list(worker.has):
@@ -60,12 +60,17 @@ def lose_worker(
 def _blame(
     brain: SchedulerBrain, worker: WorkerRecord, cause: str, exit: nanny_pb2.WorkerExit | None
 ) -> None:
-    """Blame a death on the tasks that the worker was executing, at most one for each thread."""
+    """Blame a death on the tasks that the worker was executing, at most one for each thread.
+
+    Those that have left their threads wait, most often: one of them is to blame only where nothing
+    else was executing.
+    """
     death = Death(worker.name, worker.address, cause, exit)
     brain.deaths[worker.id] = death
     if len(brain.deaths) > DEATHS_KEPT:
         brain.deaths.popitem(last=False)
     executing = dict.fromkeys((*worker.started, *islice(worker.processing, worker.nthreads)))
+    executing = executing or worker.seceded
     for task in islice(executing, worker.nthreads):
         task.deaths += (death,)
         brain.story.note(brain.now, task.key, "was executing as its worker died", worker.name)

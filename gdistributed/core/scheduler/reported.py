@@ -50,8 +50,20 @@ def current(
 def started(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.TaskAttempt) -> None:
     """A run has begun that will take a while."""
     task = current(brain, worker, run.key, run.attempt)
-    if task is not None:
+    if task is not None and task in worker.processing:
         worker.started[task] = None
+
+
+def seceded(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.Secession) -> None:
+    """A run has left its thread to others, or holds one again."""
+    task = current(brain, worker, run.key, run.attempt)
+    if task is None:
+        return
+    if run.rejoined:
+        brain.books.rejoin(task)
+    else:
+        brain.books.secede(task)
+    brain.story.note(brain.now, task.key, "rejoined" if run.rejoined else "seceded", worker.name)
 
 
 def finished(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskFinished) -> None:
@@ -71,6 +83,7 @@ def take_result(
 ) -> None:
     """Note the result of a run that is under way."""
     worker.busy_since = brain.now
+    has_waited = task in worker.seceded or task in worker.rejoined
     brain.books.end_run(task)
     task.nbytes = report.nbytes
     task.type = report.type
@@ -79,7 +92,8 @@ def take_result(
     assert task.template is not None
     if worker in brain.retiring:
         brain.retiring[worker].todo[task] = None
-    learn_run(task.template.prefix, report.run_ns, report.nbytes)
+    if not has_waited:  # how long it was without a thread says nothing about its kind
+        learn_run(task.template.prefix, report.run_ns, report.nbytes)
     report.holders.append(worker.number)
     brain.report = report
     brain.transition(task, next_state(task))
@@ -122,7 +136,8 @@ def revoked(brain: SchedulerBrain, worker: WorkerRecord, answer: worker_pb2.Revo
         return
     target = brain.books.end_revoke(task, worker)
     if not answer.given_back:
-        worker.started[task] = None
+        if task in worker.processing:
+            worker.started[task] = None
         return
     brain.books.end_run(task)
     brain.reconsider(task)

@@ -63,8 +63,10 @@ def explain(books: Books, task: TaskRecord) -> str:
         return _explain_no_worker(books, task)
     if task.state is PROCESSING and task.processing_on is not None:
         worker = task.processing_on
-        place = next(i for i, each in enumerate(worker.processing) if each is task)
         where = f"worker {worker.name!r} at {worker.address}"
+        if task in worker.seceded:
+            return f"It runs on {where}, and has left its thread to others while it waits."
+        place = next(i for i, each in enumerate(worker.processing) if each is task)
         if place < worker.nthreads:
             return f"It was handed to {where} and should be running there."
         return f"It was handed to {where}, where {place} tasks were handed before it."

@@ -35,6 +35,7 @@ from gdistributed.core.worker.records import (
     RunRecord,
     State,
 )
+from gdistributed.core.worker.seceding import rejoin, secede
 from gdistributed.core.worker.transitions import TRANSITIONS
 from gdistributed.errors import InvariantBroken
 from gdistributed.settings import WorkerSettings
@@ -139,6 +140,7 @@ class WorkerBrain:
         finished: Iterable[task_pb2.TaskFinished],
         erred: Iterable[task_pb2.TaskErred],
         now: float,
+        rescheduled: Iterable[worker_pb2.TaskAttempt] = (),
     ) -> None:
         """Runs are over. The values of those that `is_awaited` named are in the store."""
         self.now = now
@@ -159,6 +161,13 @@ class WorkerBrain:
             if run.state is EXECUTING:
                 self.mail(failure.ByteSize()).erred.append(failure)
             self.move(run, ENDED)
+        for name in rescheduled:
+            run = self._running(name.key, name.attempt)
+            if run is None:
+                continue
+            if run.state is EXECUTING:
+                self.mail().rescheduled.append(name)
+            self.move(run, ENDED)
         self._decide()
 
     def run_withdrawn(self, run: RunRecord, now: float, *, taken_back: bool) -> None:
@@ -168,6 +177,16 @@ class WorkerBrain:
         if taken_back and run.state in (EXECUTING, ABANDONED):
             self.move(run, ENDED)
         self.mail().revoked.add(key=run.key, attempt=run.attempt, given_back=given_back)
+        self._decide()
+
+    def run_seceded(self, key: str, attempt: int, now: float, *, rejoins: bool) -> None:
+        """A run that executes has left its thread, or takes one again."""
+        self.now = now
+        run = self.runs.get(key)
+        if run is None or run.attempt != attempt:
+            run = self.abandoned.get((key, attempt))
+        if run is not None and run.state in (EXECUTING, ABANDONED):  # else it has ended meanwhile
+            (rejoin if rejoins else secede)(self, run)
         self._decide()
 
     def fetched(self, fetch: Fetch, arrived: Sequence[worker_pb2.StoredData], now: float) -> None:

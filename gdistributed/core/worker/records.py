@@ -66,6 +66,8 @@ class RunRecord:
         How many of them are not here.
     error
         Why it failed without being run.
+    has_seceded
+        It executes and has left its thread to others.
     """
 
     key: str
@@ -76,6 +78,7 @@ class RunRecord:
     uses: list[DataRecord] | None = None
     waiting_on: int = 0
     error: error_pb2.TaskError | None = None
+    has_seceded: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -52,7 +52,7 @@ class Life:
             self.run, self.run, self.run, self.cancel, self.revoke, self.free, self.copy,
             self.finish, self.finish, self.err, self.arrive, self.arrive, self.lack, self.break_off,
             self.fail_fetch, self.end_fetch, self.store, self.break_riding, self.put, self.lose,
-            self.delete, self.lose_session, self.begin_session,
+            self.delete, self.secede, self.rejoin, self.reschedule, self.lose_session, self.begin_session,
         ]  # fmt: skip
         weights = [4] * (len(events) - 2) + [0.2, 0.5]
         for _ in range(STEPS):
@@ -148,6 +148,22 @@ class Life:
             run = self.running.pop(self.random.randrange(len(self.running)))
             report = task_pb2.TaskErred(key=run.key, attempt=run.attempt, error=ERROR)
             self.brain.tasks_ended([], [report], now=0)
+
+    def reschedule(self) -> None:
+        if self.running:
+            run = self.running.pop(self.random.randrange(len(self.running)))
+            name = worker_pb2.TaskAttempt(key=run.key, attempt=run.attempt)
+            self.brain.tasks_ended([], [], now=0, rescheduled=[name])
+
+    def secede(self) -> None:
+        if self.running:
+            run = self.random.choice(self.running)
+            self.brain.run_seceded(run.key, run.attempt, now=0, rejoins=False)
+
+    def rejoin(self) -> None:
+        if self.running:
+            run = self.random.choice(self.running)
+            self.brain.run_seceded(run.key, run.attempt, now=0, rejoins=True)
 
     def fetch_and_key(self) -> tuple[Fetch, str] | None:
         open_fetches = [fetch for fetch in self.fetches if fetch.wanted]
