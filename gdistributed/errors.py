@@ -8,6 +8,7 @@ GDistributedError
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
+│   ├── Reschedule           raised by a task that is to be run again, elsewhere
 │   └── CancelledError       somebody gave the task up
 ├── ClusterError             the cluster is not as it should be
 │   ├── ConnectTimeout       nobody answers at an address
@@ -26,6 +27,7 @@ GDistributedError
     ├── UnpicklableArgument  an argument or function cannot be sent
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
+    ├── NotInTask            only a task may do this
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
 
@@ -142,6 +144,16 @@ class TaskTimeout(TaskFailed, TimeoutError):
     """
 
     reason = "TASK_TIMEOUT"
+
+
+class Reschedule(TaskFailed):
+    """Raise it in a task to have the task run again, on another worker where that can be.
+
+    It is no failure, and takes none of the task's retries: a task that always raises it is run for
+    ever.
+    """
+
+    reason = "RESCHEDULE"
 
 
 class CancelledError(TaskFailed, concurrent.futures.CancelledError):
@@ -310,6 +322,15 @@ class NameTaken(UsageError, ValueError):
     """
 
     reason = "NAME_TAKEN"
+
+
+class NotInTask(UsageError, ValueError):
+    """Only code that runs inside a task may do this: there is no worker here.
+
+    Threads that a task starts itself are outside of it.
+    """
+
+    reason = "NOT_IN_TASK"
 
 
 class ClientClosed(UsageError, RuntimeError):

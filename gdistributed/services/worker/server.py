@@ -15,6 +15,7 @@ from gdistributed.data.codecs import codec_names
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
 from gdistributed.runtime.calls import Place
+from gdistributed.runtime.context import close_with
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
@@ -121,6 +122,7 @@ class Worker(Server):
             scheduler_address=self.scheduler_address,
             value_of=(store := Store(self.data)).value_of,
             inline_nbytes=self.settings.limits.inline_nbytes,
+            worker=self,
         )
         brain = WorkerBrain(self.nthreads, self.settings)
         self._shell = Shell(brain, store, place, self._channels)
@@ -164,7 +166,8 @@ class Worker(Server):
             await asyncio.wait([self._serving])
 
     async def closed(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background, and the client that tasks have used."""
+        await asyncio.to_thread(close_with, self.id)
         if self._shell is not None:
             await self._shell.close()
         await self._channels.close()

@@ -52,7 +52,8 @@ class Life:
             self.run, self.run, self.run, self.cancel, self.revoke, self.free, self.copy,
             self.finish, self.finish, self.err, self.arrive, self.arrive, self.lack, self.break_off,
             self.fail_fetch, self.end_fetch, self.store, self.break_riding, self.put, self.lose,
-            self.delete, self.secede, self.rejoin, self.reschedule, self.lose_session, self.begin_session,
+            self.delete, self.secede, self.rejoin, self.reschedule,
+            self.lose_session, self.begin_session,
         ]  # fmt: skip
         weights = [4] * (len(events) - 2) + [0.2, 0.5]
         for _ in range(STEPS):
