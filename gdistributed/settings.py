@@ -63,6 +63,8 @@ class SchedulerSettings:
     silence_s
         A worker whose connection broke is given up so long after its last sign of life, or after
         the grace, whichever comes first.
+    cut_s
+        A worker that got no answer from another is not sent there for data for so long.
     unknown_duration_s
         Expected run time of a task whose prefix has never run.
     bandwidth
@@ -89,6 +91,7 @@ class SchedulerSettings:
     unresponsive_s: float = 5.0
     worker_ttl_s: float = 300.0
     silence_s: float = 25.0
+    cut_s: float = 10.0
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, TypeVar
 
 from gdistributed.errors import InvariantBroken, UsageError
-from gdistributed.runtime.context import away
+from gdistributed.runtime.context import away, leave
 
 T = TypeVar("T")
 Run = Coroutine[Any, Any, T]
@@ -64,8 +64,11 @@ class BlockingSignal:
     async def wait(self, timeout_s: float | None = None) -> bool:
         if self._lock.acquire(blocking=False):
             return True
-        with away():  # a task that waits leaves its thread to those that it waits for
-            return self._lock.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0.0))
+        task = leave()  # its thread is for those that it waits for
+        in_time = self._lock.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0.0))
+        if task is not None and in_time:  # else it goes on at once, beside those
+            task.rejoin()
+        return in_time
 
 
 class BlockingBridge:

@@ -126,16 +126,21 @@ def rejoin() -> None:
     _inside("rejoin").rejoin()
 
 
+def leave() -> Running | None:
+    """Leave the thread to other tasks if this is a task that holds one; return it if so."""
+    running = current.get()
+    return running if running is not None and running.secede() else None
+
+
 @contextlib.contextmanager
 def away() -> Iterator[None]:
     """Leave the thread to other tasks for the time of a `with` block, if this is a task."""
-    running = current.get()
-    has_left = running is not None and running.secede()
+    left = leave()
     try:
         yield
     finally:
-        if running is not None and has_left:
-            running.rejoin()
+        if left is not None:
+            left.rejoin()
 
 
 def with_worker(worker_id: str, close: Callable[[], None]) -> None:

@@ -58,6 +58,12 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
     for task, worker in books.reserved.items():
         if worker.reserved_for is not task or task.state is not QUEUED:
             yield f"{task} is said to wait for {worker}"
+    for task in books.stranded:
+        if task.state is not QUEUED or task in books.reserved:
+            yield f"{task} is said to be stranded"
+    for task in books.avoided:
+        if books.tasks.get(task.key) is not task:
+            yield f"{task} is to be elsewhere, and is forgotten"
     for client in books.clients.values():
         yield from _about_client(brain, client)
     counts = Counter(task.state for task in books.tasks.values())

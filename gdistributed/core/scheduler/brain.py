@@ -17,6 +17,7 @@ from gdistributed.core.scheduler import (
     liveness,
     loss,
     placement,
+    reach,
     replicas,
     reported,
     stealing,
@@ -69,6 +70,10 @@ class SchedulerBrain:
         What is to be done at a later time.
     bandwidths
         How fast data moves between hosts.
+    cuts
+        Workers that got no answer from others lately.
+    stranded_until
+        When tasks whose data nobody reaches have another turn.
     moving
         Tasks that one worker has given back for another, on which they have not been begun yet.
     retiring
@@ -106,6 +111,8 @@ class SchedulerBrain:
         self.deaths: OrderedDict[str, Death] = OrderedDict()
         self.bandwidths = Bandwidths(self.settings.bandwidth)
         self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
+        self.cuts: dict[tuple[WorkerRecord, WorkerRecord], reach.Cut] = {}
+        self.stranded_until = 0.0
         self.retiring: dict[WorkerRecord, replicas.Retirement] = {}
         self.done: list[tuple[ClientRecord, TaskRecord]] = []
         self.warnings: list[tuple[str, str]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import replicas, reports, runs, suspects
+from gdistributed.core.scheduler import reach, replicas, reports, runs, suspects
 from gdistributed.core.scheduler.records import Death, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.v1 import nanny_pb2, worker_pb2
@@ -41,6 +41,8 @@ def lose_worker(
         _blame(brain, worker, cause, exit)
     suspects.requeue(brain, worker)
     replicas.worker_lost(brain, worker)
+    if brain.cuts:
+        reach.forget_worker(brain, worker)
     for task in (*worker.processing, *worker.seceded):
         books.end_run(task)
         brain.reconsider(task)
@@ -99,7 +101,10 @@ def find_work_for(brain: SchedulerBrain, worker: WorkerRecord) -> None:
 def lose_replica(
     brain: SchedulerBrain, reporter: WorkerRecord, missing: worker_pb2.MissingData
 ) -> None:
-    """A worker did not get a value from a holder: do without that replica.
+    """A worker did not get a value from a holder.
+
+    A holder that answered that it lacks the value is believed. One that did not answer may be
+    reached by others, and keeps its replica.
 
     Tasks that were handed to the reporter and need the value are taken back. They run again once
     the value is to be had, perhaps elsewhere.
@@ -109,10 +114,10 @@ def lose_replica(
         return
     replicas.failed(brain, task, reporter)
     holder = brain.books.workers.get(missing.worker_id)
-    if holder is not None and task in holder.has:
+    if holder is not None and missing.unreachable:
+        reach.note_cut(brain, reporter, holder)
+    elif holder is not None and task in holder.has:
         brain.books.remove_replica(task, holder)
-        if missing.unreachable:
-            brain.workers.to(holder.id, len(task.key)).free.append(task.key)
         if not task.who_has:
             brain.reconsider(task)
     for dependent in task.dependents or ():

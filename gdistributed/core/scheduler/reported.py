@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import liveness, replicas
+from gdistributed.core.scheduler import liveness, reach, replicas
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
@@ -125,6 +125,7 @@ def rescheduled(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.Tas
         _note_late(brain, worker, run.key)
         return
     brain.books.end_run(task)
+    brain.books.avoided[task] = worker
     brain.reconsider(task)
 
 
@@ -152,6 +153,8 @@ def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredD
         brain.books.add_replica(task, worker)
         if task in brain.books.copying:
             replicas.arrived(brain, task, worker)
+        if brain.books.stranded:
+            reach.try_again(brain)
     else:
         brain.workers.to(worker.id, len(data.key)).free.append(data.key)
 

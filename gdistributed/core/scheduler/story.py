@@ -57,6 +57,8 @@ def explain(books: Books, task: TaskRecord) -> str:
         named = ", ".join(f"{each.key!r} ({each.state})" for each in lacking[:NAMED_AT_MOST])
         more = len(lacking) - NAMED_AT_MOST
         return f"It waits for {named}{f' and {more} more' if more > 0 else ''}."
+    if task in books.stranded:
+        return _explain_stranded(task)
     if task.state is QUEUED:
         return _explain_queued(task)
     if task.state is NO_WORKER:
@@ -87,6 +89,16 @@ def _explain_queued(task: TaskRecord) -> str:
     return (
         f"It is ready and waits for a turn: {before} tasks come before it, "
         f"and {busy} {'worker is' if busy == 1 else 'workers are'} busy with earlier ones."
+    )
+
+
+def _explain_stranded(task: TaskRecord) -> str:
+    needed = ", ".join(
+        f"{each.key!r} on {' and '.join(holder.address for holder in each.who_has)}"
+        for each in task.dependencies[:NAMED_AT_MOST]
+    )
+    return (
+        f"It is ready, but no worker that may run it gets an answer from those that have {needed}."
     )
 
 
