@@ -14,6 +14,7 @@ GDistributedError
 │   ├── ConnectTimeout       nobody answers at an address
 │   ├── WaitTimeout          something did not happen in time
 │   ├── ConnectionLost       the connection to a peer broke and does not come back
+│   ├── PeerBusy             a worker has no room for another transfer now
 │   ├── NoWorker             no worker can ever run the task
 │   ├── AddressInUse         a server cannot listen where it was told to
 │   └── NotFound             a name, key or worker that nobody knows
@@ -199,6 +200,15 @@ class ConnectionLost(ClusterError, ConnectionError):
     """
 
     reason = "CONNECTION_LOST"
+
+
+class PeerBusy(ClusterError):
+    """A worker that is asked for values answers too many such calls already.
+
+    Workers and clients ask again by themselves, or ask another holder.
+    """
+
+    reason = "TOO_MANY_TRANSFERS"
 
 
 class NoWorker(ClusterError):

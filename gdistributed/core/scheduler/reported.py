@@ -15,6 +15,7 @@ from gdistributed.core.scheduler.transitions import next_state
 from gdistributed.v1 import task_pb2, worker_pb2
 
 CLOSING = worker_pb2.WORKER_STATUS_CLOSING
+PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -35,6 +36,23 @@ def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.H
         liveness.refresh(brain, worker)
         name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
         brain.watchers.note(brain.now, "worker", worker.name, "", name)
+    if status == PAUSED:
+        _take_back_waiting(brain, worker)
+
+
+def _take_back_waiting(brain: SchedulerBrain, worker: WorkerRecord) -> None:
+    """A worker begins nothing new: ask for what it has not begun and others can run."""
+    for task in worker.processing:
+        assert task.template is not None
+        eligible = task.template.requirement.eligible
+        if (
+            task not in worker.started
+            and task not in worker.revoked
+            and any(each.takes_tasks for each in eligible)
+        ):
+            worker.revoked[task] = None
+            batch = brain.workers.to(worker.id, len(task.key))
+            batch.revoke.add(key=task.key, attempt=task.attempt)
 
 
 def current(

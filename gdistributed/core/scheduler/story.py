@@ -18,12 +18,14 @@ from gdistributed.core.scheduler.states import (
     QUEUED,
     WAITING,
 )
+from gdistributed.v1 import worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.books import Books
 
 LINES = 20_000
 NAMED_AT_MOST = 5
+PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
 
 class Line(NamedTuple):
@@ -86,6 +88,9 @@ def _explain_queued(task: TaskRecord) -> str:
     requirement = task.template.requirement
     before = sum(1 for entry in requirement.queue if entry[0] < task.rank)
     busy = len(requirement.eligible)
+    paused = sum(worker.status == PAUSED for worker in requirement.eligible)
+    if paused == busy:
+        return f"It is ready, but all {busy} workers that may run it are paused for want of memory."
     return (
         f"It is ready and waits for a turn: {before} tasks come before it, "
         f"and {busy} {'worker is' if busy == 1 else 'workers are'} busy with earlier ones."

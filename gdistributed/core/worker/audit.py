@@ -19,9 +19,12 @@ from gdistributed.core.worker.records import (
     RunRecord,
 )
 from gdistributed.errors import InvariantBroken
+from gdistributed.v1 import worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
+
+RUNNING = worker_pb2.WORKER_STATUS_RUNNING
 
 
 def audit(brain: WorkerBrain) -> None:
@@ -88,9 +91,13 @@ def _peers(brain: WorkerBrain) -> Iterator[str]:
 
 def _idleness(brain: WorkerBrain) -> Iterator[str]:
     """A worker that has work and room must not rest."""
-    if brain.ready_count and not brain.load_ns and not brain.is_draining:
+    if brain.ready_count and not brain.load_ns and brain.status == RUNNING:
         yield f"{brain.ready_count} runs are ready and none is on a thread"
-    idle = [peer.number for peer in brain.peers.values() if peer.queue and not peer.calls]
+    idle = [
+        peer.number
+        for peer in brain.peers.values()
+        if peer.queue and not peer.calls and peer.rests_until <= brain.now
+    ]
     if idle and not brain.fetching_count:
         yield f"values are queued at {idle} and none is fetched"
 

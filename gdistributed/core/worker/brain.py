@@ -15,9 +15,10 @@ from typing import Final
 
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
-from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call
+from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call, rest
 from gdistributed.core.worker.handed import copy, receive
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
+from gdistributed.core.worker.memory import MemoryWatch
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
@@ -44,6 +45,9 @@ from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 SCHEDULER: Final = "scheduler"
 STORY_LENGTH: Final = 1000
 RUN_NS_MIN: Final = 5_000
+RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
+PAUSED: Final = worker_pb2.WORKER_STATUS_PAUSED
+CLOSING: Final = worker_pb2.WORKER_STATUS_CLOSING
 
 
 class WorkerBrain:
@@ -55,6 +59,8 @@ class WorkerBrain:
         How many tasks run at once.
     settings
         Bounds on what is fetched and on how far ahead threads are given work.
+    memory_limit_nbytes
+        Near which nothing new is begun; 0 means none.
 
     Attributes
     ----------
@@ -73,11 +79,15 @@ class WorkerBrain:
         Runs to give to the runtime.
     outbox
         Mail for the scheduler.
+    memory
+        Whether there is room for more tasks.
     functions, templates
         What was announced on the stream, by id.
     """
 
-    def __init__(self, nthreads: int, settings: WorkerSettings) -> None:
+    def __init__(
+        self, nthreads: int, settings: WorkerSettings, memory_limit_nbytes: int = 0
+    ) -> None:
         self.nthreads = nthreads
         self.settings = settings
         self.slot_ns = max(int(settings.ahead_s * 1e9), RUN_NS_MIN)
@@ -93,6 +103,7 @@ class WorkerBrain:
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
         self.now = 0.0
         self.is_draining = False
+        self.memory = MemoryWatch(memory_limit_nbytes, settings)
         self.agenda = Agenda()
         self.functions: dict[str, task_pb2.Function] = {}
         self.templates: dict[int, task_pb2.TaskTemplate] = {}
@@ -189,9 +200,18 @@ class WorkerBrain:
             (rejoin if rejoins else secede)(self, run)
         self._decide()
 
+    def memory_measured(self, nbytes: int, now: float) -> bool:
+        """Take a measurement of the process; say whether the worker has paused or resumed by it."""
+        self.now = now
+        has_changed = self.memory.measured(nbytes)
+        if has_changed:
+            self._decide()
+        return has_changed
+
     def fetched(self, fetch: Fetch, arrived: Sequence[worker_pb2.StoredData], now: float) -> None:
         """Values that were asked for are in the store now."""
         self.now = now
+        fetch.peer.refusals = 0
         for stored in arrived:
             data = fetch.wanted.get(stored.key)
             if data is None:
@@ -224,10 +244,22 @@ class WorkerBrain:
             self._fail_users(data, error)
         self._decide()
 
-    def fetch_ended(self, fetch: Fetch, now: float, *, unreachable: bool) -> None:
-        """A call is over; what has not come by now does not come by it."""
+    def fetch_ended(
+        self, fetch: Fetch, now: float, *, unreachable: bool, is_busy: bool = False
+    ) -> None:
+        """A call is over; what has not come by now does not come by it.
+
+        Parameters
+        ----------
+        unreachable
+            The peer did not answer.
+        is_busy
+            It answered that it has no room for transfers now.
+        """
         self.now = now
         end_call(self, fetch)
+        if is_busy:
+            unreachable = not rest(self, fetch)
         for data in list(fetch.wanted.values()):
             ask_elsewhere(self, data, unreachable=unreachable)
         self._decide()
@@ -332,6 +364,13 @@ class WorkerBrain:
     def is_wanted(self, data: DataRecord) -> bool:
         """Say whether a value that is not here is needed by a run or by the scheduler."""
         return data.users > 0 or data.is_copied
+
+    @property
+    def status(self) -> worker_pb2.WorkerStatus:
+        """What may be expected of the worker."""
+        if self.is_draining:
+            return CLOSING
+        return PAUSED if self.memory.is_paused else RUNNING
 
     def executing(self) -> list[str]:
         """Return the keys of the tasks that were given to threads."""
@@ -462,7 +501,7 @@ class WorkerBrain:
     def _begin_runs(self) -> None:
         """Give the threads work for a while ahead, at least one run each."""
         capacity_ns = self.nthreads * self.slot_ns
-        while self.ready and self.load_ns < capacity_ns and not self.is_draining:
+        while self.ready and self.load_ns < capacity_ns and self.status == RUNNING:
             run = heappop(self.ready)[2]
             if run.state is READY:
                 self.move(run, EXECUTING)

@@ -142,6 +142,10 @@ class PeerRecord:
         Size of what is queued or on its way from it.
     calls
         How many calls to it are under way.
+    refusals
+        How often in a row it had no room for transfers.
+    rests_until
+        When it may be asked again.
     """
 
     number: int
@@ -151,6 +155,8 @@ class PeerRecord:
     queue: dict[DataRecord, None]
     busy_nbytes: int = 0
     calls: int = 0
+    refusals: int = 0
+    rests_until: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -16,6 +16,7 @@ from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import close_with
+from gdistributed.services.worker.memory import watch_memory
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
@@ -53,7 +54,8 @@ class Worker(Server):
         The mapping in which its values live; a dict by default. Any other mapping is used by one
         thread only. The worker deletes only what it has put there.
     memory_limit
-        In bytes; None or 0 means none.
+        In bytes; None or 0 means none. Near it the worker begins no new task; see
+        `WorkerSettings`.
     local_directory
         Where it may keep files; by default the system's place for temporary ones.
     resources
@@ -111,6 +113,7 @@ class Worker(Server):
         self._shell: Shell | None = None
         self._stream: SchedulerStream | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._begin()
 
     async def opening(self) -> None:
@@ -124,7 +127,7 @@ class Worker(Server):
             inline_nbytes=self.settings.limits.inline_nbytes,
             worker=self,
         )
-        brain = WorkerBrain(self.nthreads, self.settings)
+        brain = WorkerBrain(self.nthreads, self.settings, self.memory_limit_nbytes)
         self._shell = Shell(brain, store, place, self._channels)
         self._stream = SchedulerStream(
             self._shell, self.scheduler_address, self._member(), self._hello
@@ -136,6 +139,9 @@ class Worker(Server):
         """Begin to look for the scheduler."""
         if self._stream is not None:
             self._serving = asyncio.create_task(self._serve(self._stream))
+            if self.memory_limit_nbytes and self._shell is not None:
+                watching = watch_memory(self._shell, self._stream.beat)
+                self._watching = asyncio.create_task(watching)
 
     async def wait_connected(self) -> None:
         """Wait until a scheduler has welcomed this worker, or it has ended; see `failure`."""
@@ -167,6 +173,8 @@ class Worker(Server):
 
     async def closed(self) -> None:
         """End what runs in the background, and the client that tasks have used."""
+        if self._watching is not None:
+            self._watching.cancel()
         await asyncio.to_thread(close_with, self.id)
         if self._shell is not None:
             await self._shell.close()

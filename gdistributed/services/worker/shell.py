@@ -22,7 +22,7 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
-from gdistributed.errors import GDistributedError, InvariantBroken
+from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.threads import Threads
@@ -281,22 +281,31 @@ class Shell:
     async def _fetch(self, fetch: Fetch) -> None:
         """Make a call to a peer, and tell the brain of each value as it comes."""
         peer, keys = fetch.peer, list(fetch.wanted)
-        unreachable = False
+        unreachable = is_busy = False
         try:
             channel = self._channels.get(peer.address, bulk=True)
             begun, before_nbytes = self.now(), self.received_nbytes
-            async for arrived in fetch_each(channel, peer.worker_id, keys, self.place.worker_id):
+            values = fetch_each(
+                channel,
+                peer.worker_id,
+                keys,
+                self.place.worker_id,
+                silence_s=self.brain.settings.fetch_silence_s,
+            )
+            async for arrived in values:
                 named = [(keys[incoming.index], incoming) for incoming in arrived]
                 stored = [await self._take_in(fetch, key, incoming) for key, incoming in named]
                 self.call(self.brain.fetched, fetch, [each for each in stored if each is not None])
             self._measure(peer.host, self.received_nbytes - before_nbytes, self.now() - begun)
+        except PeerBusy:
+            is_busy = True
         except GDistributedError as error:
             unreachable = True
             logger.warning(
                 "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
             )
         finally:
-            self.call(self.brain.fetch_ended, fetch, unreachable=unreachable)
+            self.call(self.brain.fetch_ended, fetch, unreachable=unreachable, is_busy=is_busy)
         if unreachable and not peer.calls:
             await self._channels.forget(peer.address)
 
