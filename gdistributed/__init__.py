@@ -6,7 +6,7 @@ get_client, worker_client,       inside tasks: the worker's client, the worker i
 get_worker, secede, rejoin,
 Reschedule
 LocalCluster                     a cluster on this machine
-Scheduler, Worker, Center        the parts of a cluster, as servers in this process
+Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gdistributed.errors import Reschedule, TaskError
     from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
+    from gdistributed.services.nanny.server import Nanny
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
     from gdistributed.wire.remote import rpc
@@ -43,6 +44,7 @@ _HOMES = {
     "Executor": "client.client",
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
+    "Nanny": "services.nanny.server",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
     "Server": "wire.server",
@@ -69,6 +71,7 @@ __all__ = [
     "Executor",
     "Future",
     "LocalCluster",
+    "Nanny",
     "Reschedule",
     "Scheduler",
     "Server",

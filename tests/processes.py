@@ -127,7 +127,7 @@ def running_cluster(nworkers: int = 2) -> Iterator[Cluster]:
         address = address_of(scheduler)
         names = ["ada", "bob", "cyd", "dan"][:nworkers]
         workers = [
-            started(processes, "worker", address, "--name", name, "--nthreads", "1")
+            started(processes, "worker", address, "--no-nanny", "--name", name, "--nthreads", "1")
             for name in names
         ]
         for worker in workers:

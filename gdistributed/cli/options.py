@@ -14,6 +14,27 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 PORT: Final = click.IntRange(0, 65535)
 
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions
+    """A time in words: "90s", "30m", "12h"; a plain number means seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        from dask.utils import parse_timedelta  # takes a quarter of a second to import
+
+        try:
+            seconds = float(parse_timedelta(str(value)))
+        except (KeyError, TypeError, ValueError):
+            seconds = -1.0
+        if seconds < 0:
+            self.fail(f"{value!r} is no time: write 90s, 30m or 12h", param, ctx)
+        return seconds
+
+
 host_option: Final[Decorator] = click.option(
     "--host",
     metavar="HOST",

@@ -16,18 +16,27 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from gdistributed.wire.loop_thread import new_event_loop
 
-if TYPE_CHECKING:
-    from gdistributed.wire.server import Server
-
 STOP_GRACE_S: Final = 5.0
 PARENT_POLL_S: Final = 1.0
+PARENT_GRACE_S: Final = 30.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-Kind = TypeVar("Kind", bound="Server")
+
+class Serving(Protocol):
+    """What can be served: a server, or several as one."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop gracefully."""
+
+    async def wait_stopped(self) -> None:
+        """Wait until it has stopped, for whatever reason."""
+
+
+Kind = TypeVar("Kind", bound=Serving)
 
 logger = logging.getLogger("gdistributed.gd")
 
@@ -74,7 +83,7 @@ class Stopping:
         if not self._begun:
             self._begun = True
             self._begin("parent ended")
-        threading.Event().wait(2 * STOP_GRACE_S)  # the graceful stop hangs: nobody else will see
+        threading.Event().wait(PARENT_GRACE_S)  # the graceful stop hangs: nobody else will see
         self._at_once()
         os._exit(1)
 
@@ -84,11 +93,18 @@ def _is_closed(descriptor: int) -> bool:
     return bool(readable) and not os.read(descriptor, 1024)
 
 
+async def _nothing_more(_server: object) -> None:
+    """Do nothing while a server serves."""
+
+
 def serve(
     make: Callable[[], Awaitable[Kind]],
+    meanwhile: Callable[[Kind], Awaitable[None]] = _nothing_more,
     *,
     with_parent: bool = False,
-    drain: Callable[[Kind], Awaitable[None]] | None = None,
+    drain: Callable[[Kind], Awaitable[None]] = _nothing_more,
+    lifetime_s: float = 0.0,
+    at_once: Callable[[], object] = lambda: None,
 ) -> Kind | None:
     """Make a server, then run it until a signal, or until it ends by itself.
 
@@ -96,35 +112,49 @@ def serve(
     ----------
     make
         Makes and starts the server. It may wait for long: a signal ends that, too.
+    meanwhile
+        What else to do, once it serves; for instance, wait until others know it.
     with_parent
         End with the process that started this one.
     drain
-        What to do first when SIGTERM is what ends it.
+        What to do first when it is not Ctrl-C that ends it.
+    lifetime_s
+        End so many seconds after `meanwhile` is done; 0 means never.
+    at_once
+        Called before this process ends without waiting.
 
     Returns
     -------
     The server, stopped; None when a signal came before it was made.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(make, with_parent, drain))
+        loop, wanted = runner.get_loop(), asyncio.Event()
+        reasons: list[str] = []
+
+        def begin(reason: str) -> None:
+            reasons.append(reason)
+            logger.info("stopping; Ctrl-C again stops at once", extra={"reason": reason})
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(wanted.set)
+
+        Stopping(begin, with_parent=with_parent, at_once=at_once)
+
+        async def live(server: Kind) -> None:
+            await meanwhile(server)
+            if lifetime_s:
+                await asyncio.sleep(lifetime_s)
+                begin("lifetime")
+
+        return runner.run(_serve(make, live, drain, wanted, reasons))
 
 
 async def _serve(
     make: Callable[[], Awaitable[Kind]],
-    with_parent: bool,
-    drain: Callable[[Kind], Awaitable[None]] | None,
+    meanwhile: Callable[[Kind], Awaitable[None]],
+    drain: Callable[[Kind], Awaitable[None]],
+    wanted: asyncio.Event,
+    reasons: list[str],
 ) -> Kind | None:
-    loop = asyncio.get_running_loop()
-    wanted = asyncio.Event()
-    reasons: list[str] = []
-
-    def begin(reason: str) -> None:
-        reasons.append(reason)
-        logger.info("stopping; a second Ctrl-C stops at once", extra={"reason": reason})
-        with contextlib.suppress(RuntimeError):  # the loop has ended already
-            loop.call_soon_threadsafe(wanted.set)
-
-    Stopping(begin, with_parent=with_parent)
     stopping = asyncio.ensure_future(wanted.wait())
     making = asyncio.ensure_future(make())
     await asyncio.wait([stopping, making], return_when=asyncio.FIRST_COMPLETED)
@@ -133,10 +163,12 @@ async def _serve(
         await asyncio.wait([making])
         return None
     server = making.result()
+    aside = asyncio.ensure_future(meanwhile(server))
     ended = asyncio.ensure_future(server.wait_stopped())
     await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
-    if drain is not None and not ended.done() and reasons == [signal.SIGTERM.name]:
+    if not ended.done() and reasons[:1] != [signal.SIGINT.name]:
         await drain(server)
     await server.stop(STOP_GRACE_S)
+    aside.cancel()
     logger.info("stopped")
     return server

@@ -1,39 +1,22 @@
-"""`gd worker`: one worker in this process, or several as processes below this one."""
+"""`gd worker`: workers as processes below this one, each with a nanny in it; or one in it."""
 
 from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from gdistributed.cli import options
 from gdistributed.cli.logs import set_up_logging
-from gdistributed.errors import UsageError
 
 if TYPE_CHECKING:
+    from gdistributed.services.nanny.options import WorkerOptions
     from gdistributed.services.worker.server import Worker
 
-FILE_POLL_S: Final = 0.05
-
 logger = logging.getLogger("gdistributed.worker")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerOptions:
-    """What the command line says of a worker."""
-
-    scheduler: str | Path  # its address, or the file in which the address stands
-    nthreads: int
-    name: str | None
-    host: str
-    port: int
-    memory_limit_nbytes: int
-    local_directory: Path | None
-    log_level: str
 
 
 @click.command()
@@ -44,6 +27,12 @@ class WorkerOptions:
     show_default=True,
     metavar="N",
     help="Start so many processes; 'auto' fits the machine; -1 means one a core, -2 one less.",
+)
+@click.option(
+    "--nanny/--no-nanny",
+    default=True,
+    show_default=True,
+    help="Watch each worker's process, and start another when it dies.",
 )
 @click.option(
     "--nthreads",
@@ -70,6 +59,32 @@ class WorkerOptions:
     " limit, or 'auto' for its share.",
 )
 @click.option(
+    "--nanny-port",
+    default="0",
+    show_default=True,
+    metavar="PORT",
+    help="Port that the nanny listens on; as --port.",
+)
+@click.option(
+    "--lifetime",
+    type=options.Duration(),
+    metavar="TIME",
+    help="End each worker after this time, like 90s, 30m or 12h; it hands over its data first.",
+)
+@click.option(
+    "--lifetime-stagger",
+    type=options.Duration(),
+    default="0s",
+    show_default=True,
+    metavar="TIME",
+    help="Draw each lifetime at random, up to so much shorter or longer.",
+)
+@click.option(
+    "--lifetime-restart",
+    is_flag=True,
+    help="Start another worker when a lifetime is over.",
+)
+@click.option(
     "--local-directory",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
@@ -83,18 +98,29 @@ class WorkerOptions:
 )
 @options.log_level_option
 @options.stop_with_parent_option
+@click.option("--nanny-address", default="", hidden=True, help="Who has started this process.")
+@click.option("--worker-id", default="", hidden=True, help="The incarnation of the worker.")
+@click.option("--news-descriptor", type=int, hidden=True, help="Where to write milestones.")
 def worker(
     address: str | None,
     nworkers: str,
+    nanny: bool,
     nthreads: int | None,
     name: str | None,
     host: str,
     port: str,
     memory_limit: str,
+    nanny_port: str,
+    lifetime: float | None,
+    lifetime_stagger: float,
+    lifetime_restart: bool,
     local_directory: Path | None,
     scheduler_file: Path | None,
     log_level: str,
     stop_with_parent: bool,
+    nanny_address: str,
+    worker_id: str,
+    news_descriptor: int | None,
 ) -> None:
     """Start workers that join the scheduler at ADDRESS.
 
@@ -104,11 +130,14 @@ def worker(
     scheduler = address or scheduler_file
     if scheduler is None or (address and scheduler_file):
         raise click.UsageError("give the scheduler's ADDRESS, or a --scheduler-file")
+    if lifetime_restart and not (nanny and lifetime):
+        raise click.UsageError("--lifetime-restart needs a --lifetime, and a nanny")
     set_up_logging(log_level)
     from gdistributed.deploy.machine import CORES, worker_memory_nbytes
+    from gdistributed.services.nanny.options import WorkerOptions
 
     count, nthreads = _workers_and_threads(nworkers, nthreads, CORES)
-    ports = _ports(port, count)
+    ports = _ports(port, count, "--port")
     each = [
         WorkerOptions(
             scheduler=scheduler,
@@ -119,10 +148,22 @@ def worker(
             memory_limit_nbytes=worker_memory_nbytes(memory_limit, nthreads, count),
             local_directory=local_directory,
             log_level=log_level,
+            lifetime_s=lifetime or 0.0,
+            nanny_address=nanny_address,
+            worker_id=worker_id,
+            news_descriptor=news_descriptor,
         )
         for index in range(count)
     ]
-    if count == 1:
+    if nanny:
+        from gdistributed.cli.nannies import run_nannies
+        from gdistributed.services.nanny.keeper import Lifetime
+
+        life = Lifetime(
+            seconds=lifetime or 0.0, stagger_s=lifetime_stagger, restart=lifetime_restart
+        )
+        run_nannies(each, _ports(nanny_port, count, "--nanny-port"), life, stop_with_parent)
+    elif count == 1:
         serve_worker(each[0], stop_with_parent)
     else:
         from gdistributed.cli.workers import run_workers
@@ -133,42 +174,44 @@ def worker(
 def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     """Run one worker in this process."""
     from gdistributed.cli.serving import serve
-    from gdistributed.deploy.processes import ONE_THREAD_EACH
+    from gdistributed.services.nanny.processes import ONE_THREAD_EACH
 
     for variable, value in ONE_THREAD_EACH.items():
         os.environ.setdefault(variable, value)  # read when the libraries are first imported
+    from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED, tell
     from gdistributed.services.worker.server import Worker
+    from gdistributed.wire.scheduler_file import address_in
+
+    if of.news_descriptor is not None:
+        os.set_inheritable(of.news_descriptor, False)
 
     async def make() -> Worker:
         server = await Worker(
-            scheduler=await _address_of(of.scheduler),
+            scheduler=await address_in(of.scheduler),
             hostname=of.host,
             port=of.port,
             nthreads=of.nthreads,
             name=of.name,
             memory_limit=of.memory_limit_nbytes,
             local_directory=of.local_directory,
+            nanny_address=of.nanny_address,
+            worker_id=of.worker_id,
         )
         logger.info("listening", extra={"address": server.address})
+        tell(of.news_descriptor, LISTENING, server.address)
         return server
 
-    stopped = serve(make, with_parent=with_parent, drain=Worker.drain)
+    async def announce(server: Worker) -> None:
+        await server.wait_connected()
+        if server.failure is None:
+            tell(of.news_descriptor, REGISTERED)
+
+    stopped = serve(
+        make, announce, with_parent=with_parent, drain=Worker.drain, lifetime_s=of.lifetime_s
+    )
     if stopped is not None and stopped.failure is not None:
         raise stopped.failure
-
-
-async def _address_of(scheduler: str | Path) -> str:
-    if isinstance(scheduler, str):
-        return scheduler
-    import asyncio
-    import json
-
-    while not scheduler.exists():
-        await asyncio.sleep(FILE_POLL_S)
-    try:
-        return str(json.loads(scheduler.read_text())["address_to_workers"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"{scheduler} was not written by gd scheduler --scheduler-file") from error
+    tell(of.news_descriptor, LEAVING)
 
 
 def _workers_and_threads(nworkers: str, nthreads: int | None, cores: int) -> tuple[int, int]:
@@ -187,14 +230,14 @@ def _workers_and_threads(nworkers: str, nthreads: int | None, cores: int) -> tup
     return workers_and_threads(count, nthreads)
 
 
-def _ports(text: str, count: int) -> list[int]:
+def _ports(text: str, count: int, option: str) -> list[int]:
     try:
         first, _, last = text.partition(":")
         ports = list(range(int(first), int(last or first) + 1))
     except ValueError:
-        raise click.BadParameter("neither a port nor FIRST:LAST", param_hint="--port") from None
+        raise click.BadParameter("neither a port nor FIRST:LAST", param_hint=option) from None
     if ports == [0]:
         return [0] * count
     if len(ports) < count:
-        raise click.UsageError(f"{count} workers need {count} ports: --port FIRST:LAST")
+        raise click.UsageError(f"{count} workers need {count} ports: {option} FIRST:LAST")
     return ports

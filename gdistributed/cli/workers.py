@@ -1,4 +1,4 @@
-"""Several workers of one command: a process each, below this one."""
+"""Several workers of one command without nannies: a process each, below this one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gdistributed.cli.serving import Stopping
-from gdistributed.deploy.processes import ChildProcess
+from gdistributed.services.nanny.processes import ChildProcess
 
 if TYPE_CHECKING:
-    from gdistributed.cli.worker import WorkerOptions
+    from gdistributed.services.nanny.options import WorkerOptions
 
 STOP: Final = -1
 
@@ -36,7 +36,7 @@ def run_workers(each: list[WorkerOptions], with_parent: bool) -> None:
             child.kill()
 
     Stopping(lambda reason: news.put(STOP), with_parent=with_parent, at_once=kill_all)
-    children += [ChildProcess(f"worker {i}", _arguments(of)) for i, of in enumerate(each)]
+    children += [ChildProcess(f"worker {i}", of.command_line()) for i, of in enumerate(each)]
     for index in range(len(children)):
         threading.Thread(target=_wait, args=[children[index], index, news], daemon=True).start()
     running, stopping, failed = set(range(len(children))), False, False
@@ -60,19 +60,3 @@ def run_workers(each: list[WorkerOptions], with_parent: bool) -> None:
 def _wait(child: ChildProcess, index: int, news: queue.SimpleQueue[int]) -> None:
     child.wait()
     news.put(index)
-
-
-def _arguments(of: WorkerOptions) -> list[str]:
-    given = {
-        "--nthreads": of.nthreads,
-        "--name": of.name,
-        "--host": of.host,
-        "--port": of.port,
-        "--memory-limit": of.memory_limit_nbytes,
-        "--local-directory": of.local_directory,
-        "--log-level": of.log_level,
-    }
-    flags = [f"{flag}={value}" for flag, value in given.items() if value is not None]
-    if isinstance(of.scheduler, str):
-        return ["worker", of.scheduler, *flags]
-    return ["worker", f"--scheduler-file={of.scheduler}", *flags]

@@ -16,6 +16,8 @@ from gdistributed.v1 import center_pb2, scheduler_pb2
 from gdistributed.v1.worker_pb2 import WorkerStatus
 
 PAGE_SIZE = 10_000
+RESTART_TIMEOUT_S = 60.0
+RESTARTED = "the cluster was restarted"
 
 
 class Asking(ClientBase):
@@ -153,6 +155,40 @@ class Asking(ClientBase):
             self.connection.scheduler.RetireWorkers, request, "retiring workers", timeout_s=None
         )
         return {"retired": list(answer.retired), "stayed": list(answer.stayed)}
+
+    async def restart(self, timeout: float = RESTART_TIMEOUT_S) -> dict[str, list[str]]:
+        """Forget all tasks and results, and start all workers' processes anew.
+
+        All futures, those of other clients too, are cancelled; published datasets lose what they
+        name. Nannies start the processes. A worker without a nanny keeps its process and drops
+        everything; what a thread of it runs goes on, to no effect.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait until as many workers are there again; 60 by default.
+
+        Returns
+        -------
+        A dict with the addresses of the workers that are new ("restarted"), and of those that have
+        no nanny ("kept").
+
+        Raises
+        ------
+        WaitTimeout
+            If workers did not come back; the message names them.
+        """
+        with self.connection.locked() as brain:
+            brain.cancel(list(brain.records), RESTARTED)  # also what has not been sent yet
+        request = scheduler_pb2.RestartWorkersRequest()
+        request.timeout.FromNanoseconds(int(timeout * 1e9))
+        answer = await self.connection.ask(
+            self.connection.scheduler.RestartWorkers, request, "restarting", timeout_s=None
+        )
+        if answer.missing:
+            missing = "; ".join(f"{worker.name!r}: {worker.cause}" for worker in answer.missing)
+            raise WaitTimeout(f"after the restart, workers did not come back: {missing}")
+        return {"restarted": list(answer.restarted), "kept": list(answer.kept)}
 
     async def explain(self, key: Future | Key) -> str:
         """Say in a sentence or two why a task is not running, or what became of it.

@@ -336,6 +336,7 @@ class Client:
     replicate = blocking(AsyncClient.replicate)
     rebalance = blocking(AsyncClient.rebalance)
     retire_workers = blocking(AsyncClient.retire_workers)
+    restart = blocking(AsyncClient.restart)
 
     who_has = blocking(AsyncClient.who_has)
     explain = blocking(AsyncClient.explain)

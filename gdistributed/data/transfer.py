@@ -161,8 +161,8 @@ async def fetch_each(
         while True:
             async with asyncio.timeout(silence_s):
                 response = await call.read()
-            if response is grpc.aio.EOF:
-                break
+            if not isinstance(response, bytes):
+                break  # that was all
             arrived = list(assembler.add(response))
             if any(incoming.index >= len(keys) for incoming in arrived):
                 raise MalformedMessage("a value came that was not asked for")

@@ -36,7 +36,7 @@ class LocalWorker:
     address
         Of its own server.
     process_id
-        Of the process it lives in.
+        Of the process it lives in; another one when its nanny had to start it anew.
     nthreads
         How many tasks it runs at once.
     """
@@ -78,7 +78,7 @@ class AsyncLocalCluster:
             start_timeout_s=start_timeout_s,
         )
         self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
-        self._workers: dict[str, LocalWorker] = {}
+        self._joined: list[str] = []
         self._names = map(str, itertools.count())
         self._address = ""
         self.status = "created"
@@ -91,8 +91,12 @@ class AsyncLocalCluster:
     @property
     def workers(self) -> dict[str, LocalWorker]:
         """The workers that live, by name."""
-        living = self._parts.living()
-        return {name: worker for name, worker in self._workers.items() if name in living}
+        nthreads = self._options.threads_per_worker
+        return {
+            name: LocalWorker(name, *self._parts.place_of(name), nthreads)
+            for name in self._parts.living()
+            if name in self._joined
+        }
 
     async def start(self) -> Self:
         """Start the scheduler and the workers, and wait until they know each other.
@@ -119,9 +123,9 @@ class AsyncLocalCluster:
         return self
 
     async def scale(self, n: int) -> None:
-        """Have `n` workers: start new ones, also for those that died, or stop the youngest.
+        """Have `n` workers: start new ones, or stop the youngest.
 
-        Results that only a stopped worker held are computed again when they are needed.
+        A worker that leaves finishes what it runs and hands over what it holds.
         """
         if self.status != "running":
             raise UsageError(f"a cluster that is {self.status} cannot be scaled")
@@ -146,7 +150,7 @@ class AsyncLocalCluster:
             async with asyncio.timeout(timeout_s):
                 yield
         except TimeoutError as error:
-            missing = ", ".join(sorted(set(names) ^ set(self._workers)))
+            missing = ", ".join(sorted(set(names) ^ set(self._joined)))
             where = f" at {self._address}" if self._address else ""
             raise WaitTimeout(
                 f"the scheduler{where} and its workers did not find each other within"
@@ -159,23 +163,17 @@ class AsyncLocalCluster:
         try:
             scheduler: Any = scheduler_pb2_grpc.SchedulerStub(channel)
             while True:
-                await self._list_workers(scheduler)
-                if set(self._workers) == set(names):
-                    self._workers = {name: self._workers[name] for name in names}
+                self._joined = await self._list_workers(scheduler)
+                if set(self._joined) == set(names):
                     return
                 self._parts.check()
                 await asyncio.sleep(WORKERS_POLL_S)
         finally:
             await channel.close()
 
-    async def _list_workers(self, scheduler: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
+    async def _list_workers(self, scheduler: scheduler_pb2_grpc.SchedulerAsyncStub) -> list[str]:
         answer = await scheduler.ListWorkers(scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE))
-        self._workers = {
-            worker.name: LocalWorker(
-                worker.name, worker.address, worker.process_id, worker.nthreads
-            )
-            for worker in answer.workers
-        }
+        return [worker.name for worker in answer.workers]
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.start().__await__()
@@ -213,7 +211,8 @@ class LocalCluster:
         How many tasks each worker runs at once; by default the cores, shared by the workers.
     processes
         Whether scheduler and workers are processes of their own (the default: tasks do not share
-        Python's interpreter lock), or live in this one (quick to start, easy to debug).
+        Python's interpreter lock, and a nanny starts another worker for one that dies), or live in
+        this one (quick to start, easy to debug).
     host
         Where all servers listen; 127.0.0.1 by default.
     scheduler_port
@@ -290,9 +289,9 @@ class LocalCluster:
         return self._cluster.status
 
     def scale(self, n: int) -> None:
-        """Have `n` workers: start new ones, also for those that died, or stop the youngest.
+        """Have `n` workers: start new ones, or stop the youngest.
 
-        Results that only a stopped worker held are computed again when they are needed.
+        A worker that leaves finishes what it runs and hands over what it holds.
         """
         self._loop.run(self._cluster.scale(n))
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gdistributed.deploy.machine import worker_memory_nbytes
-from gdistributed.deploy.processes import ChildProcess
+from gdistributed.services.nanny.processes import ChildProcess
 
 if TYPE_CHECKING:
+    from gdistributed.services.nanny.server import Nanny
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
 
@@ -67,10 +69,13 @@ class Parts(Protocol):
         """Start more workers, by name."""
 
     async def remove(self, workers: list[str]) -> None:
-        """Stop workers, by name."""
+        """Stop workers, by name, once others have what they hold."""
 
     def living(self) -> list[str]:
-        """Names of the workers that live, oldest first; those that died are forgotten."""
+        """Names of the workers that live, oldest first."""
+
+    def place_of(self, worker: str) -> tuple[str, int]:
+        """Address and process id of a worker."""
 
     def check(self) -> None:
         """Raise ClusterError if a part has ended that should live."""
@@ -82,7 +87,8 @@ class Parts(Protocol):
 class ProcessParts:
     """Each part is a process of its own, all started at once.
 
-    They meet by a file in a private folder, into which the scheduler writes its address.
+    They meet by a file in a private folder, into which the scheduler writes its address. Each
+    worker has a nanny, which lives in this process, on the event loop that starts it.
     """
 
     def __init__(self, options: ClusterOptions) -> None:
@@ -90,13 +96,19 @@ class ProcessParts:
         self._folder = tempfile.TemporaryDirectory(prefix="gdistributed-")
         self._scheduler_file = Path(self._folder.name) / "scheduler.json"
         self._scheduler: ChildProcess | None = None
-        self._workers: dict[str, ChildProcess] = {}
+        self._nannies: dict[str, Nanny] = {}
 
     async def open(self, workers: list[str]) -> str:
         """Start the scheduler and these workers; the scheduler's address."""
         self._scheduler = ChildProcess(
             "the scheduler",
-            ["scheduler", f"--port={self._options.scheduler_port}", *self._shared_flags()],
+            [
+                "scheduler",
+                f"--host={self._options.host}",
+                f"--port={self._options.scheduler_port}",
+                f"--scheduler-file={self._scheduler_file}",
+                f"--log-level={_level_name(self._options.silence_logs)}",
+            ],
         )
         await self.add(workers)
         while not self._scheduler_file.exists():
@@ -106,47 +118,52 @@ class ProcessParts:
 
     async def add(self, workers: list[str]) -> None:
         """Start more workers, by name."""
+        from gdistributed.services.nanny.server import Nanny
+
         options = self._options
-        flags = [
-            f"--nthreads={options.threads_per_worker}",
-            f"--memory-limit={options.memory_nbytes}",
-            *self._shared_flags(),
-        ]
         for name in workers:
-            self._workers[name] = ChildProcess(
-                f"worker {name}", ["worker", f"--name={name}", *flags]
+            self._nannies[name] = Nanny(
+                self._scheduler_file,
+                options.host,
+                nthreads=options.threads_per_worker,
+                name=name,
+                memory_limit=options.memory_nbytes,
+                log_level=_level_name(options.silence_logs),
             )
+            await self._nannies[name].start()
 
     async def remove(self, workers: list[str]) -> None:
-        """Stop workers, by name."""
-        leaving = [self._workers.pop(name) for name in workers]
-        await asyncio.gather(*(child.stop(STOP_GRACE_S) for child in leaving))
+        """Stop workers, by name, once others have what they hold."""
+        leaving = [self._nannies.pop(name) for name in workers]
+        await asyncio.gather(*(nanny.drain() for nanny in leaving))
+        await asyncio.gather(*(nanny.stop() for nanny in leaving))
 
     def living(self) -> list[str]:
-        """Names of the workers that live, oldest first; those that died are forgotten."""
-        for name in [name for name, child in self._workers.items() if child.exit_code is not None]:
-            self._workers.pop(name).release()
-        return list(self._workers)
+        """Names of the workers that live, oldest first; a nanny that gave up is forgotten."""
+        for name in [name for name, nanny in self._nannies.items() if nanny.is_over]:
+            del self._nannies[name]
+        return list(self._nannies)
+
+    def place_of(self, worker: str) -> tuple[str, int]:
+        """Address and process id of a worker, which change when its nanny starts another."""
+        process = self._nannies[worker].worker
+        return process.address, process.process_id
 
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
-        for child in (self._scheduler, *self._workers.values()):
-            if child is not None and child.exit_code is not None:
-                raise child.ended("while the cluster started")
+        if self._scheduler is not None and self._scheduler.exit_code is not None:
+            raise self._scheduler.ended("while the cluster started")
+        for nanny in self._nannies.values():
+            if nanny.failure is not None:
+                raise nanny.failure
 
     async def close(self) -> None:
         """Stop all: workers first, so that they can say goodbye."""
-        await self.remove(list(self._workers))
+        await asyncio.gather(*(nanny.stop(STOP_GRACE_S) for nanny in self._nannies.values()))
+        self._nannies.clear()
         if self._scheduler is not None:
             await self._scheduler.stop(STOP_GRACE_S)
         self._folder.cleanup()
-
-    def _shared_flags(self) -> list[str]:
-        return [
-            f"--host={self._options.host}",
-            f"--scheduler-file={self._scheduler_file}",
-            f"--log-level={_level_name(self._options.silence_logs)}",
-        ]
 
 
 def _level_name(level: int) -> str:
@@ -191,18 +208,25 @@ class LocalParts:
             await self._workers[name].start()
 
     async def remove(self, workers: list[str]) -> None:
-        """Stop workers, by name."""
-        await asyncio.gather(*(self._workers.pop(name).stop() for name in workers))
+        """Stop workers, by name, once others have what they hold."""
+        leaving = [self._workers.pop(name) for name in workers]
+        await asyncio.gather(*(worker.drain() for worker in leaving))
+        await asyncio.gather(*(worker.stop() for worker in leaving))
 
     def living(self) -> list[str]:
         """Names of the workers, oldest first."""
         return list(self._workers)
+
+    def place_of(self, worker: str) -> tuple[str, int]:
+        """Address of a worker, and the id of this process."""
+        return self._workers[worker].address, os.getpid()
 
     def check(self) -> None:
         """Nothing to see: an error of a part in this process is raised where it happens."""
 
     async def close(self) -> None:
         """Stop all: workers first, so that they can say goodbye."""
-        await self.remove(list(self._workers))
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        self._workers.clear()
         if self._scheduler is not None:
             await self._scheduler.stop()

@@ -296,7 +296,10 @@ class WorkerExit(_message.Message):
     signal: _builtins.int
     """signal that ended it; 0 when none did."""
     cause: _builtins.str
-    """cause: a word for programs: "exited", "killed", "out_of_memory", "memory_limit", "lifetime"."""
+    """cause: a word for programs: "exited" by itself, "killed" by a signal of somebody else,
+    "out_of_memory" when that was the operating system's, for want of memory; or what the nanny
+    ended it for: "memory_limit", "lifetime", "restart", or "closed" for all else.
+    """
     peak_memory_nbytes: _builtins.int
     """peak_memory_nbytes: the largest resident memory that was seen."""
     @_builtins.property

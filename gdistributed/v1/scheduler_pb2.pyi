@@ -497,7 +497,9 @@ class ToClient(_message.Message):
 
     @_builtins.property
     def cancelled(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyCancelled]:
-        """cancelled: keys that were given up."""
+        """cancelled: keys that were given up, by another client or because of what they depend on; not
+        those that this client itself has named in cancel, which it knows.
+        """
 
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TopicMessage]:
@@ -2143,6 +2145,94 @@ class RetireWorkersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetireWorkersResponse: _TypeAlias = RetireWorkersResponse  # noqa: Y015
+
+@_typing.final
+class RestartWorkersRequest(_message.Message):
+    """RestartWorkersRequest says how long to wait."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """timeout after which workers that have not joined again are missing; absent means 60 seconds."""
+
+    def __init__(
+        self,
+        *,
+        timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartWorkersRequest: _TypeAlias = RestartWorkersRequest  # noqa: Y015
+
+@_typing.final
+class RestartWorkersResponse(_message.Message):
+    """RestartWorkersResponse says what became of each worker."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTARTED_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def restarted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """restarted: addresses of the workers whose process is new."""
+
+    @_builtins.property
+    def kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """kept: addresses of the workers without a nanny: they drop all that they have, and keep their
+        process.
+        """
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingWorker]:
+        """missing: workers that are not back."""
+
+    def __init__(
+        self,
+        *,
+        restarted: _abc.Iterable[_builtins.str] | None = ...,
+        kept: _abc.Iterable[_builtins.str] | None = ...,
+        missing: _abc.Iterable[Global___MissingWorker] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "missing", b"missing", "restarted", b"restarted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestartWorkersResponse: _TypeAlias = RestartWorkersResponse  # noqa: Y015
+
+@_typing.final
+class MissingWorker(_message.Message):
+    """MissingWorker is one that is not back after a restart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """name of the worker."""
+    cause: _builtins.str
+    """cause for people."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissingWorker: _TypeAlias = MissingWorker  # noqa: Y015
 
 @_typing.final
 class SynchronizeRequest(_message.Message):

@@ -139,6 +139,11 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersResponse.FromString,
                 _registered_method=True)
+        self.RestartWorkers = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/RestartWorkers',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersResponse.FromString,
+                _registered_method=True)
         self.Synchronize = channel.unary_unary(
                 '/gdistributed.v1.Scheduler/Synchronize',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.SynchronizeRequest.SerializeToString,
@@ -369,6 +374,18 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestartWorkers(self, request, context):
+        """RestartWorkers forgets all tasks and results, and has the nannies start all workers' processes
+        anew; it returns when as many workers are there again, or when time is up. Whoever waits for a
+        task is told that it was cancelled.
+
+        Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
+        without the capability "restart".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Synchronize(self, request, context):
         """Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
         states what it has and does, and learns what it should do and when to call again. Only states
@@ -482,6 +499,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.RetireWorkers,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersResponse.SerializeToString,
+            ),
+            'RestartWorkers': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestartWorkers,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersResponse.SerializeToString,
             ),
             'Synchronize': grpc.unary_unary_rpc_method_handler(
                     servicer.Synchronize,
@@ -1033,6 +1055,33 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/RetireWorkers',
             gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.RetireWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestartWorkers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/RestartWorkers',
+            gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersResponse.FromString,
             options,
             channel_credentials,
             insecure,

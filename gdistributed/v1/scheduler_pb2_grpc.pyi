@@ -174,6 +174,14 @@ class SchedulerStub:
     - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
     - UNIMPLEMENTED without the capability "retire".
     """
+    RestartWorkers: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.RestartWorkersRequest, _scheduler_pb2.RestartWorkersResponse]
+    """RestartWorkers forgets all tasks and results, and has the nannies start all workers' processes
+    anew; it returns when as many workers are there again, or when time is up. Whoever waits for a
+    task is told that it was cancelled.
+
+    Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
+    without the capability "restart".
+    """
     Synchronize: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.SynchronizeRequest, _scheduler_pb2.SynchronizeResponse]
     """Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
     states what it has and does, and learns what it should do and when to call again. Only states
@@ -326,6 +334,14 @@ class SchedulerAsyncStub(SchedulerStub):
     Errors:
     - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
     - UNIMPLEMENTED without the capability "retire".
+    """
+    RestartWorkers: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RestartWorkersRequest, _scheduler_pb2.RestartWorkersResponse]  # type: ignore[assignment]
+    """RestartWorkers forgets all tasks and results, and has the nannies start all workers' processes
+    anew; it returns when as many workers are there again, or when time is up. Whoever waits for a
+    task is told that it was cancelled.
+
+    Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
+    without the capability "restart".
     """
     Synchronize: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.SynchronizeRequest, _scheduler_pb2.SynchronizeResponse]  # type: ignore[assignment]
     """Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
@@ -596,6 +612,20 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND (UNKNOWN_WORKER): no worker has this name, address or id.
         - UNIMPLEMENTED without the capability "retire".
+        """
+
+    @_abc_1.abstractmethod
+    def RestartWorkers(
+        self,
+        request: _scheduler_pb2.RestartWorkersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.RestartWorkersResponse, _abc.Awaitable[_scheduler_pb2.RestartWorkersResponse]]:
+        """RestartWorkers forgets all tasks and results, and has the nannies start all workers' processes
+        anew; it returns when as many workers are there again, or when time is up. Whoever waits for a
+        task is told that it was cancelled.
+
+        Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
+        without the capability "restart".
         """
 
     @_abc_1.abstractmethod

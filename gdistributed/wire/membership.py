@@ -122,9 +122,13 @@ class Membership:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+        await self.take_out(self._member.id, reason)
+
+    async def take_out(self, member_id: str, reason: str = "") -> None:
+        """Tell the Center that a member is gone; one that does not answer is let be."""
         try:
             await self._stub.Deregister(
-                pb.DeregisterRequest(id=self._member.id, reason=reason), timeout=1.0
+                pb.DeregisterRequest(id=member_id, reason=reason), timeout=1.0
             )
         except grpc.aio.AioRpcError as error:
             logger.debug("center unreachable", extra={"cause": error.details()})

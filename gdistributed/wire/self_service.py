@@ -41,7 +41,7 @@ class SelfService(server_pb2_grpc.ServerServicer):
             id=server.id,
             name=server.name,
             addresses=server.addresses,
-            software=own_software(),
+            software=own_software(server.capabilities),
             cluster_id=server.cluster_id,
             started_at=self._started_at,
             process_id=os.getpid(),

@@ -72,6 +72,9 @@ class Server:
         When it starts, if it cannot listen where it was told to.
     """
 
+    capabilities: tuple[str, ...] = ()
+    """Optional behaviour that this kind of server offers, as words of the protocol."""
+
     def __init__(
         self,
         *,

@@ -69,11 +69,17 @@ def test_a_worker_retires_and_nothing_is_lost(cluster: Cluster) -> None:
         assert client.submit(inc, 1).result(30) == 2
 
 
+def begin_and_wait(begun: str, gate: str) -> str:
+    Path(begun).touch()
+    return wait_for_file(gate)
+
+
 def test_sigterm_makes_a_worker_give_its_data_away(cluster: Cluster, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+    begun, gate = tmp_path / "begun", tmp_path / "gate"
     with Client(cluster.address) as client:
         data = client.scatter(blob(5), workers=["ada"])
-        running = client.submit(wait_for_file, str(gate), workers=["ada"])
+        running = client.submit(begin_and_wait, str(begun), str(gate), workers=["ada"])
+        wait_for_file(str(begun))
         cluster.workers[0].send_signal(signal.SIGTERM)
         cluster.workers[0].wait_for("leaving")
         gate.touch()

@@ -45,6 +45,9 @@ class Stage(Server):
         self.lines: asyncio.Queue[Line] = asyncio.Queue()
         self.refusal: GDistributedError | None = None
         self.software = own_software()
+        self.greeted = asyncio.Event()
+        self.may_welcome = asyncio.Event()
+        self.may_welcome.set()
         self._open: list[Line] = []
         self._begin()
 
@@ -59,6 +62,7 @@ class Stage(Server):
         self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, _Streams(self))
 
     async def closing(self, grace_s: float) -> None:
+        self.may_welcome.set()
         for line in self._open:
             line.break_off()
 
@@ -69,6 +73,8 @@ class Stage(Server):
         first = await context.read()
         if self.refusal is not None:
             raise self.refusal
+        self.greeted.set()
+        await self.may_welcome.wait()
         await context.write(
             worker_pb2.ToWorker(
                 welcome=server_pb2.Welcome(

@@ -83,6 +83,19 @@ async def test_it_says_goodbye_when_it_is_closed(stage: Stage) -> None:
     assert stage.center.brain.members.worker_named(worker.name) is None
 
 
+async def test_it_says_goodbye_also_when_it_is_closed_before_its_welcome_came(stage: Stage) -> None:
+    stage.may_welcome.clear()
+    worker = await Worker(stage.address)
+    await stage.greeted.wait()
+    stopping = asyncio.create_task(worker.stop())
+    await asyncio.sleep(0)
+    stage.may_welcome.set()
+    await stopping
+    line = await stage.line()
+    await line.ended()
+    assert line.said.goodbye.reason == "closed"
+
+
 async def test_a_refused_hello_ends_it_with_the_message(stage: Stage) -> None:
     stage.refusal = NameTaken("a worker named 'bob' is in the cluster already")
     worker = await Worker(stage.address, name="bob")

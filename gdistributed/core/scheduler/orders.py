@@ -25,7 +25,7 @@ def cancel(brain: SchedulerBrain, keys: Iterable[str], reason: str, now: float) 
 def retry(brain: SchedulerBrain, keys: Iterable[str], now: float) -> list[str]:
     """Run erred tasks again, and return their keys."""
     brain.now = now
-    retried = wants.retry(brain, keys)
+    retried = wants.retry(brain, None, keys)
     brain.decide()
     return retried
 
@@ -112,6 +112,16 @@ def retire(brain: SchedulerBrain, workers: Iterable[str], now: float) -> list[Wo
         replicas.retire(brain, worker)
     brain.decide()
     return leaving
+
+
+def forget_all(brain: SchedulerBrain, reason: str, now: float) -> list[WorkerRecord]:
+    """Cancel all tasks for all who want them, and return the workers that are to go on."""
+    brain.now = now
+    for name in list(brain.books.clients):
+        holders.end(brain, name)  # clients themselves stay
+    wants.cancel(brain, ClientRecord("", ""), list(brain.books.tasks), reason, force=True)
+    brain.decide()
+    return [worker for worker in brain.books.workers.values() if worker not in brain.retiring]
 
 
 def stay(brain: SchedulerBrain, workers: Iterable[WorkerRecord], now: float) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call, rest
-from gdistributed.core.worker.handed import copy, receive
+from gdistributed.core.worker.handed import cancel, copy, free, give_back, receive
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
 from gdistributed.core.worker.memory import MemoryWatch
 from gdistributed.core.worker.records import (
@@ -129,12 +129,11 @@ class WorkerBrain:
         self.now = now
         self._learn(batch)
         if batch.HasField("reconcile"):
-            self._cancel(batch.reconcile.cancel)
-            self._free(batch.reconcile.drop)
-        self._cancel(batch.cancel)
-        for named in batch.revoke:
-            self._give_back(named)
-        self._free(batch.free)
+            cancel(self, batch.reconcile.cancel)
+            free(self, batch.reconcile.drop)
+        cancel(self, batch.cancel)
+        give_back(self, batch.revoke)
+        free(self, batch.free)
         for wanted in batch.fetch:
             copy(self, wanted)
         for task in batch.run:
@@ -163,7 +162,7 @@ class WorkerBrain:
                 data = self._hold(run.key, report.nbytes, report.type)
                 data.is_freed = False
                 data.attempt = run.attempt
-                self.mail(len(report.value)).finished.append(report)
+                self.mail_of_value(len(report.value)).finished.append(report)
             self.move(run, ENDED)
         for failure in erred:
             run = self._running(failure.key, failure.attempt)
@@ -221,7 +220,7 @@ class WorkerBrain:
             self.move(data, KNOWN)
             if self.is_wanted(data):
                 self._hold(stored.key, stored.nbytes, stored.type)
-                self.mail().stored.append(stored)
+                self.mail_of_value().stored.append(stored)
             else:
                 self.to_drop.append(stored.key)
                 self.release(data)
@@ -265,9 +264,16 @@ class WorkerBrain:
         self._decide()
 
     def data_put(self, stored: worker_pb2.StoredData, now: float) -> None:
-        """A client or peer has put a value into the store. Whoever put it tells the scheduler."""
+        """A client or peer has put a value into the store, and will tell the scheduler of it.
+
+        The scheduler is told from here too: otherwise a value would stay for ever whose client
+        died too soon.
+        """
         self.now = now
-        self._hold(stored.key, stored.nbytes, stored.type).is_freed = False
+        data = self._hold(stored.key, stored.nbytes, stored.type)
+        data.is_freed, data.is_put = False, True
+        stored = self.mail_of_value().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
+        stored.put = True
         self._decide()
 
     def value_stored(self, stored: worker_pb2.StoredData, now: float) -> None:
@@ -276,7 +282,7 @@ class WorkerBrain:
         data = self.data.get(stored.key)
         if data is not None and data.state is ARRIVING:
             self._hold(stored.key, stored.nbytes, stored.type)
-            self.mail().stored.append(stored)
+            self.mail_of_value().stored.append(stored)
         self._drop_unless_held(stored.key)
         self._decide()
 
@@ -366,7 +372,7 @@ class WorkerBrain:
         return data.users > 0 or data.is_copied
 
     @property
-    def status(self) -> worker_pb2.WorkerStatus:
+    def status(self) -> worker_pb2.WorkerStatus.ValueType:
         """What may be expected of the worker."""
         if self.is_draining:
             return CLOSING
@@ -390,6 +396,10 @@ class WorkerBrain:
     def mail(self, nbytes: int = 0) -> worker_pb2.FromWorker:
         """Return the open batch for the scheduler, to which about `nbytes` will be added."""
         return self.outbox.to(SCHEDULER, nbytes)
+
+    def mail_of_value(self, nbytes: int = 0) -> worker_pb2.FromWorker:
+        """Return the open batch, to say in it that a value is here: after all word of absence."""
+        return self.outbox.after(SCHEDULER, "dropped", "missing", nbytes=nbytes)
 
     def take_mail(self) -> list[worker_pb2.FromWorker]:
         """Take all mail out of the outbox."""
@@ -438,7 +448,7 @@ class WorkerBrain:
             self.held_nbytes += nbytes - data.nbytes
         elif data.state is not KNOWN:
             self.move(data, KNOWN)
-        data.nbytes, data.type, data.attempt = nbytes, type_name, 0
+        data.nbytes, data.type, data.attempt, data.is_put = nbytes, type_name, 0, False
         if data.state is KNOWN:
             self.move(data, HELD)
         return data
@@ -447,30 +457,6 @@ class WorkerBrain:
         data = self.data.get(key)
         if data is None or data.state is not HELD:
             self.to_drop.append(key)
-
-    def _cancel(self, named: Iterable[worker_pb2.TaskAttempt]) -> None:
-        for name in named:
-            run = self.runs.get(name.key)
-            if run is not None and run.attempt == name.attempt:
-                self.move(run, ABANDONED if run.state is EXECUTING else ENDED)
-
-    def _give_back(self, name: worker_pb2.TaskAttempt) -> None:
-        run = self.runs.get(name.key)
-        if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
-            self.to_withdraw.append(run)
-            return
-        given_back = run is not None and run.attempt == name.attempt
-        if run is not None and given_back:
-            self.move(run, ENDED)
-        self.mail().revoked.add(key=name.key, attempt=name.attempt, given_back=given_back)
-
-    def _free(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            data = self.data.get(key)
-            if data is not None:
-                data.is_freed = True
-                data.is_copied = False
-                self.release(data)
 
     def _fail_users(self, data: DataRecord, error: error_pb2.TaskError) -> None:
         """A value that is wanted cannot be had, so those that need it err."""

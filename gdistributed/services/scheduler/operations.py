@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import grpc.aio
 
 from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.records import WorkerRecord
 from gdistributed.core.scheduler.replicas import Copy
+from gdistributed.services.scheduler.restarting import restart_workers
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import scheduler_pb2 as pb
+from gdistributed.wire.channel import Channels
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Default = TypeVar("Default")
 
-CAPABILITIES: Final = ("nanny", "replicas", "retire")
+CAPABILITIES: Final = ("nanny", "replicas", "retire", "restart")
 COPY_TIMEOUT_S: Final = 300.0
+RESTART_TIMEOUT_S: Final = 60.0
 
 
 class Operations:
-    """The rpcs ReplicateData, RebalanceData, RetireWorkers and ReportWorkerExit.
+    """The rpcs ReplicateData, RebalanceData, RetireWorkers, RestartWorkers, ReportWorkerExit.
 
     Parameters
     ----------
     shell
         Runs the brain.
+    channels
+        Lead to the nannies.
     """
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, channels: Channels) -> None:
         self._shell = shell
+        self._channels = channels
 
     async def ReplicateData(
         self, request: pb.ReplicateDataRequest, _: Context
@@ -54,9 +61,7 @@ class Operations:
         """Have workers leave once nothing is lost with them."""
         shell, brain = self._shell, self._shell.brain
         leaving = shell.call(orders.retire, brain, request.workers)
-        timeout_s = None
-        if request.HasField("timeout"):
-            timeout_s = request.timeout.ToNanoseconds() / 1e9
+        timeout_s = _timeout_s(request, None)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._until(lambda: not self._present(leaving))
@@ -67,6 +72,15 @@ class Operations:
             retired=[worker.address for worker in leaving if worker not in stayed],
             stayed=[worker.address for worker in stayed],
         )
+
+    async def RestartWorkers(
+        self, request: pb.RestartWorkersRequest, _: Context
+    ) -> pb.RestartWorkersResponse:
+        """Forget all tasks, and have all workers' processes started anew."""
+        shell, brain = self._shell, self._shell.brain
+        workers = shell.call(orders.forget_all, brain, "the cluster was restarted")
+        timeout_s = _timeout_s(request, RESTART_TIMEOUT_S)
+        return await restart_workers(shell, self._channels, workers, timeout_s)
 
     async def ReportWorkerExit(
         self, request: pb.ReportWorkerExitRequest, _: Context
@@ -95,3 +109,9 @@ class Operations:
         """Wait until something holds; it is looked at whenever there are new events."""
         while not holds():
             await self._shell.news.wait()
+
+
+def _timeout_s(
+    request: pb.RetireWorkersRequest | pb.RestartWorkersRequest, default: Default
+) -> float | Default:
+    return request.timeout.ToNanoseconds() / 1e9 if request.HasField("timeout") else default

@@ -47,7 +47,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
     ) -> None:
         Streams.__init__(self, shell, identity)
         Queries.__init__(self, shell, channels, summary)
-        Operations.__init__(self, shell)
+        Operations.__init__(self, shell, channels)
 
 
 class Scheduler(Server):
@@ -83,6 +83,8 @@ class Scheduler(Server):
     ...     scheduler.address_to_workers == scheduler.address_to_clients
     True
     """
+
+    capabilities = CAPABILITIES
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class Scheduler(Server):
             address_to_workers=self.address_to_workers,
             host=socket.gethostname(),
             process_id=os.getpid(),
-            software=own_software(),
+            software=own_software(self.capabilities),
         )
 
     async def opened(self) -> None:
@@ -186,7 +188,7 @@ class Scheduler(Server):
 
     def _welcome(self) -> server_pb2.Welcome:
         return server_pb2.Welcome(
-            software=own_software(CAPABILITIES),
+            software=own_software(self.capabilities),
             cluster_id=self.cluster_id,
             epoch=self.brain.epoch_attempts >> EPOCH_SHIFT,
             scheduler_id=self.id,

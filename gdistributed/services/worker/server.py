@@ -62,6 +62,10 @@ class Worker(Server):
         Abstract resources that its tasks may hold, by name.
     settings
         How to work.
+    nanny_address
+        Address of the nanny that owns this process; empty for none.
+    worker_id
+        Its incarnation, if somebody else has to know it first.
     asynchronous
         Whether it is used from a running event loop; found out by default.
 
@@ -95,11 +99,15 @@ class Worker(Server):
         local_directory: str | Path | None = None,
         resources: dict[str, float] | None = None,
         settings: WorkerSettings | None = None,
+        nanny_address: str = "",
+        worker_id: str = "",
         asynchronous: bool | None = None,
     ) -> None:
         super().__init__(
             role="worker", name=name, host=hostname, port=port, asynchronous=asynchronous
         )
+        self.id = worker_id or self.id
+        self.nanny_address = nanny_address
         self.scheduler_address = normalise_address(scheduler)
         self.nthreads = nthreads or len(os.sched_getaffinity(0))
         self.data: MutableMapping[str, object] = {} if data is None else data
@@ -215,6 +223,7 @@ class Worker(Server):
             nthreads=self.nthreads,
             memory_limit_nbytes=self.memory_limit_nbytes,
             resources=self.resources,
+            nanny_address=self.nanny_address,
             runtimes=[
                 worker_pb2.RuntimeOffer(
                     runtime="python",

@@ -88,6 +88,7 @@ class SchedulerStream:
         self._orphaned: asyncio.TimerHandle | None = None
         self._link: Link[worker_pb2.ToWorker, worker_pb2.FromWorker] | None = None
         self._goodbye: str | None = None
+        self._is_greeting = False
 
     async def run(self) -> str:
         """Serve one scheduler after the other; return the reason of the one that said goodbye.
@@ -115,13 +116,21 @@ class SchedulerStream:
             await self._leave()
 
     def finish(self, reason: str) -> bool:
-        """Say goodbye, once all that was to be said is out; False when nobody is listening."""
-        if self._link is None:
+        """Say goodbye, once all that was to be said is out; False when nobody is listening.
+
+        A scheduler that has the hello may have this worker in its books already: it is told as
+        soon as its welcome is here.
+        """
+        if self._link is None and not self._is_greeting:
             return False
         self._goodbye = reason
-        self._shell.brain.mail().goodbye.reason = reason
-        self._link.wake()
+        if self._link is not None:
+            self._say_goodbye(self._link, reason)
         return True
+
+    def _say_goodbye(self, link: Link[Any, Any], reason: str) -> None:
+        self._shell.brain.mail().goodbye.reason = reason
+        link.wake()
 
     def beat(self) -> bool:
         """Send a heartbeat now; False when nobody is listening."""
@@ -164,14 +173,15 @@ class SchedulerStream:
         async with open_channel(address) as channel:
             call = scheduler_pb2_grpc.SchedulerStub(channel).ConnectWorker()
             try:
+                self._is_greeting = True
                 self._enter_session(await self._greet(call))
-                resumed = self.welcome.resumed
-                fields = {"address": address, "resumed": resumed}
-                logger.info("registered with the scheduler", extra=fields)
+                said = "resumed" if self.welcome.resumed else "registered"
+                logger.info(said, extra={"scheduler": address})
                 await self._converse(call)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, address, "talking to the scheduler") from None
             finally:
+                self._is_greeting = False
                 call.cancel()
 
     async def _greet(self, call: Any) -> server_pb2.Welcome:  # noqa: ANN401
@@ -233,6 +243,8 @@ class SchedulerStream:
             self._heartbeats.run(interval_s or shell.brain.settings.limits.heartbeat_s)
         )
         self.is_connected.set()
+        if self._goodbye is not None:
+            self._say_goodbye(link, self._goodbye)
         try:
             await link.run(call.read, partial(_write, call))
             if self._goodbye is None:

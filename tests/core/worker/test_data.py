@@ -379,3 +379,20 @@ def test_a_peer_that_never_has_room_counts_as_unreachable() -> None:
                 script.brain.on_time(script.brain.deadline)
         [missing] = script.mail().missing
         assert (missing.key, missing.worker_id, missing.unreachable) == ("a", "w2", True)
+
+
+def test_the_scheduler_hears_of_a_value_that_was_put_here() -> None:
+    with Script() as s:
+        s.hold("x", nbytes=7)
+        [stored] = s.mail().stored
+        assert (stored.key, stored.nbytes, stored.put) == ("x", 7, True)
+
+
+def test_a_copy_that_cannot_be_had_is_given_up() -> None:
+    with Script() as s:
+        s.peers(1)
+        s.tell(fetch=[needs("x", 1)])
+        [fetch] = s.fetches()
+        s.end(fetch, unreachable=True)
+        assert s.said() == {"missing": ["x"]}
+        assert s.brain.data == {}

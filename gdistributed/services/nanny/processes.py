@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,7 @@ from gdistributed.errors import ClusterError
 
 KEPT_LINES: Final = 20
 EXIT_POLL_S: Final = 0.01
+LAST_WORDS_S: Final = 1.0
 # One thread for each task is what the cluster counts on; libraries that start more get slower.
 ONE_THREAD_EACH: Final = {
     "OMP_NUM_THREADS": "1",
@@ -37,26 +39,39 @@ class ChildProcess:
         What messages call it, for instance "worker 0".
     arguments
         What follows `gd` on the command line.
-    own_group
-        Keep Ctrl-C at the terminal away from the child: its parent decides when it ends.
+    descriptors
+        Open files that the child is to inherit, beside the usual three.
 
-    Its standard error is passed on line by line, and the last lines are kept for error messages.
+    It is in a session of its own, so that Ctrl-C at the terminal does not reach it: its parent
+    decides when it ends. What it prints is passed on line by line, and the last lines are kept for
+    error messages.
     """
 
-    def __init__(self, title: str, arguments: Sequence[str], own_group: bool = True) -> None:
+    def __init__(
+        self, title: str, arguments: Sequence[str], descriptors: Sequence[int] = ()
+    ) -> None:
         self.title = title
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gdistributed", *arguments, "--stop-with-parent"],
+            # -u: what a process printed is known even when it is killed
+            [sys.executable, "-u", "-m", "gdistributed", *arguments, "--stop-with-parent"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             env=child_environment(),
-            start_new_session=own_group,
+            pass_fds=descriptors,
+            start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._pass_on, name=f"log of {title}", daemon=True)
-        self._reader.start()
+        self._readers = [
+            threading.Thread(
+                target=self._pass_on, args=names, name=f"{names[0]} of {title}", daemon=True
+            )
+            for names in (("stdout",), ("stderr",))
+        ]
+        for reader in self._readers:
+            reader.start()
 
     @property
     def process_id(self) -> int:
@@ -68,23 +83,31 @@ class ChildProcess:
         """Exit code of the child; None while it runs."""
         return self._process.poll()
 
+    def last_words(self) -> list[str]:
+        """The last lines that the child printed, once it has ended."""
+        for reader in self._readers:
+            reader.join(LAST_WORDS_S)  # a process that the child has left behind may go on printing
+        return list(self.last_lines)
+
     def ended(self, doing: str) -> ClusterError:
         """The error that says how the child ended, with its last words."""
-        self._reader.join(timeout=1.0)
-        words = "".join(f"\n    {line}" for line in self.last_lines) or " nothing."
+        words = "".join(f"\n    {line}" for line in self.last_words()) or " nothing."
         return ClusterError(
             f"{self.title} ended with exit code {self.exit_code} {doing}. It said:{words}"
         )
 
+    def send_signal(self, number: int) -> None:
+        """Send the child a signal, if it runs."""
+        if self.exit_code is None:
+            self._process.send_signal(number)
+
     def terminate(self) -> None:
         """Ask the child to stop gracefully."""
-        if self.exit_code is None:
-            self._process.terminate()
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Stop the child at once."""
-        if self.exit_code is None:
-            self._process.kill()
+        self.send_signal(signal.SIGKILL)
 
     def wait(self) -> int:
         """Wait for the child's end; its exit code."""
@@ -107,13 +130,11 @@ class ChildProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    def _pass_on(self) -> None:
-        if self._process.stderr is None:
-            return
-        with self._process.stderr as lines:
+    def _pass_on(self, name: str) -> None:
+        with getattr(self._process, name) as lines:
             for line in lines:
                 self.last_lines.append(line.rstrip("\n"))
-                print(line, end="", file=sys.stderr, flush=True)
+                print(line, end="", file=getattr(sys, name), flush=True)
 
 
 def child_environment() -> dict[str, str]:

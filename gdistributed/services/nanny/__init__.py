@@ -1,0 +1,1 @@
+"""The nanny: owns one worker process, starts it, watches it, ends it."""

@@ -1,0 +1,75 @@
+"""What a worker process is told on its command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """One worker, as the command line of `gd worker` describes it.
+
+    Attributes
+    ----------
+    scheduler
+        Address of the scheduler or of a Center, or the file in which it will stand.
+    nthreads
+        How many tasks it runs at once; None for as many as there are cores.
+    name
+        Its name; None for its address.
+    host, port
+        Where it listens; port 0 picks a free one.
+    memory_limit_nbytes
+        In bytes; 0 means none.
+    local_directory
+        Where it may keep files; None for the system's place.
+    log_level
+        Lowest level of the lines that it logs.
+    lifetime_s
+        It drains and ends after so many seconds; 0 means never. A nanny sees to it, if it has one.
+    nanny_address
+        Address of its nanny; empty for none.
+    worker_id
+        Its incarnation; empty for one of its own choice.
+    news_descriptor
+        Open file into which it writes the lines of `Milestone`; None for nowhere.
+    """
+
+    scheduler: str | Path
+    nthreads: int | None = None
+    name: str | None = None
+    host: str
+    port: int = 0
+    memory_limit_nbytes: int = 0
+    local_directory: Path | None = None
+    log_level: str = "info"
+    lifetime_s: float = 0.0
+    nanny_address: str = ""
+    worker_id: str = ""
+    news_descriptor: int | None = None
+
+    def command_line(self) -> list[str]:
+        """Return what follows `gd` to start such a worker, without a nanny around it."""
+        return ["worker", "--no-nanny", *self._flags()]
+
+    def _flags(self) -> Iterator[str]:
+        given = {
+            "--nthreads": self.nthreads,
+            "--name": self.name,
+            "--host": self.host,
+            "--port": self.port,
+            "--memory-limit": self.memory_limit_nbytes,
+            "--local-directory": self.local_directory,
+            "--log-level": self.log_level,
+            "--nanny-address": self.nanny_address or None,
+            "--worker-id": self.worker_id or None,
+            "--news-descriptor": self.news_descriptor,
+            "--lifetime": f"{self.lifetime_s}s" if self.lifetime_s else None,
+        }
+        if isinstance(self.scheduler, Path):
+            yield f"--scheduler-file={self.scheduler}"
+        yield from (f"{flag}={value}" for flag, value in given.items() if value is not None)
+        if isinstance(self.scheduler, str):
+            yield self.scheduler

@@ -1,0 +1,162 @@
+"""The nanny as a server: it keeps one worker process running, and ends it when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from gdistributed.errors import ClusterError
+from gdistributed.services.nanny.contact import Contact
+from gdistributed.services.nanny.keeper import Keeper, Lifetime
+from gdistributed.services.nanny.options import WorkerOptions
+from gdistributed.services.nanny.queries import NannyService
+from gdistributed.settings import LOOPBACK
+from gdistributed.v1 import center_pb2, nanny_pb2, nanny_pb2_grpc
+from gdistributed.wire.channel import normalise_address
+from gdistributed.wire.server import Server
+
+DRAIN_TIMEOUT_S: Final = 30.0
+
+
+class Nanny(Server):
+    """Owns one worker process: starts it, starts another when it dies, ends it.
+
+    How a worker ended (exit code or signal, peak memory, last lines) is told to the scheduler. The
+    nanny ends together with a worker that ends on purpose, because a scheduler said goodbye or
+    somebody asked it to. It gives up when its first worker does not start, or several others in a
+    row; `failure` then says why.
+
+    Parameters
+    ----------
+    scheduler
+        Address of the scheduler or of a Center, or the file that a scheduler will write.
+    hostname
+        Host name or address on which both nanny and worker listen; loopback by default.
+    port
+        Port of the nanny; 0 picks a free one.
+    worker_port
+        Port of the worker; 0 picks a free one.
+    nthreads
+        How many tasks the worker runs at once; by default as many as there are cores.
+    name
+        Name of the worker; by default its address, which each new process has anew.
+    memory_limit
+        Of the worker, in bytes; None or 0 means none. A worker that uses 95 % of it is killed.
+    local_directory
+        Where the worker may keep files.
+    log_level
+        Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
+    lifetime
+        How long a worker lives; for ever by default.
+    asynchronous
+        Whether it is used from a running event loop; found out by default.
+
+    Attributes
+    ----------
+    failure : ClusterError or None
+        Why it gave up.
+
+    Raises
+    ------
+    AddressInUse
+        If the port is taken.
+    """
+
+    def __init__(
+        self,
+        scheduler: str | Path,
+        hostname: str = LOOPBACK,
+        port: int = 0,
+        worker_port: int = 0,
+        nthreads: int | None = None,
+        name: str | None = None,
+        memory_limit: int | None = None,
+        local_directory: str | Path | None = None,
+        log_level: str = "info",
+        lifetime: Lifetime | None = None,
+        asynchronous: bool | None = None,
+    ) -> None:
+        super().__init__(
+            role="nanny", name=name, host=hostname, port=port, asynchronous=asynchronous
+        )
+        self.options = WorkerOptions(
+            scheduler=scheduler if isinstance(scheduler, Path) else normalise_address(scheduler),
+            nthreads=nthreads,
+            name=name,
+            host=hostname,
+            port=worker_port,
+            memory_limit_nbytes=memory_limit or 0,
+            local_directory=Path(local_directory) if local_directory else None,
+            log_level=log_level,
+        )
+        self.lifetime = lifetime or Lifetime()
+        self.failure: ClusterError | None = None
+        self._keeper: Keeper | None = None
+        self._contact: Contact | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._begin()
+
+    @property
+    def worker(self) -> nanny_pb2.WorkerProcess:
+        """The worker that runs, or the last that did."""
+        worker = self._keeper.worker if self._keeper is not None else None
+        return worker.description() if worker is not None else nanny_pb2.WorkerProcess()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no further worker."""
+        return self._keeper is not None and self._keeper.is_closed
+
+    async def opening(self) -> None:
+        """Offer the service, at an address that is known by now."""
+        options = replace(self.options, nanny_address=self.address)
+        self._contact = Contact(options.scheduler, self._member())
+        self._keeper = Keeper(options, self.lifetime, self._contact, self._give_up)
+        self.add_servicer(nanny_pb2_grpc.add_NannyServicer_to_server, NannyService(self._keeper))
+
+    async def opened(self) -> None:
+        """Start the first worker."""
+        if self._keeper is not None:
+            self._keeper.begin()
+
+    async def closing(self, grace_s: float) -> None:
+        """End the worker."""
+        if self._keeper is not None:
+            await self._keeper.close(grace_s)
+
+    async def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
+        """End the worker for good, without a loss: it may take so long to hand over what it holds.
+
+        The nanny itself goes on until it is closed.
+        """
+        if self._keeper is not None:
+            await self._keeper.close(timeout_s, drain=True)
+
+    async def closed(self) -> None:
+        """Leave the cluster."""
+        if self._contact is not None:
+            await self._contact.leave()
+
+    def kill_worker(self) -> None:
+        """Kill the worker without waiting: this process is about to end."""
+        if self._keeper is not None and self._keeper.worker is not None:
+            self._keeper.worker.kill("closed")
+
+    def _give_up(self, failure: ClusterError | None) -> None:
+        self.failure = failure
+        if self._stopping is None:
+            self._ending = asyncio.get_running_loop().create_task(self.stop())
+
+    def _member(self) -> center_pb2.Member:
+        return center_pb2.Member(
+            id=self.id,
+            role=self.role,
+            name=self.name,
+            address=self.address,
+            host=socket.gethostname(),
+            process_id=os.getpid(),
+        )
