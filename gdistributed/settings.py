@@ -69,6 +69,8 @@ class SchedulerSettings:
         Bytes a second between two workers, until it has been measured.
     latency_s
         Fixed cost of moving one value.
+    unclaimed_s
+        A value that was put on a worker is freed if no client has spoken of it for so long.
     no_worker_timeout_s
         A task errs when no worker that may run it was there for so long; None means never.
     steal_gain_s
@@ -92,6 +94,7 @@ class SchedulerSettings:
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001
+    unclaimed_s: float = 60.0
     no_worker_timeout_s: float | None = None
     steal_gain_s: float = 0.01
     allowed_failures: int = 3

@@ -52,13 +52,28 @@ class Outbox(Generic[Batch]):
             return self._begin(peer, nbytes)
         size = self._sizes[peer] + nbytes + MESSAGE_OVERHEAD_NBYTES
         if size > self._batch_nbytes:
-            closed = self._closed.setdefault(peer, deque())
-            closed.append(batch)
-            if len(closed) > CLOSED_MAX:
-                self.overfull[peer] = None
+            self._close(peer, batch)
             return self._begin(peer, nbytes)
         self._sizes[peer] = size
         return batch
+
+    def after(self, peer: str, *kinds: str, nbytes: int = 0) -> Batch:
+        """Return a batch for a peer that has nothing of some kinds in it yet.
+
+        Whoever receives a batch takes it in kind by kind, in the order of the fields: what must
+        come after something of a later field goes into a batch of its own.
+        """
+        batch = self._open.get(peer)
+        if batch is not None and any(getattr(batch, kind) for kind in kinds):
+            self._close(peer, batch)
+            return self._begin(peer, nbytes)
+        return self.to(peer, nbytes)
+
+    def _close(self, peer: str, batch: Batch) -> None:
+        closed = self._closed.setdefault(peer, deque())
+        closed.append(batch)
+        if len(closed) > CLOSED_MAX:
+            self.overfull[peer] = None
 
     def _begin(self, peer: str, nbytes: int) -> Batch:
         batch = self._open[peer] = self._make()

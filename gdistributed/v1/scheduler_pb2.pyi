@@ -497,7 +497,9 @@ class ToClient(_message.Message):
 
     @_builtins.property
     def cancelled(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyCancelled]:
-        """cancelled: keys that were given up."""
+        """cancelled: keys that were given up, by another client or because of what they depend on; not
+        those that this client itself has named in cancel, which it knows.
+        """
 
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TopicMessage]:

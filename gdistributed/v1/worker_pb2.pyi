@@ -371,6 +371,7 @@ class StoredData(_message.Message):
     NBYTES_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    PUT_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the value."""
     nbytes: _builtins.int
@@ -379,6 +380,10 @@ class StoredData(_message.Message):
     """type of the value in its language, for people."""
     attempt: _builtins.int
     """attempt that computed the value on this worker; 0 for a value that was put here or copied."""
+    put: _builtins.bool
+    """put: a client or a peer put the value here by PutData. If nobody tells the scheduler of it
+    within unclaimed_s (default 60 s), whoever put it is gone, and the value is freed.
+    """
     def __init__(
         self,
         *,
@@ -386,10 +391,11 @@ class StoredData(_message.Message):
         nbytes: _builtins.int = ...,
         type: _builtins.str = ...,
         attempt: _builtins.int = ...,
+        put: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "nbytes", b"nbytes", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "nbytes", b"nbytes", "put", b"put", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

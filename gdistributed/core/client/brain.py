@@ -65,7 +65,6 @@ class ClientBrain:
         self._templates: dict[bytes, task_pb2.TaskTemplate] = {}
         self._last_graph = 0
         self._graphs_accepted = 0
-        self._cancelling: dict[str, int] = {}  # our own cancels, of which the echo is to come
         self._open: pb.FromClient | None = None
         self._open_nbytes = 0
         self._closed: deque[pb.FromClient] = deque()
@@ -163,7 +162,6 @@ class ClientBrain:
         for key in keys:
             record = self.records.pop(key, None)
             if record is not None:
-                self._cancelling[key] = self._cancelling.get(key, 0) + 1
                 self._move(record, CANCELLED, cancelled_error(key, reason, ""))
         self._batch().cancel.add(keys=keys, reason=reason, force=force)
         self._close()  # a batch is applied submissions first: the next one must come after this
@@ -255,6 +253,7 @@ class ClientBrain:
             wanted = self._batch(sum(map(len, self.records))).wanted
             wanted.keys.extend(self.records)
             wanted.last_graph = self._last_graph
+            self._close()  # what is submitted from now on is not in the statement
 
     def heartbeat(self) -> None:
         """Say that this client lives."""
@@ -339,17 +338,11 @@ class ClientBrain:
 
     def _was_cancelled(self, cancelled: pb.KeyCancelled) -> None:
         key = cancelled.key
-        awaited = self._cancelling.get(key)
-        if awaited:  # the echo of our own
-            if awaited == 1:
-                del self._cancelling[key]
-            else:
-                self._cancelling[key] = awaited - 1
-            return
         record = self.records.pop(key, None)
         if record is not None:
             error = cancelled_error(key, cancelled.reason, cancelled.client)
             self._move(record, CANCELLED, error)
+            self._releases[key] = None  # if it was submitted anew meanwhile, nobody holds that
 
     def _say_again(self, old: pb.FromClient) -> None:
         """Put into the open batch what of an older one still has to be said."""

@@ -79,6 +79,8 @@ class SchedulerBrain:
         What people should know at once: a key, and a sentence. Whoever logs it clears it.
     deaths
         The last deaths of workers, by id: what a nanny finds out may come after the loss.
+    unclaimed
+        Values that were freed, by worker and key, since no client spoke of them in time.
     locations
         Changes of who holds what, for a Center in another process; None when nobody asks.
     watchers
@@ -104,6 +106,7 @@ class SchedulerBrain:
         self.epoch = epoch
         self.epoch_attempts = epoch << EPOCH_SHIFT
         self.deaths: OrderedDict[str, Death] = OrderedDict()
+        self.unclaimed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.bandwidths = Bandwidths(self.settings.bandwidth)
         self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
         self.retiring: dict[WorkerRecord, replicas.Retirement] = {}
@@ -333,7 +336,7 @@ class SchedulerBrain:
             holders.hold(self, client, hold)
         self.settle()
         for retry in batch.retry:
-            wants.retry(self, retry.keys)
+            wants.retry(self, client, retry.keys)
         for cancel in batch.cancel:
             wants.cancel(self, client, cancel.keys, cancel.reason, cancel.force)
         wants.release(self, client, batch.release)

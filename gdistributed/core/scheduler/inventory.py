@@ -75,6 +75,9 @@ def _adopt_value(
     reconcile: worker_pb2.Reconcile,
 ) -> None:
     task = brain.books.tasks.get(stored.key)
+    if task is None and stored.put:
+        reported.expect_claim(brain, worker, stored.key)
+        return
     if task is None or not _is_of(task, stored) or not (task.is_needed and task.state is not ERRED):
         reconcile.drop.append(stored.key)
         return

@@ -25,7 +25,7 @@ def cancel(brain: SchedulerBrain, keys: Iterable[str], reason: str, now: float) 
 def retry(brain: SchedulerBrain, keys: Iterable[str], now: float) -> list[str]:
     """Run erred tasks again, and return their keys."""
     brain.now = now
-    retried = wants.retry(brain, keys)
+    retried = wants.retry(brain, None, keys)
     brain.decide()
     return retried
 

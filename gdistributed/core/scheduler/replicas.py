@@ -95,7 +95,8 @@ def _end_copy(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> 
 def released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """A result is wanted no longer, or lost: copies of it that are under way are for nothing."""
     for target in brain.books.copying.pop(task, {}):
-        brain.workers.to(target.id, len(task.key)).free.append(task.key)
+        batch = brain.workers.after(target.id, "fetch", nbytes=len(task.key))
+        batch.free.append(task.key)
 
 
 def worker_lost(brain: SchedulerBrain, worker: WorkerRecord) -> None:
@@ -189,8 +190,7 @@ def retire(brain: SchedulerBrain, worker: WorkerRecord, leaves_anyway: bool = Fa
     for task in worker.processing:
         if task not in worker.started and task not in worker.revoked:
             worker.revoked[task] = None
-            batch = brain.workers.to(worker.id, len(task.key))
-            batch.revoke.add(key=task.key, attempt=task.attempt)
+            reports.say_revoke(brain, worker, task)
 
 
 def stay(brain: SchedulerBrain, worker: WorkerRecord) -> None:

@@ -85,8 +85,14 @@ def say_fetch(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> 
 
 def say_cancel(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
     """Tell a worker that a run is no longer wanted."""
-    batch = brain.workers.to(worker.id, len(task.key))
+    batch = brain.workers.after(worker.id, "run", nbytes=len(task.key))
     batch.cancel.add(key=task.key, attempt=task.attempt)
+
+
+def say_revoke(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
+    """Ask a worker to give a run back if it has not begun it."""
+    batch = brain.workers.after(worker.id, "run", nbytes=len(task.key))
+    batch.revoke.add(key=task.key, attempt=task.attempt)
 
 
 def is_told(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> bool:
@@ -139,7 +145,8 @@ def say_erred(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> 
 def say_lost(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> None:
     """Tell a client that a result is gone; news of it follows."""
     if client.connected and is_told(brain, client, task):
-        brain.clients.to(client.id, len(task.key)).lost.append(task.key)
+        batch = brain.clients.after(client.id, "finished", "erred", nbytes=len(task.key))
+        batch.lost.append(task.key)
 
 
 def say_cancelled(

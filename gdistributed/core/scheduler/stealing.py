@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import placement
+from gdistributed.core.scheduler import placement, reports
 from gdistributed.core.scheduler.runs import begin_run
 from gdistributed.core.scheduler.states import QUEUED
 
@@ -50,8 +50,7 @@ def _steal_for(brain: SchedulerBrain, thief: WorkerRecord) -> None:
     for victim in sorted(_victims(brain), key=placement.wait_ns, reverse=True):
         for task in list(_can_be_taken(brain, victim, thief)):
             victim.revoked[task] = thief
-            batch = brain.workers.to(victim.id, len(task.key))
-            batch.revoke.add(key=task.key, attempt=task.attempt)
+            reports.say_revoke(brain, victim, task)
             missing -= 1
             if not missing:
                 del brain.books.dry[thief]  # until it is answered, or has had something to do

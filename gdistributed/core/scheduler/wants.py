@@ -102,7 +102,7 @@ def bring(brain: SchedulerBrain, client: ClientRecord, data: scheduler_pb2.Scatt
     elif not task.who_has:
         task.nbytes, task.type = data.nbytes, data.type
     for worker_id in data.worker_ids:
-        if worker_id in books.workers:
+        if worker_id in books.workers and (worker_id, data.key) not in brain.unclaimed:
             books.add_replica(task, books.workers[worker_id])
     if task.state is ERRED and task.who_has:
         books.want(client, task)  # it will be told of the data, not of the error that is over
@@ -130,12 +130,14 @@ def cancel(
     force
         Whether also for other clients than the one that asks.
     """
-    tasks = _with_dependents(brain, keys)
+    named = set(keys)
+    tasks = _with_dependents(brain, named)
     for task in tasks:
         for client in task.wanted_by if force else by.alone:
             if task in client.wants:
                 brain.books.unwant(client, task)
-                reports.say_cancelled(brain, client, task.key, reason, by.name)
+                if client is not by or task.key not in named:  # what it named itself it knows
+                    reports.say_cancelled(brain, client, task.key, reason, by.name)
         brain.reconsider(task)
     return [task.key for task in tasks]
 
@@ -152,10 +154,18 @@ def _with_dependents(brain: SchedulerBrain, keys: Iterable[str]) -> list[TaskRec
     return tasks
 
 
-def retry(brain: SchedulerBrain, keys: Iterable[str]) -> list[str]:
-    """Clear the errors of tasks, and of those because of which they erred; returns their keys."""
+def retry(brain: SchedulerBrain, client: ClientRecord | None, keys: Iterable[str]) -> list[str]:
+    """Clear the errors of tasks, and of those because of which they erred; returns their keys.
+
+    A client is told of the keys that nobody knows: they were refused, or given up meanwhile.
+    """
     known = brain.books.tasks
-    tasks = [known[key] for key in keys if key in known]
+    tasks = []
+    for key in keys:
+        if key in known:
+            tasks.append(known[key])
+        elif client is not None:
+            reports.say_cancelled(brain, client, key, "nobody holds or computes it", "")
     retried = []
     for task in tasks:  # grows while it is walked
         if task.error is not None and task.state is ERRED:

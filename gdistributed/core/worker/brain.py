@@ -150,7 +150,7 @@ class WorkerBrain:
                 data = self._hold(run.key, report.nbytes, report.type)
                 data.is_freed = False
                 data.attempt = run.attempt
-                self.mail(len(report.value)).finished.append(report)
+                self.mail_of_value(len(report.value)).finished.append(report)
             self.move(run, ENDED)
         for failure in erred:
             run = self._running(failure.key, failure.attempt)
@@ -182,7 +182,7 @@ class WorkerBrain:
             self.move(data, KNOWN)
             if self.is_wanted(data):
                 self._hold(stored.key, stored.nbytes, stored.type)
-                self.mail().stored.append(stored)
+                self.mail_of_value().stored.append(stored)
             else:
                 self.to_drop.append(stored.key)
                 self.release(data)
@@ -214,9 +214,16 @@ class WorkerBrain:
         self._decide()
 
     def data_put(self, stored: worker_pb2.StoredData, now: float) -> None:
-        """A client or peer has put a value into the store. Whoever put it tells the scheduler."""
+        """A client or peer has put a value into the store, and will tell the scheduler of it.
+
+        The scheduler is told from here too: otherwise a value would stay for ever whose client
+        died too soon.
+        """
         self.now = now
-        self._hold(stored.key, stored.nbytes, stored.type).is_freed = False
+        data = self._hold(stored.key, stored.nbytes, stored.type)
+        data.is_freed, data.is_put = False, True
+        stored = self.mail_of_value().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
+        stored.put = True
         self._decide()
 
     def value_stored(self, stored: worker_pb2.StoredData, now: float) -> None:
@@ -225,7 +232,7 @@ class WorkerBrain:
         data = self.data.get(stored.key)
         if data is not None and data.state is ARRIVING:
             self._hold(stored.key, stored.nbytes, stored.type)
-            self.mail().stored.append(stored)
+            self.mail_of_value().stored.append(stored)
         self._drop_unless_held(stored.key)
         self._decide()
 
@@ -333,6 +340,10 @@ class WorkerBrain:
         """Return the open batch for the scheduler, to which about `nbytes` will be added."""
         return self.outbox.to(SCHEDULER, nbytes)
 
+    def mail_of_value(self, nbytes: int = 0) -> worker_pb2.FromWorker:
+        """Return the open batch, to say in it that a value is here: after all word of absence."""
+        return self.outbox.after(SCHEDULER, "dropped", "missing", nbytes=nbytes)
+
     def take_mail(self) -> list[worker_pb2.FromWorker]:
         """Take all mail out of the outbox."""
         batches = []
@@ -380,7 +391,7 @@ class WorkerBrain:
             self.held_nbytes += nbytes - data.nbytes
         elif data.state is not KNOWN:
             self.move(data, KNOWN)
-        data.nbytes, data.type, data.attempt = nbytes, type_name, 0
+        data.nbytes, data.type, data.attempt, data.is_put = nbytes, type_name, 0, False
         if data.state is KNOWN:
             self.move(data, HELD)
         return data

@@ -29,6 +29,8 @@ def ask_for(brain: WorkerBrain, data: DataRecord) -> None:
     peer = _least_busy_holder(brain, data)
     if peer is None:
         brain.move(data, MISSING)
+        data.is_copied = False  # the scheduler hears that the copy has failed
+        brain.release(data)
     else:
         data.peer = peer
         brain.move(data, QUEUED)

@@ -94,7 +94,7 @@ def copy(brain: WorkerBrain, wanted: worker_pb2.Dependency) -> None:
     if data is not None:
         data.is_freed = False
     if data is not None and data.state is HELD:
-        brain.mail().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
+        brain.mail_of_value().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
         return
     data = _want(brain, wanted)
     data.is_copied = True

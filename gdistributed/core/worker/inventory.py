@@ -31,7 +31,11 @@ def take_inventory(brain: WorkerBrain, unacknowledged: Iterable[worker_pb2.FromW
     for held in brain.data.values():
         if held.state is HELD and not held.is_freed:
             brain.mail(len(held.key) + ITEM_NBYTES).inventory.held.add(
-                key=held.key, nbytes=held.nbytes, type=held.type, attempt=held.attempt
+                key=held.key,
+                nbytes=held.nbytes,
+                type=held.type,
+                attempt=held.attempt,
+                put=held.is_put,
             )
     for run in brain.runs.values():
         brain.mail(len(run.key) + ITEM_NBYTES).inventory.running.add(

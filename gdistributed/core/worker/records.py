@@ -92,6 +92,8 @@ class DataRecord:
         Its type, for people; empty when not known.
     attempt
         The run that computed it here; 0 when it was put here or copied.
+    is_put
+        A client or peer put it here.
     users
         How many runs that have not ended need it.
     is_freed
@@ -112,6 +114,7 @@ class DataRecord:
     nbytes: int
     type: str = ""
     attempt: int = 0
+    is_put: bool = False
     state: State = KNOWN
     users: int = 0
     is_freed: bool = False

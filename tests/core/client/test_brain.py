@@ -195,7 +195,6 @@ def test_a_key_may_be_submitted_again_after_it_was_cancelled() -> None:
     first, second = s.said()
     assert (submitted([first]), [list(c.keys) for c in first.cancel]) == (["x"], [["x"]])
     assert submitted([second]) == ["x"]
-    s.say(cancelled=[pb.KeyCancelled(key="x")])  # the echo of our own
     assert new.state is PENDING
     s.finish("x")
     assert (old.state, new.state) == (CANCELLED, FINISHED)
@@ -300,3 +299,14 @@ def test_goodbye_is_the_last_word() -> None:
     s.brain.goodbye("closed")
     assert s.said()[-1].goodbye.reason == "closed"
     assert not s.brain.has_mail
+
+
+def test_what_is_submitted_after_a_break_is_not_in_the_statement_of_wants() -> None:
+    s = Script()
+    s.submit("x")
+    s.said()
+    s.brain.session_began()
+    s.submit("y")
+    *statement, later = s.said()
+    assert list(statement[-1].wanted.keys) == ["x"]
+    assert submitted([later]) == ["y"]

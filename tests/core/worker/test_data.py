@@ -334,3 +334,20 @@ def test_a_result_that_is_computed_again_takes_the_place_of_the_old_one() -> Non
         assert s.brain.held_nbytes == 30
         assert s.began() == ["x", "x"]
         assert s.said() == {"started": ["x", "x"], "finished": ["x", "x"]}
+
+
+def test_the_scheduler_hears_of_a_value_that_was_put_here() -> None:
+    with Script() as s:
+        s.hold("x", nbytes=7)
+        [stored] = s.mail().stored
+        assert (stored.key, stored.nbytes, stored.put) == ("x", 7, True)
+
+
+def test_a_copy_that_cannot_be_had_is_given_up() -> None:
+    with Script() as s:
+        s.peers(1)
+        s.tell(fetch=[needs("x", 1)])
+        [fetch] = s.fetches()
+        s.end(fetch, unreachable=True)
+        assert s.said() == {"missing": ["x"]}
+        assert s.brain.data == {}

@@ -1,0 +1,85 @@
+"""What a simulation is made of, all drawn from its seed, also how likely each fault is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from gdistributed.settings import LimitSettings, SchedulerSettings, WorkerSettings
+
+FAULTS: Final = (
+    "kill", "out_of_memory", "pause", "hang", "suspend", "client_vanishes", "client_stops_reading",
+    "cut", "long_cut", "one_way_cut", "cut_between_workers", "slow", "duplicates", "reset", "herd",
+    "drain", "retire", "replicate", "rebalance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one simulation goes.
+
+    Attributes
+    ----------
+    workers, clients
+        How many there are at first.
+    actions
+        How many things users and faults do before the cluster is healed.
+    pace_s
+        Mean time between them.
+    odd
+        How likely a task is to raise, to kill its worker, or never to end.
+    faults
+        Kinds of faults with their weights, against one another and against users' actions of
+        weight 1 in all.
+    has_nannies
+        Whether workers' ends are reported.
+    """
+
+    workers: int
+    clients: int
+    actions: int
+    pace_s: float
+    odd: float
+    faults: tuple[tuple[str, float], ...]
+    has_nannies: bool
+    scheduler: SchedulerSettings
+    worker: WorkerSettings
+
+    def without(self, fault: str) -> Options:
+        """Return the same without a kind of fault."""
+        return replace(self, faults=tuple(each for each in self.faults if each[0] != fault))
+
+
+def drawn(random: Random) -> Options:
+    """Draw options, with the extremes among them: batches of one, no grace, hardly any room."""
+    limits = LimitSettings(
+        batch_nbytes=random.choice([1, 200, 1_000_000]),
+        grace_s=random.choice([0.0, 5.0, 15.0]),
+    )
+    chosen = [fault for fault in FAULTS if random.random() < 0.4]
+    return Options(
+        workers=random.randint(1, 4),
+        clients=random.randint(1, 3),
+        actions=random.choice([20, 50, 100]),
+        pace_s=random.choice([0.01, 0.2, 2.0]),
+        odd=random.choice([0.0, 0.0, 0.1, 0.4]),
+        faults=tuple((fault, random.choice([0.02, 0.1, 0.3])) for fault in chosen),
+        has_nannies=random.random() < 0.5,
+        scheduler=SchedulerSettings(
+            prefetch_s=random.choice([0.0, 0.05, 1.0]),
+            prefetch_tasks_min=random.choice([1, 2, 10]),
+            kept_nbytes=random.choice([0, 100, 1_000_000]),
+            no_worker_timeout_s=None,
+            limits=limits,
+        ),
+        worker=WorkerSettings(
+            fetch_nbytes=random.choice([1, 20_000, 10**9]),
+            fetch_keys=random.choice([1, 1000]),
+            fetch_calls=random.choice([1, 2]),
+            keep_nbytes=random.choice([1, 1024]),
+            ahead_s=random.choice([0.0, 0.005, 0.5]),
+            orphan_s=random.choice([20.0, 300.0]),
+            limits=limits,
+        ),
+    )

@@ -1,0 +1,186 @@
+"""A scheduler in the simulation: the real brain, and a shell as thin as the one in `services`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import Message
+
+from gdistributed.core.scheduler.brain import SchedulerBrain
+from gdistributed.core.session import Session
+from gdistributed.errors import ClusterError, ProtocolError, UsageError
+from gdistributed.settings import SchedulerSettings
+from gdistributed.sim.link import Link
+from gdistributed.sim.network import Network, Stream
+from gdistributed.sim.world import Host, World
+from gdistributed.v1 import nanny_pb2, scheduler_pb2, server_pb2, worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.sim.worker_host import WorkerHost
+
+
+class SchedulerHost(Host):
+    """Runs a scheduler's brain.
+
+    Attributes
+    ----------
+    workers, clients
+        The live links, by peer.
+    processes
+        Gives the process of a worker by its id, to knock at its port.
+    """
+
+    def __init__(self, world: World, network: Network, settings: SchedulerSettings) -> None:
+        super().__init__(world, "scheduler", world.random.uniform(0.0, 1e6))
+        self.network = network
+        self.brain = SchedulerBrain(settings)
+        self.workers: dict[str, Link[Any, Any]] = {}
+        self.clients: dict[str, Link[Any, Any]] = {}
+        self.processes: dict[str, WorkerHost] = {}
+        self._links: dict[Stream, tuple[str, Link[Any, Any]]] = {}
+
+    # Streams
+
+    def on_message(self, stream: Stream, message: Message) -> None:
+        """A message came on a stream."""
+        if stream in self._links:
+            _, link = self._links[stream]
+            try:
+                link.receive(message)
+            except ProtocolError as error:
+                self.note(f"refuses a message: {error}")
+                self._end(stream)
+        elif isinstance(message, worker_pb2.FromWorker) and message.HasField("hello"):
+            self._greet_worker(stream, message.hello)
+        elif isinstance(message, scheduler_pb2.FromClient) and message.HasField("hello"):
+            self._greet_client(stream, message.hello)
+        self.settle()
+
+    def on_broken(self, stream: Stream) -> None:
+        """A stream is over."""
+        if stream not in self._links:
+            return
+        peer, link = self._links.pop(stream)
+        link.is_over = True
+        if self.workers.get(peer) is link:
+            del self.workers[peer]
+            self.brain.worker_disconnected(peer, self.now)
+            self.later(self.world.random.random() * 0.1, self._knock, peer)
+        elif self.clients.get(peer) is link:
+            del self.clients[peer]
+            self.brain.client_disconnected(peer, self.now)
+        self.settle()
+
+    def _greet_worker(self, stream: Stream, hello: worker_pb2.WorkerHello) -> None:
+        older = self.workers.pop(hello.worker_id, None)
+        if older is not None:
+            self._end(older.stream)
+        try:
+            session = self.brain.worker_connected(hello, self.now)
+        except (ProtocolError, UsageError) as error:
+            self.note(f"refuses {hello.name}: {error}")
+            stream.close(1)
+            return
+        self.note(f"{'resumes' if session.resumed else 'welcomes'} {hello.name}")
+        worker_id = hello.worker_id
+
+        def receive(batch: worker_pb2.FromWorker) -> None:
+            if batch.HasField("goodbye"):
+                self.workers.pop(worker_id, None)
+                self.brain.on_worker(worker_id, batch, self.now)
+                self.brain.worker_lost(worker_id, batch.goodbye.reason, self.now, died=False)
+            else:
+                self.brain.on_worker(worker_id, batch, self.now)
+
+        link: Link[worker_pb2.FromWorker, worker_pb2.ToWorker] = Link(
+            self, stream, 1, session, lambda: self.brain.workers.take(worker_id), receive
+        )
+        self._links[stream] = worker_id, link
+        self.workers[worker_id] = link
+        stream.send(1, worker_pb2.ToWorker(welcome=self._welcome(session)))
+        link.wake()
+
+    def _greet_client(self, stream: Stream, hello: scheduler_pb2.ClientHello) -> None:
+        older = self.clients.pop(hello.client_id, None)
+        if older is not None:
+            self._end(older.stream)
+        session = self.brain.client_connected(hello, self.now)
+        self.note(f"{'resumes' if session.resumed else 'welcomes'} {hello.name}")
+        client_id = hello.client_id
+
+        def receive(batch: scheduler_pb2.FromClient) -> None:
+            self.brain.on_client(client_id, batch, self.now)
+            if batch.HasField("goodbye"):
+                self.clients.pop(client_id, None)
+                self.brain.client_gone(client_id, batch.goodbye.reason, self.now)
+
+        link: Link[scheduler_pb2.FromClient, scheduler_pb2.ToClient] = Link(
+            self, stream, 1, session, lambda: self.brain.take_for_client(client_id), receive
+        )
+        self._links[stream] = client_id, link
+        self.clients[client_id] = link
+        stream.send(1, scheduler_pb2.ToClient(welcome=self._welcome(session)))
+        link.wake()
+
+    def _welcome(self, session: Session[Any]) -> server_pb2.Welcome:
+        return server_pb2.Welcome(
+            cluster_id="cluster",
+            epoch=self.brain.epoch,
+            scheduler_id="scheduler",
+            session_id=session.id,
+            resumed=session.resumed,
+            received=session.received,
+        )
+
+    def _end(self, stream: Stream) -> None:
+        """End a stream; to the brain that is the same as if it had broken."""
+        if stream in self._links:
+            self._links[stream][1].end()
+            self.on_broken(stream)
+
+    def _knock(self, worker_id: str) -> None:
+        """Look whether the process of a worker still listens at its port."""
+        process = self.processes.get(worker_id)
+        if process is None or process.is_alive or self.network.is_cut(self, process):
+            return
+        record = self.brain.books.workers.get(worker_id)
+        if record is not None and not record.is_connected:
+            self.brain.worker_lost(worker_id, "its port refuses", self.now)
+            self.settle()
+
+    # Others
+
+    def order(self, order: Callable[..., object], *arguments: object) -> None:
+        """Give the brain an order, as a plain call does."""
+        try:
+            order(self.brain, *arguments, self.now)
+        except ClusterError as error:
+            self.note(f"refuses an order: {error}")
+        self.settle()
+
+    def worker_exited(self, exit: nanny_pb2.WorkerExit) -> None:
+        """A nanny says how its worker ended."""
+        self.brain.worker_exited(exit, self.now)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wake the links that have mail, and set the timer."""
+        brain = self.brain
+        for peer in brain.workers.fresh():
+            if peer in self.workers:
+                self.workers[peer].wake()
+        for peer in brain.clients.fresh():
+            if peer in self.clients:
+                self.clients[peer].wake()
+        departed, brain.departed = brain.departed, {}
+        for peer, cause in departed.items():
+            self.note(f"gives up {peer}: {cause}")
+            if peer in self.workers:
+                self._end(self.workers[peer].stream)
+        brain.warnings.clear()
+        self.set_timer(brain.deadline, self._on_time)
+
+    def _on_time(self) -> None:
+        self.brain.on_time(self.now)
+        self.settle()
