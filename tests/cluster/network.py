@@ -120,6 +120,8 @@ class Network:
             self._ip, "link", "add", inside, *place,
             "type", "veth", "peer", "name", outside, "netns", hub,
         )  # fmt: skip
+        if namespace is None:  # it goes with the hub too, but only after a while
+            self._cleanup.callback(self._run, self._ip, "link", "delete", inside)
         self._run_in("hub", "ip", "link", "set", outside, "master", "bridge", "up")
         address = f"{self._subnet}.{number}"
         within = (self._ip, "-n", namespace) if namespace else (self._ip,)

@@ -144,6 +144,20 @@ def test_workers_that_cannot_reach_each_other_compute_again_what_they_need(
     assert "worker left" not in cluster.scheduler.log
 
 
+def test_scattered_data_survives_a_cut_between_workers(network: Network) -> None:
+    cluster = Cluster(network, "ada", "bob")
+    with Client(cluster.address) as client:
+        data = client.scatter(b"x" * 1_000_000, workers=["ada"])
+        network.cut("ada", "bob")
+        pinned = client.submit(len, data, workers=["bob"], key="pinned")
+        free = client.submit(len, data, workers=["bob"], allow_other_workers=True, key="free")
+        assert free.result(60) == 1_000_000
+        assert not pinned.done()
+        network.heal()
+        assert pinned.result(60) == 1_000_000
+        assert len(data.result(30)) == 1_000_000
+
+
 def test_data_that_one_holder_cannot_give_comes_from_another(
     network: Network, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gdistributed.core.scheduler.detours import Detour
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     PrefixRecord,
@@ -56,6 +57,8 @@ class Books:
     copying
         Results that workers were asked to copy: for each the workers, and whose replica is to be
         freed when it has come; None for nobody's.
+    detours
+        Where tasks had better run because workers cannot reach each other; see `detours`.
     freed
         Workers that may have room again since decisions were last taken.
     last_rank
@@ -77,6 +80,7 @@ class Books:
     dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     reserved: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
+    detours: dict[TaskRecord, Detour] = field(default_factory=dict)
     copying: dict[TaskRecord, dict[WorkerRecord, WorkerRecord | None]] = field(default_factory=dict)
     moved: list[Move] | None = None
     last_rank: int = 0
@@ -98,6 +102,8 @@ class Books:
     def forget_task(self, task: TaskRecord) -> None:
         """Remove a task that nobody needs and nothing depends on."""
         del self.tasks[task.key]
+        if self.detours:
+            self.detours.pop(task, None)
         for dependency in task.dependencies:
             if dependency.dependents is not None:
                 dependency.dependents.pop(task, None)

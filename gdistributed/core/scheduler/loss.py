@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import replicas, reports, runs, suspects
-from gdistributed.core.scheduler.records import Death, WorkerRecord
+from gdistributed.core.scheduler import detours, replicas, reports, runs, suspects
+from gdistributed.core.scheduler.records import Death, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.v1 import nanny_pb2, worker_pb2
 
@@ -41,6 +41,7 @@ def lose_worker(
         _blame(brain, worker, cause, exit)
     suspects.requeue(brain, worker)
     replicas.worker_lost(brain, worker)
+    detours.worker_lost(books, worker)
     for task in list(worker.processing):
         books.end_run(task)
         brain.reconsider(task)
@@ -97,19 +98,36 @@ def lose_replica(
     """A worker did not get a value from a holder: do without that replica.
 
     Tasks that were handed to the reporter and need the value are taken back. They run again once
-    the value is to be had, perhaps elsewhere.
+    the value is to be had, perhaps elsewhere. The last replica of what cannot be computed again is
+    kept: only the way to it may be cut.
     """
     task = brain.books.tasks.get(missing.key)
     if task is None:
         return
     replicas.failed(brain, task, reporter)
     holder = brain.books.workers.get(missing.worker_id)
+    is_kept = False
     if holder is not None and task in holder.has:
-        brain.books.remove_replica(task, holder)
-        if missing.unreachable:
-            brain.workers.to(holder.id, len(task.key)).free.append(task.key)
-        if not task.who_has:
-            brain.reconsider(task)
+        is_kept = missing.unreachable and task.template is None and len(task.who_has) == 1
+        if not is_kept:
+            _drop_replica(brain, task, holder, reporter, missing.unreachable)
     for dependent in task.dependents or ():
         if dependent.state is PROCESSING and dependent.processing_on is reporter:
             runs.take_back(brain, dependent)
+            if holder is not None and is_kept:
+                detours.note(brain.books, dependent, best=holder, avoided=reporter)
+
+
+def _drop_replica(
+    brain: SchedulerBrain,
+    task: TaskRecord,
+    holder: WorkerRecord,
+    reporter: WorkerRecord,
+    unreachable: bool,
+) -> None:
+    brain.books.remove_replica(task, holder)
+    if unreachable:
+        brain.workers.to(holder.id, len(task.key)).free.append(task.key)
+        detours.note(brain.books, task, best=reporter, avoided=holder)
+    if not task.who_has:
+        brain.reconsider(task)

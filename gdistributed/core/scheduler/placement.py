@@ -13,7 +13,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import suspects
+from gdistributed.core.scheduler import detours, suspects
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.runs import begin_run
 from gdistributed.settings import SchedulerSettings
@@ -34,8 +34,10 @@ def hand_out(brain: SchedulerBrain) -> None:
         if task is None:
             ready.remove(requirement)
             continue
-        worker = preferred_worker(brain, task, requirement) or best_worker(
-            brain, task, requirement, candidates
+        worker = (
+            (detoured_worker(brain, task, requirement) if brain.books.detours else None)
+            or preferred_worker(brain, task, requirement)
+            or best_worker(brain, task, requirement, candidates)
         )
         if task.deaths:
             suspects.run_alone(brain, task, worker)
@@ -90,6 +92,17 @@ def regain_room(worker: WorkerRecord, settings: SchedulerSettings) -> None:
         for requirement in worker.requirements:
             if worker not in requirement.idle and fits(worker, requirement):
                 requirement.idle[worker] = None
+
+
+def detoured_worker(
+    brain: SchedulerBrain, task: TaskRecord, requirement: RequirementRecord
+) -> WorkerRecord | None:
+    """Return where a task had better run because of a cut between workers; None for anywhere."""
+
+    def may_run(worker: WorkerRecord) -> bool:
+        return has_room(worker, brain.settings) and fits(worker, requirement)
+
+    return detours.worker_for(brain.books, task, may_run)
 
 
 def preferred_worker(

@@ -82,7 +82,9 @@ def _can_be_taken(
         if waiting <= 0:
             return
         wait_ns -= task.expected_ns / victim.nthreads
-        if task in victim.revoked or task in victim.started or not _may_run(thief, task):
+        if task in victim.revoked or task in victim.started or task in brain.books.detours:
+            continue
+        if not _may_run(thief, task):
             continue
         if wait_ns - placement.transfer_ns(brain, task, thief) > gain_ns:
             waiting -= 1
