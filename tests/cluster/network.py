@@ -48,6 +48,8 @@ class Network:
     """
 
     def __init__(self, cleanup: ExitStack) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("network namespaces are not permitted here: they need root")
         self._ip = require("ip", "make test installs it (Debian: iproute2)")
         self._nft = require("nft", "make test installs it (Debian: nftables)")
         self._cleanup = cleanup
