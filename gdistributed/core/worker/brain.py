@@ -14,6 +14,7 @@ from heapq import heappop
 from typing import Final
 
 from gdistributed.core.agenda import Agenda
+from gdistributed.core.chance import Rarely, never
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call
 from gdistributed.core.worker.handed import copy, receive
@@ -72,6 +73,8 @@ class WorkerBrain:
         Runs to give to the runtime.
     outbox
         Mail for the scheduler.
+    rarely
+        Takes rare choices, in the simulator only.
     functions, templates
         What was announced on the stream, by id.
     """
@@ -91,6 +94,7 @@ class WorkerBrain:
         self.to_run: list[RunRecord] = []
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
         self.now = 0.0
+        self.rarely: Rarely = never
         self.is_draining = False
         self.agenda = Agenda()
         self.functions: dict[str, task_pb2.Function] = {}
@@ -409,6 +413,8 @@ class WorkerBrain:
 
     def _give_back(self, name: worker_pb2.TaskAttempt) -> None:
         run = self.runs.get(name.key)
+        if not self.is_draining and self.rarely("keep a run"):
+            run = None
         if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
             self.to_withdraw.append(run)
             return

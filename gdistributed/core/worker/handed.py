@@ -32,6 +32,9 @@ def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
     if brain.abandoned and (key, attempt) in brain.abandoned:
         brain.note(key, f"attempt {attempt} came again after it was cancelled, ignored")
         return
+    if task.template not in brain.templates:
+        _refuse(brain, task)
+        return
     older = brain.runs.get(key)
     if older is not None:
         if older.attempt >= attempt:
@@ -41,18 +44,23 @@ def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
     expected_ns = task.expected_ns
     cost_ns = min(max(expected_ns, RUN_NS_MIN), brain.slot_ns) if expected_ns else brain.slot_ns
     run = brain.runs[key] = RunRecord(key, attempt, task, cost_ns)
-    if task.template not in brain.templates:
-        message = f"template {task.template} was not announced to this worker"
-        run.error = error_pb2.TaskError(
-            type="UnknownTemplate", message=message, reason="UNKNOWN_TEMPLATE",
-            runtime="gdistributed", kind=SYSTEM, key=key,
-        )  # fmt: skip
-        brain.move(run, ENDED)
-        return
     is_complete = True
     for dependency in task.dependencies:
         is_complete &= _use(brain, run, dependency)
     brain.move(run, READY if is_complete else WAITING)
+
+
+def _refuse(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
+    error = error_pb2.TaskError(
+        type="UnknownTemplate",
+        message=f"template {task.template} was not announced to this worker",
+        reason="UNKNOWN_TEMPLATE",
+        runtime="gdistributed",
+        kind=SYSTEM,
+        key=task.key,
+        attempt=task.attempt,
+    )
+    brain.mail().erred.add(key=task.key, attempt=task.attempt, error=error)
 
 
 def _use(brain: WorkerBrain, run: RunRecord, dependency: worker_pb2.Dependency) -> bool:
