@@ -226,19 +226,21 @@ class ClientHost(Host):
         self._say()
 
     def cancel(self, random: Random) -> None:
-        """Give a task up, mostly one that is not done; at times it is submitted again at once."""
+        """Give tasks up, mostly such that are not done; some are submitted again at once."""
         live = [each for each in self.futures if not each.is_given_up]
         undone = [each for each in live if not each.record.is_settled]
         if undone and random.random() < 0.8:
             live = undone
-        if live:
-            future = random.choice(live)
+        given_up = random.sample(live, min(len(live), random.choice([1, 1, 10])))
+        for future in given_up:
             future.is_given_up = True
-            self.note(f"cancels {future.key}")
-            self.brain.cancel([future.key], "a change of mind", force=random.random() < 0.3)
-            if future.task is not None and random.random() < 0.5:
+        keys = [future.key for future in given_up]
+        self.note(f"cancels {' '.join(keys)}")
+        self.brain.cancel(keys, "a change of mind", force=random.random() < 0.3)
+        for future in given_up:
+            if future.task is not None and random.random() < 0.7:
                 self._submit_again(future, future.task)
-            self._say()
+        self._say()
 
     def _submit_again(self, future: Future, task: task_pb2.TaskSpec) -> None:
         self.note(f"submits {future.key} again")

@@ -119,7 +119,7 @@ class Faults:
         if client is None:
             return
         (deed,) = random.choices(
-            ["submit", "release", "cancel", "retry", "scatter", "join"], [10, 4, 1, 2, 1, 0.3]
+            ["submit", "release", "cancel", "retry", "scatter", "join"], [10, 4, 2, 2, 1, 0.3]
         )
         if deed == "submit":
             client.submit(random, self._simulation.options.odd)
@@ -259,7 +259,7 @@ class Faults:
         network.delay_max_s = self._random.choice([0.5, 5.0])
 
         def end() -> None:
-            network.delay_max_s = 0.01
+            network.delay_max_s = self._simulation.options.delay_s
 
         self._for_a_while(self._random.uniform(1.0, 20.0), end)
 

@@ -147,9 +147,9 @@ class Network:
         Streams of which at least one end is open.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, delay_max_s: float) -> None:
         self.world = world
-        self.delay_max_s = 0.01
+        self.delay_max_s = delay_max_s
         self.duplicates = 0.0
         self.streams: list[Stream] = []
         self._cuts: dict[tuple[str, str], int] = {}

@@ -28,6 +28,8 @@ class Options:
         How many things users and faults do before the cluster is healed.
     pace_s
         Mean time between them.
+    delay_s
+        Longest delay of a message, while all is well.
     odd
         How likely a task is to raise, to kill its worker, or never to end.
     faults
@@ -43,6 +45,7 @@ class Options:
     clients: int
     actions: int
     pace_s: float
+    delay_s: float
     odd: float
     faults: tuple[tuple[str, float], ...]
     has_nannies: bool
@@ -63,6 +66,7 @@ def drawn(random: Random) -> Options:
         clients=random.randint(1, 3),
         actions=random.choice([20, 50, 100]),
         pace_s=random.choice([0.01, 0.2, 2.0]),
+        delay_s=random.choice([0.01, 0.01, 0.1, 1.0]),
         odd=random.choice([0.0, 0.0, 0.1, 0.4]),
         faults=tuple((fault, random.choice([0.02, 0.1, 0.3])) for fault in chosen),
         has_nannies=random.random() < 0.5,

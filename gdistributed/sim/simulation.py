@@ -51,7 +51,7 @@ class Simulation:
         self.options = options or drawn(Random(f"{seed}/options"))
         self.acts = range(self.options.actions) if acts is None else acts
         self.world = World(Random(f"{seed}/world"), self.options.rarely)
-        self.network = Network(self.world)
+        self.network = Network(self.world, self.options.delay_s)
         self.workload = Workload(Random(f"{seed}/workload"))
         self.center = CenterHost(self.world)
         self.scheduler = SchedulerHost(

@@ -46,6 +46,8 @@ def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
             brain.note(key, f"attempt {attempt} came after {older.attempt}, ignored")
             return
         brain.move(older, ABANDONED if older.state is EXECUTING else ENDED)
+    if key in brain.data:
+        free(brain, [key])  # of an older run: the scheduler has not taken it
     expected_ns = task.expected_ns
     cost_ns = min(max(expected_ns, RUN_NS_MIN), brain.slot_ns) if expected_ns else brain.slot_ns
     run = brain.runs[key] = RunRecord(key, attempt, task, cost_ns)

@@ -334,6 +334,7 @@ def test_a_result_that_is_computed_again_takes_the_place_of_the_old_one() -> Non
         s.run("x", attempt=2)
         s.finish("x", attempt=2, nbytes=30)
         assert s.brain.held_nbytes == 30
+        assert s.dropped() == ["x"]
         assert s.began() == ["x", "x"]
         assert s.said() == {"started": ["x", "x"], "finished": ["x", "x"]}
 
@@ -396,3 +397,18 @@ def test_a_copy_that_cannot_be_had_is_given_up() -> None:
         s.end(fetch, unreachable=True)
         assert s.said() == {"missing": ["x"]}
         assert s.brain.data == {}
+
+
+def test_the_result_of_an_older_run_goes_when_its_task_is_handed_over_again() -> None:
+    with Script() as s:
+        s.run("x", attempt=1)
+        s.began()
+        s.finish("x", attempt=1)
+        assert s.said() == {"started": ["x"], "finished": ["x"]}
+        s.run("x", attempt=2)
+        assert s.dropped() == ["x"]
+        s.began()
+        assert s.said() == {"started": ["x"]}
+        s.finish("x", attempt=2)
+        assert s.said() == {"finished": ["x"]}
+        assert "x" in s.brain.data
