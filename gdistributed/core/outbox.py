@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from gdistributed.core.chance import Rarely, never
+
 Batch = TypeVar("Batch")
 
 MESSAGE_OVERHEAD_NBYTES = 64
@@ -34,6 +36,8 @@ class Outbox(Generic[Batch]):
     overfull
         Peers that do not take their mail: more than `CLOSED_MAX` closed batches wait for them.
         Whoever looks clears it.
+    rarely
+        Takes rare choices, in the simulator only.
     """
 
     def __init__(self, make: Callable[[], Batch], batch_nbytes: int) -> None:
@@ -44,6 +48,7 @@ class Outbox(Generic[Batch]):
         self._closed: dict[str, deque[Batch]] = {}
         self._fresh: dict[str, None] = {}
         self.overfull: dict[str, None] = {}
+        self.rarely: Rarely = never
 
     def to(self, peer: str, nbytes: int = 0) -> Batch:
         """Return the open batch for a peer, to which about `nbytes` will be added now."""
@@ -51,7 +56,7 @@ class Outbox(Generic[Batch]):
         if batch is None:
             return self._begin(peer, nbytes)
         size = self._sizes[peer] + nbytes + MESSAGE_OVERHEAD_NBYTES
-        if size > self._batch_nbytes:
+        if size > self._batch_nbytes or self.rarely("close a batch"):
             self._close(peer, batch)
             return self._begin(peer, nbytes)
         self._sizes[peer] = size

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from gdistributed.core.chance import Rarely, never
 from gdistributed.errors import CapabilityMissing, MalformedMessage, StaleEpoch, VersionMismatch
 from gdistributed.settings import MIB, PROTOCOL_MAJOR
 from gdistributed.v1 import server_pb2 as pb
@@ -56,6 +57,8 @@ class Session(Generic[Out]):
         Number of the last message that was received in order.
     acknowledged
         Number of the last of our messages that the peer says it has received.
+    rarely
+        Takes rare choices, in the simulator only.
     resumed
         Whether it goes on over another stream than its first.
     """
@@ -70,6 +73,7 @@ class Session(Generic[Out]):
         "_resend_nbytes",
         "acknowledged",
         "id",
+        "rarely",
         "received",
         "resumed",
         "sent",
@@ -86,6 +90,7 @@ class Session(Generic[Out]):
         self.received = 0
         self.acknowledged = 0
         self.resumed = False
+        self.rarely: Rarely = never
         self._make = make
         self._resend_nbytes = resend_nbytes
         self._kept: deque[tuple[Out, int]] = deque()
@@ -100,6 +105,8 @@ class Session(Generic[Out]):
         What has to be said again comes first, then what `take` gives, then a bare
         acknowledgement when one is due.
         """
+        if not self._again and self._kept and self.rarely("resend"):
+            self._again = len(self._kept)
         if self._again:
             message = self._kept[-self._again][0]
             self._again -= 1

@@ -25,11 +25,12 @@ FUNCTION: Final = task_pb2.Function(id="python:f", runtime="python", name="m.f")
 
 @dataclass(slots=True, eq=False)
 class Future:
-    """A future of the simulated user, and what its task should come to."""
+    """A future of the simulated user, what its task should come to, and how it was submitted."""
 
     key: str
     plan: Plan
     record: FutureRecord
+    task: task_pb2.TaskSpec | None = None
     is_given_up: bool = False
 
 
@@ -80,6 +81,17 @@ class ClientHost(Host):
             hello.resume.received = self._session.received
         stream.send(0, scheduler_pb2.FromClient(hello=hello))
 
+    def open_another(self) -> None:
+        """Another process goes on with the session, as after a fork, and dies soon."""
+        stream = self.network.connect(self, self.scheduler)
+        if stream is not None and self._session.id:
+            stream.ends[1] = self.scheduler
+            hello = scheduler_pb2.ClientHello(client_id=self.id, name=self.name)
+            hello.resume.session_id = self._session.id
+            hello.resume.received = self._session.received
+            stream.send(0, scheduler_pb2.FromClient(hello=hello))
+            self.later(self.world.random.random() * 5.0, stream.close, 0)
+
     def on_message(self, stream: Stream, message: Message) -> None:
         """A message came on the stream."""
         if stream is not self._stream or not isinstance(message, scheduler_pb2.ToClient):
@@ -103,6 +115,7 @@ class ClientHost(Host):
             unacknowledged = self._session.unacknowledged()
             self._session = Session(scheduler_pb2.FromClient, welcome.session_id)
             self.brain.session_began(unacknowledged)
+        self._session.rarely = self.world.rarely
         self._link = Link(self, stream, 0, self._session, self.brain.take, self._receive)
         self._beat(stream)
         self._link.wake()
@@ -150,7 +163,7 @@ class ClientHost(Host):
         graph = scheduler_pb2.SubmitGraph()
         known = [each for each in self.futures[-20:] if not each.is_given_up]
         made: list[tuple[str, Plan]] = [(each.key, each.plan) for each in known]
-        new: list[tuple[str, Plan]] = []
+        new: list[tuple[task_pb2.TaskSpec, Plan]] = []
         template = task_pb2.TaskTemplate(
             function_id=FUNCTION.id,
             prefix=f"f{retries}",
@@ -166,18 +179,18 @@ class ClientHost(Host):
             plan = self.workload.task(tuple(plan for _, plan in below), odd if timeout_s else 0.0)
             self._keys += 1
             key = f"{self.name}-{self._keys}"
-            graph.tasks.add(
+            task = graph.tasks.add(
                 key=key, template=number, order=order, arguments=plan.salt,
                 dependencies=[name for name, _ in below],
             )  # fmt: skip
-            new.append((key, plan))
+            new.append((task, plan))
             made.append((key, plan))
         wanted = [each for each in new if random.random() < 0.6] or new[-1:]
-        for key, plan in wanted:
-            self.futures.append(Future(key, plan, self.brain.want(key)))
-        graph.wants.extend(key for key, _ in wanted)
+        for task, plan in wanted:
+            self.futures.append(Future(task.key, plan, self.brain.want(task.key), task))
+        graph.wants.extend(task.key for task, _ in wanted)
         self.brain.submit_graph([graph])
-        self.note(f"submits {new[0][0]} to {new[-1][0]}")
+        self.note(f"submits {new[0][0].key} to {new[-1][0].key}")
         self._say()
 
     def scatter(self, holder_id: str) -> None:
@@ -187,16 +200,19 @@ class ClientHost(Host):
         self._keys += 1
         key = f"{self.name}-data-{self._keys}"
 
-        def answer(got_through: bool) -> None:
-            if got_through and holder.is_alive:
-                holder.put(key, plan.value)
+        def put() -> bool:
+            holder.put(key, plan.value)
+            return True
+
+        def answer(was_put: bool | None) -> None:
+            if was_put:
                 data = scheduler_pb2.ScatteredData(key=key, nbytes=12000, worker_ids=[holder_id])
                 self.futures.append(Future(key, plan, self.brain.want(key)))
                 self.brain.scattered([data])
                 self.note(f"scatters {key} to {holder_id}")
                 self._say()
 
-        self.network.fetch(self, holder, answer)
+        self.network.call(self, holder, put, answer)
 
     def release(self, random: Random) -> None:
         """Drop some futures."""
@@ -210,14 +226,25 @@ class ClientHost(Host):
         self._say()
 
     def cancel(self, random: Random) -> None:
-        """Give a few tasks up."""
+        """Give a task up, mostly one that is not done; at times it is submitted again at once."""
         live = [each for each in self.futures if not each.is_given_up]
+        undone = [each for each in live if not each.record.is_settled]
+        if undone and random.random() < 0.8:
+            live = undone
         if live:
             future = random.choice(live)
             future.is_given_up = True
             self.note(f"cancels {future.key}")
             self.brain.cancel([future.key], "a change of mind", force=random.random() < 0.3)
+            if future.task is not None and random.random() < 0.5:
+                self._submit_again(future, future.task)
             self._say()
+
+    def _submit_again(self, future: Future, task: task_pb2.TaskSpec) -> None:
+        self.note(f"submits {future.key} again")
+        record = self.brain.want(future.key)
+        self.futures.append(Future(future.key, future.plan, record, task))
+        self.brain.submit_graph([scheduler_pb2.SubmitGraph(tasks=[task], wants=[future.key])])
 
     def retry(self, random: Random) -> None:
         """Have a task that erred computed again."""

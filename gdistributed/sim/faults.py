@@ -1,8 +1,13 @@
-"""What users do, and what goes wrong meanwhile. Each kind of fault is one small method."""
+"""What users do, and what goes wrong meanwhile. Each kind of deed is one small method.
+
+A fault that lasts ends after a while, or when the core of the cluster is healed; what it does to
+those outside of the core then stays for ever.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -15,6 +20,22 @@ if TYPE_CHECKING:
     from gdistributed.sim.simulation import Simulation
 
 
+@dataclass(slots=True, eq=False)
+class Lasting:
+    """A fault that lasts.
+
+    Attributes
+    ----------
+    names
+        Whom it hits, by the names of their machines.
+    end
+        Ends it.
+    """
+
+    names: frozenset[str]
+    end: Callable[[], None]
+
+
 class Faults:
     """Acts at random, as likely as the options say.
 
@@ -22,26 +43,52 @@ class Faults:
     ----------
     simulation
         On which it acts.
-    random
-        Decides what happens.
     """
 
-    def __init__(self, simulation: Simulation, random: Random) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._random = random
-        self._endings: list[Callable[[], None]] = []
+        self._network = simulation.network
+        self._random = Random(0)
+        self._lasting: dict[Lasting, None] = {}
 
-    def act(self) -> None:
+    def act(self, random: Random) -> None:
         """Do one thing: as a user, or as a fault."""
+        self._random = random
         kinds = dict(self._simulation.options.faults)
         names, weights = ["user", *kinds], [1.0, *kinds.values()]
-        (kind,) = self._random.choices(names, weights)
+        (kind,) = random.choices(names, weights)
         getattr(self, f"_{kind}")()
 
-    def end_all(self) -> None:
-        """End every fault that lasts."""
-        while self._endings:
-            self._endings[0]()
+    def heal(self, core: set[str]) -> None:
+        """End what hits nobody outside of a core; the rest lasts for ever."""
+        lasting, self._lasting = self._lasting, {}
+        for fault in lasting:
+            if fault.names <= core:
+                fault.end()
+
+    def break_for_ever(self, host: Host, others: list[WorkerHost], random: Random) -> None:
+        """Break somebody who is not of the core; others are the workers that are."""
+        self._random = random
+        simulation = self._simulation
+        kinds = ["power", "stop", "in", "out"]
+        if isinstance(host, WorkerHost):
+            kinds += ["hang", "peers"]
+        kind = random.choice(kinds)
+        host.note(f"is broken for ever: {kind}")
+        if kind == "power":
+            simulation.lose_power(host)
+        elif kind == "stop":
+            host.is_paused = True
+            self._network.fell_silent(host)
+        elif kind == "hang":
+            host.is_hung = True
+        elif kind == "in":
+            self._network.cut(simulation.scheduler, host)
+        elif kind == "out":
+            self._network.cut(host, simulation.scheduler)
+        else:
+            for other in others:
+                self._network.cut(host, other)
 
     # Whom
 
@@ -53,16 +100,17 @@ class Faults:
         alive = [each for each in self._simulation.clients.values() if each.is_alive]
         return self._random.choice(alive) if alive else None
 
-    def _for_a_while(self, seconds: float, end: Callable[[], None]) -> None:
+    def _for_a_while(self, seconds: float, end: Callable[[], None], *hosts: Host) -> None:
         """Have a fault end after a while, or when the cluster is healed; once."""
+        fault = Lasting(frozenset(host.name for host in hosts), end)
 
-        def once() -> None:
-            if once in self._endings:
-                self._endings.remove(once)
+        def over() -> None:
+            if fault in self._lasting:
+                del self._lasting[fault]
                 end()
 
-        self._endings.append(once)
-        self._simulation.world.later(seconds, once)
+        self._lasting[fault] = None
+        self._simulation.world.later(seconds, over)
 
     # Users
 
@@ -70,18 +118,16 @@ class Faults:
         client, random = self._client(), self._random
         if client is None:
             return
-        deed = random.choices(
+        (deed,) = random.choices(
             ["submit", "release", "cancel", "retry", "scatter", "join"], [10, 4, 1, 2, 1, 0.3]
-        )[0]
+        )
         if deed == "submit":
             client.submit(random, self._simulation.options.odd)
         elif deed == "scatter":
-            worker = self._worker()
-            if worker is not None:
+            if (worker := self._worker()) is not None:
                 client.scatter(worker.id)
         elif deed == "join":
-            name = f"w{len(self._simulation.workers) + 1}"
-            self._simulation.start_worker(name)
+            self._simulation.start_worker(f"w{len(self._simulation.workers) + 1}")
         else:
             getattr(client, deed)(random)
 
@@ -95,6 +141,16 @@ class Faults:
         if (worker := self._worker()) is not None:
             self._simulation.kill(worker, cause="out_of_memory")
 
+    def _power(self) -> None:
+        if (worker := self._worker()) is not None:
+            worker.note("loses its power")
+            self._simulation.lose_power(worker)
+
+    def _nanny_dies(self) -> None:
+        if (worker := self._worker()) is not None:
+            worker.note("its nanny dies, so it leaves")
+            worker.do(worker.drain)
+
     def _pause(self) -> None:
         worker = self._worker()
         if worker is None or worker.is_paused:
@@ -102,33 +158,32 @@ class Faults:
         seconds = self._random.choice([1.0, 10.0, 20.0, 60.0])
         worker.note(f"is stopped for {seconds:g} s")
         worker.is_paused = True
-        self._simulation.network.fell_silent(worker)
-        self._for_a_while(seconds, worker.go_on)
+        self._network.fell_silent(worker)
+        self._for_a_while(seconds, worker.go_on, worker)
 
     def _hang(self) -> None:
         worker = self._worker()
         if worker is None or worker.is_paused:
             return
-        seconds = self._random.choice([1.0, 20.0, 60.0])
+        seconds = self._random.choice([1.0, 20.0, 60.0, 400.0])
         worker.note(f"hangs for {seconds:g} s")
         worker.is_hung = True
-        self._for_a_while(seconds, worker.go_on)
+        self._for_a_while(seconds, worker.go_on, worker)
 
     def _suspend(self) -> None:
         worker = self._worker()
         if worker is None or worker.is_paused:
             return
-        seconds = self._random.uniform(1.0, 100.0)
         began = self._simulation.world.now
         worker.note("its machine sleeps, and its clock with it")
         worker.is_paused = True
-        self._simulation.network.fell_silent(worker)
+        self._network.fell_silent(worker)
 
         def wake() -> None:
             worker.set_back(self._simulation.world.now - began)
             worker.go_on()
 
-        self._for_a_while(seconds, wake)
+        self._for_a_while(self._random.uniform(1.0, 100.0), wake, worker)
 
     def _client_vanishes(self) -> None:
         alive = [each for each in self._simulation.clients.values() if each.is_alive]
@@ -136,13 +191,18 @@ class Faults:
             client = self._random.choice(alive)
             client.note("vanishes")
             client.is_alive = False
-            self._simulation.network.died(client)
+            self._network.died(client)
 
     def _client_stops_reading(self) -> None:
         if (client := self._client()) is not None and not client.is_hung:
             client.note("stops reading")
             client.is_hung = True
-            self._for_a_while(self._random.uniform(1.0, 40.0), client.go_on)
+            self._for_a_while(self._random.uniform(1.0, 40.0), client.go_on, client)
+
+    def _client_twice(self) -> None:
+        if (client := self._client()) is not None:
+            client.note("goes on in two processes")
+            client.do(client.open_another)
 
     # The network
 
@@ -150,7 +210,7 @@ class Faults:
         return self._random.choice([self._worker(), self._client()])
 
     def _cut_both(self, one: Host, other: Host, seconds: float) -> None:
-        network = self._simulation.network
+        network = self._network
         network.cut(one, other)
         network.cut(other, one)
 
@@ -158,7 +218,7 @@ class Faults:
             network.mend(one, other)
             network.mend(other, one)
 
-        self._for_a_while(seconds, mend)
+        self._for_a_while(seconds, mend, one, other)
 
     def _cut(self) -> None:
         if (peer := self._peer()) is not None:
@@ -173,17 +233,23 @@ class Faults:
         if peer is None:
             return
         origin, target = self._random.choice([(peer, scheduler), (scheduler, peer)])
-        network = self._simulation.network
+        network = self._network
         network.cut(origin, target)
-        self._for_a_while(self._random.uniform(1.0, 60.0), lambda: network.mend(origin, target))
+        seconds = self._random.uniform(1.0, 60.0)
+        self._for_a_while(seconds, lambda: network.mend(origin, target), origin, target)
 
     def _cut_between_workers(self) -> None:
         one, other = self._worker(), self._worker()
         if one is not None and other is not None and one is not other:
             self._cut_both(one, other, self._random.uniform(1.0, 60.0))
 
+    def _center_cut(self) -> None:
+        peer = self._random.choice([self._worker(), self._simulation.scheduler])
+        if peer is not None:
+            self._cut_both(peer, self._simulation.center, self._random.uniform(1.0, 60.0))
+
     def _slow(self) -> None:
-        network = self._simulation.network
+        network = self._network
         network.delay_max_s = self._random.choice([0.5, 5.0])
 
         def end() -> None:
@@ -192,10 +258,16 @@ class Faults:
         self._for_a_while(self._random.uniform(1.0, 20.0), end)
 
     def _duplicates(self) -> None:
-        self._simulation.network.duplicates = self._random.choice([0.05, 0.5])
+        network = self._network
+        network.duplicates = self._random.choice([0.05, 0.5])
+
+        def end() -> None:
+            network.duplicates = 0.0
+
+        self._for_a_while(self._random.uniform(1.0, 60.0), end)
 
     def _reset(self) -> None:
-        streams = [each for each in self._simulation.network.streams if all(each.is_open)]
+        streams = [each for each in self._network.streams if all(each.is_open)]
         if streams:
             stream = self._random.choice(streams)
             stream.hosts[0].note("its connection is reset")
@@ -203,7 +275,7 @@ class Faults:
 
     def _herd(self) -> None:
         self._simulation.world.note("network", "all connections are reset")
-        for stream in list(self._simulation.network.streams):
+        for stream in list(self._network.streams):
             stream.reset()
 
     # Operators

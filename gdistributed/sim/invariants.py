@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gdistributed.core.center.audit import audit as audit_center
 from gdistributed.core.client.futures import CANCELLED, ERROR, FINISHED
 from gdistributed.core.scheduler.audit import audit as audit_scheduler
 from gdistributed.core.worker.audit import audit as audit_worker
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # Errors of the system that a task without a fault of its own may come to.
 NOT_ITS_FAULT = frozenset(
-    {"KILLED_WORKER", "DATA_LOST", "UNKNOWN_KEYS", "BAD_GRAPH", "TASK_TIMEOUT"}
+    {"KILLED_WORKER", "DATA_LOST", "UNKNOWN_KEYS", "BAD_GRAPH", "TASK_TIMEOUT", "NO_WORKER"}
 )
 
 
@@ -32,6 +33,7 @@ def check(simulation: Simulation) -> None:
         With what is wrong, and where.
     """
     audit_scheduler(simulation.scheduler.brain)
+    audit_center(simulation.center.brain)
     for worker in simulation.workers.values():
         if not worker.is_alive:
             continue
@@ -50,11 +52,28 @@ def check_settled(simulation: Simulation) -> None:
     InvariantBroken
         If one still waits, or got what he should not.
     """
-    for client in simulation.clients.values():
-        if not client.is_alive:
-            continue
+    for client in simulation.users():
         for future in client.futures:
             _check_outcome(simulation, client, future)
+    _check_center(simulation)
+
+
+def _check_center(simulation: Simulation) -> None:
+    """Whoever is well is a member, and what the Center says of data is what the scheduler knows."""
+    center, books = simulation.center.brain, simulation.scheduler.brain.books
+    for worker_id, worker in books.workers.items():
+        process = simulation.scheduler.processes[worker_id]
+        if (
+            process.name in simulation.core
+            and process.is_alive
+            and worker_id not in center.members.by_id
+        ):
+            raise InvariantBroken(f"{worker} is no member at the Center")
+    for key, task in books.tasks.items():
+        there = {worker_id for worker_id, _ in center.reported.holders(key)}
+        holders = {worker.id for worker in task.who_has if worker.id in center.members.by_id}
+        if there != holders:
+            raise InvariantBroken(f"the Center says that {key!r} is on {there}, not on {holders}")
 
 
 def _check_outcome(simulation: Simulation, client: ClientHost, future: Future) -> None:
@@ -72,7 +91,7 @@ def _check_outcome(simulation: Simulation, client: ClientHost, future: Future) -
         if record.error.reason not in NOT_ITS_FAULT:
             raise InvariantBroken(f"{where} erred without a cause [33]: {record.error}")
     elif record.state is CANCELLED:
-        simulation.reached["a key was cancelled"] += 1
+        simulation.world.reached["cancelled"] += 1
 
 
 def _value_on_workers(simulation: Simulation, key: str) -> bytes:
@@ -105,7 +124,7 @@ def check_empty(simulation: Simulation) -> None:
         if worker.occupancy_ns or worker.held_nbytes or any(worker.resources_used.values()):
             raise InvariantBroken(f"{worker} is not empty in the scheduler's books [36]")
     for process in simulation.workers.values():
-        if process.is_alive and (process.store or process.brain.runs or process.brain.data):
+        if process.is_well and (process.store or process.brain.runs or process.brain.data):
             raise InvariantBroken(
                 f"{process.id} still holds {list(process.store)}, runs {list(process.brain.runs)} "
                 f"and knows {list(process.brain.data)} [36]"

@@ -1,4 +1,4 @@
-"""The simulated network: streams between hosts, delays, cuts in one direction or both, resets.
+"""The simulated network: streams and calls between hosts, with delays, cuts and resets.
 
 A stream keeps the order of each direction and loses nothing while it lives. While a direction is
 cut its messages wait; both ends find out after a while, each in its own time, and break the stream
@@ -8,13 +8,15 @@ off. Nothing keeps the order between two streams.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
 from gdistributed.sim.world import Host, World
 
-PING_S = (10.0, 15.0)  # how long it takes an end to find out that the other does not answer
+PING_S: Final = (10.0, 15.0)  # how long it takes an end to find out that the other does not answer
+
+Answer = TypeVar("Answer")
 
 
 class End(Protocol):
@@ -37,7 +39,7 @@ class Stream:
         self.is_open = [True, True]
         self._arrives = [0.0, 0.0]
         self._waiting: list[list[Message]] = [[], []]
-        self._watched = False
+        self._watched = [False, False]
 
     def send(self, side: int, message: Message) -> None:
         """Send a message from a side; it is copied, as a wire does."""
@@ -75,11 +77,10 @@ class Stream:
 
     def watch(self) -> None:
         """Pings find out that an end does not answer, if that lasts."""
-        if self._watched or not any(self.is_open):
-            return
-        self._watched = True
         for side in (0, 1):
-            self.network.world.later(self.network.world.random.uniform(*PING_S), self._ping, side)
+            if self.is_open[side] and not self._watched[side]:
+                self._watched[side] = True
+                self.network.world.later(self.network.silence_s(), self._ping, side)
 
     def heal(self) -> None:
         """What had to wait goes on its way."""
@@ -90,7 +91,7 @@ class Stream:
                     self._fly(side, message)
 
     def _ping(self, side: int) -> None:
-        self._watched = False
+        self._watched[side] = False
         answers = not (
             self.is_stuck(0) or self.is_stuck(1) or any(host.is_paused for host in self.hosts)
         )
@@ -158,6 +159,10 @@ class Network:
         spread: float = self.world.random.random() ** 4
         return 0.0001 + spread * self.delay_max_s
 
+    def silence_s(self) -> float:
+        """Return how long it takes somebody to find out that the other does not answer."""
+        return self.world.random.uniform(*PING_S)
+
     def connect(self, host: Host, server: Host) -> Stream | None:
         """Open a stream; None if the server cannot be reached."""
         if not server.is_alive or self.is_cut(host, server) or self.is_cut(server, host):
@@ -205,13 +210,39 @@ class Network:
                 else:
                     stream.watch()
 
-    def fetch(self, host: Host, peer: Host, answer: Callable[[bool], None]) -> None:
-        """Make a short call from one host to another; the answer says whether it got through."""
-        got_through = peer.is_alive and not self.is_cut(host, peer) and not self.is_cut(peer, host)
-        delay_s = self.delay_s() + self.delay_s()
-        if got_through and not (peer.is_paused or peer.is_hung):
-            host.later(delay_s, answer, True)
-        elif not peer.is_alive and not self.is_cut(host, peer):
-            host.later(delay_s, answer, False)
-        else:
-            host.later(self.world.random.uniform(*PING_S), answer, False)
+    def call(
+        self,
+        host: Host,
+        server: Host,
+        ask: Callable[[], Answer],
+        answer: Callable[[Answer | None], None],
+    ) -> None:
+        """Make a plain call from one host to another.
+
+        Parameters
+        ----------
+        ask
+            What the server does, when the call gets there.
+        answer
+            Is called once, on the host that asks: with what came back, or with None if nothing did.
+        """
+        is_over = False
+
+        def finish(response: Answer | None) -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                answer(response)
+
+        def serve() -> None:
+            response = ask()
+            if not self.is_cut(server, host):
+                host.later(self.delay_s(), finish, response)
+
+        host.later(self.silence_s(), finish, None)
+        if self.is_cut(host, server):
+            return
+        if server.is_alive:
+            server.later(self.delay_s(), serve)
+        elif not self.is_cut(server, host):
+            host.later(self.delay_s(), finish, None)  # its kernel refuses

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from gdistributed.settings import LimitSettings, SchedulerSettings, WorkerSettings
 
 FAULTS: Final = (
-    "kill", "out_of_memory", "pause", "hang", "suspend", "client_vanishes", "client_stops_reading",
-    "cut", "long_cut", "one_way_cut", "cut_between_workers", "slow", "duplicates", "reset", "herd",
-    "drain", "retire", "replicate", "rebalance",
+    "kill", "out_of_memory", "power", "nanny_dies", "pause", "hang", "suspend",
+    "client_vanishes", "client_stops_reading", "client_twice",
+    "cut", "long_cut", "one_way_cut", "cut_between_workers", "center_cut",
+    "slow", "duplicates", "reset", "herd", "drain", "retire", "replicate", "rebalance",
 )  # fmt: skip
 
 
@@ -34,6 +35,8 @@ class Options:
         weight 1 in all.
     has_nannies
         Whether workers' ends are reported.
+    rarely
+        How likely a rare choice is, where the code offers one.
     """
 
     workers: int
@@ -43,12 +46,9 @@ class Options:
     odd: float
     faults: tuple[tuple[str, float], ...]
     has_nannies: bool
+    rarely: float
     scheduler: SchedulerSettings
     worker: WorkerSettings
-
-    def without(self, fault: str) -> Options:
-        """Return the same without a kind of fault."""
-        return replace(self, faults=tuple(each for each in self.faults if each[0] != fault))
 
 
 def drawn(random: Random) -> Options:
@@ -66,11 +66,12 @@ def drawn(random: Random) -> Options:
         odd=random.choice([0.0, 0.0, 0.1, 0.4]),
         faults=tuple((fault, random.choice([0.02, 0.1, 0.3])) for fault in chosen),
         has_nannies=random.random() < 0.5,
+        rarely=random.choice([0.0, 0.0, 0.01, 0.1]),
         scheduler=SchedulerSettings(
             prefetch_s=random.choice([0.0, 0.05, 1.0]),
             prefetch_tasks_min=random.choice([1, 2, 10]),
             kept_nbytes=random.choice([0, 100, 1_000_000]),
-            no_worker_timeout_s=None,
+            no_worker_timeout_s=random.choice([None, None, None, 5.0]),
             limits=limits,
         ),
         worker=WorkerSettings(

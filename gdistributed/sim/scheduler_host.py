@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import Message
 
 from gdistributed.core.scheduler.brain import SchedulerBrain
+from gdistributed.core.scheduler.story import Story
 from gdistributed.core.session import Session
-from gdistributed.errors import ClusterError, ProtocolError, UsageError
+from gdistributed.errors import ClusterError, InvariantBroken, ProtocolError, UsageError
 from gdistributed.settings import SchedulerSettings
+from gdistributed.sim.center_host import CenterHost, LocationReports, Membership
 from gdistributed.sim.link import Link
 from gdistributed.sim.network import Network, Stream
 from gdistributed.sim.world import Host, World
-from gdistributed.v1 import nanny_pb2, scheduler_pb2, server_pb2, worker_pb2
+from gdistributed.v1 import (
+    center_pb2,
+    nanny_pb2,
+    scheduler_pb2,
+    server_pb2,
+    task_pb2,
+    worker_pb2,
+)
 
 if TYPE_CHECKING:
     from gdistributed.sim.worker_host import WorkerHost
+
+
+# What the story notes, by the name of the rare situation that it tells of.
+NAMED: Final = {
+    "its value was adopted": "late adoption",
+    "its run was adopted": "late adoption",
+    "late report, dropped": "stale attempt dropped",
+    "nobody claimed the value that was put": "unclaimed data freed",
+    "was executing as its worker died": "blamed for a death",
+}
+
+
+class CountedStory(Story):
+    """A story that counts the rare situations in it."""
+
+    def __init__(self, reached: Counter[str]) -> None:
+        super().__init__()
+        self._reached = reached
+
+    def note(self, now: float, key: str, text: str, worker: str = "") -> None:
+        """Add a line."""
+        super().note(now, key, text, worker)
+        if text in NAMED:
+            self._reached[NAMED[text]] += 1
 
 
 class SchedulerHost(Host):
@@ -31,10 +66,18 @@ class SchedulerHost(Host):
         Gives the process of a worker by its id, to knock at its port.
     """
 
-    def __init__(self, world: World, network: Network, settings: SchedulerSettings) -> None:
+    def __init__(
+        self, world: World, network: Network, center: CenterHost, settings: SchedulerSettings
+    ) -> None:
         super().__init__(world, "scheduler", world.random.uniform(0.0, 1e6))
         self.network = network
         self.brain = SchedulerBrain(settings)
+        self.brain.story = CountedStory(world.reached)
+        self.brain.workers.rarely = self.brain.clients.rarely = world.rarely
+        member = center_pb2.Member(id="scheduler", role="scheduler", address="scheduler")
+        self._reports = LocationReports(self, network, center, self.brain.books)
+        self._membership = Membership(self, network, center, member, self._reports.begin)
+        self._membership.register()
         self.workers: dict[str, Link[Any, Any]] = {}
         self.clients: dict[str, Link[Any, Any]] = {}
         self.processes: dict[str, WorkerHost] = {}
@@ -82,19 +125,22 @@ class SchedulerHost(Host):
             self.note(f"refuses {hello.name}: {error}")
             stream.close(1)
             return
-        self.note(f"{'resumes' if session.resumed else 'welcomes'} {hello.name}")
+        self._begin(session, hello.name)
         worker_id = hello.worker_id
 
         def receive(batch: worker_pb2.FromWorker) -> None:
+            if not all(answer.given_back for answer in batch.revoked):
+                self.world.reached["steal refused"] += 1
             if batch.HasField("goodbye"):
                 self.workers.pop(worker_id, None)
                 self.brain.on_worker(worker_id, batch, self.now)
                 self.brain.worker_lost(worker_id, batch.goodbye.reason, self.now, died=False)
             else:
-                self.brain.on_worker(worker_id, batch, self.now)
+                with self._looking_at_attempts(worker_id, batch):
+                    self.brain.on_worker(worker_id, batch, self.now)
 
         link: Link[worker_pb2.FromWorker, worker_pb2.ToWorker] = Link(
-            self, stream, 1, session, lambda: self.brain.workers.take(worker_id), receive
+            self, stream, 1, session, lambda: self._take_for_worker(worker_id), receive
         )
         self._links[stream] = worker_id, link
         self.workers[worker_id] = link
@@ -106,7 +152,7 @@ class SchedulerHost(Host):
         if older is not None:
             self._end(older.stream)
         session = self.brain.client_connected(hello, self.now)
-        self.note(f"{'resumes' if session.resumed else 'welcomes'} {hello.name}")
+        self._begin(session, hello.name)
         client_id = hello.client_id
 
         def receive(batch: scheduler_pb2.FromClient) -> None:
@@ -122,6 +168,35 @@ class SchedulerHost(Host):
         self.clients[client_id] = link
         stream.send(1, scheduler_pb2.ToClient(welcome=self._welcome(session)))
         link.wake()
+
+    def _begin(self, session: Session[Any], name: str) -> None:
+        """A session begins, or goes on."""
+        session.rarely = self.world.rarely
+        self.note(f"{'resumes' if session.resumed else 'welcomes'} {name}")
+        if session.resumed and session.unacknowledged():
+            self.world.reached["resume with replay"] += 1
+
+    def _take_for_worker(self, worker_id: str) -> worker_pb2.ToWorker | None:
+        batch = self.brain.workers.take(worker_id)
+        if batch is not None and (batch.reconcile.cancel or batch.reconcile.drop):
+            self.world.reached["zombie's result dropped"] += 1
+        return batch
+
+    @contextmanager
+    def _looking_at_attempts(self, worker_id: str, batch: worker_pb2.FromWorker) -> Iterator[None]:
+        """Insist that a report on a run that was given up changes nothing."""
+        tasks, worker = self.brain.books.tasks, self.brain.books.workers.get(worker_id)
+        reports: list[task_pb2.TaskFinished | task_pb2.TaskErred] = [*batch.finished, *batch.erred]
+        attempts = {}
+        for report in reports:
+            task = tasks.get(report.key)
+            if task is not None and task.processing_on is worker and report.attempt != task.attempt:
+                attempts[task] = task.attempt
+                self.world.reached["report on an older run"] += 1
+        yield
+        for task, attempt in attempts.items():
+            if not batch.missing and (task.attempt, task.processing_on) != (attempt, worker):
+                raise InvariantBroken(f"a report on an older run of {task.key!r} counted [12]")
 
     def _welcome(self, session: Session[Any]) -> server_pb2.Welcome:
         return server_pb2.Welcome(
@@ -179,6 +254,7 @@ class SchedulerHost(Host):
             if peer in self.workers:
                 self._end(self.workers[peer].stream)
         brain.warnings.clear()
+        self._reports.wake()
         self.set_timer(brain.deadline, self._on_time)
 
     def _on_time(self) -> None:

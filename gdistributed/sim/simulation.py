@@ -1,14 +1,15 @@
-"""One simulation: a cluster, its users and its faults; then it is healed, and must come to rest."""
+"""One simulation: a cluster, users and faults; then a core is healed, and must come to rest."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection
 from random import Random
 from typing import Final
 
 from gdistributed.core.worker.records import RunRecord
 from gdistributed.errors import InvariantBroken
 from gdistributed.sim import invariants
+from gdistributed.sim.center_host import CenterHost
 from gdistributed.sim.client_host import ClientHost
 from gdistributed.sim.faults import Faults
 from gdistributed.sim.network import Network
@@ -16,11 +17,12 @@ from gdistributed.sim.options import Options, drawn
 from gdistributed.sim.scheduler_host import SchedulerHost
 from gdistributed.sim.worker_host import WorkerHost
 from gdistributed.sim.workload import Workload
-from gdistributed.sim.world import World
+from gdistributed.sim.world import Host, World
 from gdistributed.v1 import nanny_pb2
 
-REST_S: Final = 1500.0
+REST_S: Final = 2000.0
 STEPS_MAX: Final = 400_000
+AUDIT: Final = 0.01  # how likely all books are audited after a step
 
 
 class Simulation:
@@ -32,27 +34,35 @@ class Simulation:
         Gives everything, also the options when none are given.
     options
         How it goes.
+    acts
+        Numbers of the deeds of users and faults that are done; None means all. What is left out
+        takes its time all the same.
 
     Attributes
     ----------
-    reached
-        How often named situations came about.
+    core
+        Names of those who are healed after the faults; empty until then.
     """
 
-    def __init__(self, seed: int, options: Options | None = None) -> None:
+    def __init__(
+        self, seed: int, options: Options | None = None, acts: Collection[int] | None = None
+    ) -> None:
         self.seed = seed
         self.options = options or drawn(Random(f"{seed}/options"))
-        self.world = World(Random(f"{seed}/world"))
+        self.acts = range(self.options.actions) if acts is None else acts
+        self.world = World(Random(f"{seed}/world"), self.options.rarely)
         self.network = Network(self.world)
-        self.reached: Counter[str] = Counter()
         self.workload = Workload(Random(f"{seed}/workload"))
-        self.scheduler = SchedulerHost(self.world, self.network, self.options.scheduler)
+        self.center = CenterHost(self.world)
+        self.scheduler = SchedulerHost(
+            self.world, self.network, self.center, self.options.scheduler
+        )
         self.workers: dict[str, WorkerHost] = {}
         self.clients: dict[str, ClientHost] = {}
-        self.is_healed = False
+        self.core: set[str] = set()
         self._incarnations = 0
         self._audits = Random(f"{seed}/audits")
-        self._faults = Faults(self, Random(f"{seed}/faults"))
+        self._faults = Faults(self)
         for number in range(self.options.workers):
             self.start_worker(f"w{number + 1}")
         for number in range(self.options.clients):
@@ -60,26 +70,29 @@ class Simulation:
 
     # Processes
 
-    def start_worker(self, name: str) -> None:
-        """Start a worker, the first of its name or the next."""
+    def start_worker(self, name: str, resources: dict[str, float] | None = None) -> None:
+        """Start a worker, the first of its name or the next; nothing if there is one."""
         if name in self.workers and self.workers[name].is_alive:
             return
         self._incarnations += 1
         random = self.world.random
+        if resources is None:
+            resources = {"GPU": 1.0} if name == "w1" or random.random() < 0.3 else {}
         worker = WorkerHost(
             self.world,
             self.network,
             self.scheduler,
+            self.center,
             self.workload,
             name,
             self._incarnations,
             nthreads=random.choice([1, 1, 2]),
             settings=self.options.worker,
-            resources={"GPU": 1.0} if name == "w1" or random.random() < 0.3 else {},
+            resources=resources,
         )
         worker.killed_by = self.killed_by
         self.workers[name] = worker
-        worker.later(random.random() * 0.1, worker.connect)
+        worker.later(random.random() * 0.5, worker.start)
 
     def start_client(self, name: str) -> None:
         """Start a client."""
@@ -112,6 +125,11 @@ class Simulation:
         worker.note(f"is killed by {run.key}")
         self.kill(worker, signal=11)
 
+    def lose_power(self, host: Host) -> None:
+        """A machine is gone at once, with no word of it from anybody."""
+        host.is_alive = False
+        self.network.fell_silent(host)
+
     # The course of things
 
     def run(self) -> None:
@@ -123,16 +141,17 @@ class Simulation:
             If something is wrong; the message says what.
         """
         self._act()
-        self.heal()
+        self._heal()
         self._come_to_rest()
         self._end()
 
     def _act(self) -> None:
-        """Users and faults act, for as many actions as the options say."""
-        random = self.world.random
-        for _ in range(self.options.actions):
+        """Users and faults act, each deed by its own chance: so that one can be left out."""
+        for number in range(self.options.actions):
+            random = Random(f"{self.seed}/act/{number}")
             self._pass(random.expovariate(1.0 / self.options.pace_s))
-            self._faults.act()
+            if number in self.acts:
+                self._faults.act(random)
 
     def _pass(self, seconds: float) -> None:
         """Let time pass, and look now and then whether all is well."""
@@ -145,31 +164,31 @@ class Simulation:
         self.world.step()
         if self.world.steps > STEPS_MAX:
             raise InvariantBroken(f"no rest after {STEPS_MAX} steps [47]")
-        if self._audits.random() < 0.01:
+        if self._audits.random() < AUDIT:
             invariants.check(self)
 
-    def heal(self) -> None:
-        """End all faults of the core of the cluster; the rest stays broken for ever."""
-        self.is_healed = True
+    def _heal(self) -> None:
+        """End what ails a core of the cluster; the rest is broken, and stays so for ever."""
+        random = Random(f"{self.seed}/core")
         self.world.note("healer", "heals")
-        self._faults.end_all()
-        self.network.duplicates, self.network.delay_max_s = 0.0, 0.01
-        self.start_worker("w1")
-        for name in list(self.workers):
-            worker = self.workers[name]
-            if worker.is_paused or worker.is_hung:
-                worker.go_on()
-        if all(worker.brain.is_draining or not worker.is_alive for worker in self.workers.values()):
-            self.start_worker("healthy")
-            self.workers["healthy"].resources = {"GPU": 1.0}
-        for client in list(self.clients.values()):
-            client.go_on()
+        clients = [each for each in self.clients.values() if each.is_alive]
+        workers = [each for each in self.workers.values() if each.is_alive]
+        chosen = random.sample(workers, random.randint(0, len(workers)))
+        kept = random.sample(clients, random.randint(1, len(clients)))
+        core = [self.scheduler, self.center, *chosen, *kept]
+        self.core = {host.name for host in core}
+        self._faults.heal(self.core)
+        for host in (*workers, *clients):
+            if host.name not in self.core:
+                self._faults.break_for_ever(host, chosen, random)
+        for host in (*chosen, *kept):
+            host.go_on()
 
     def _come_to_rest(self) -> None:
         """What users wait for must come, in bounded time."""
         begun = self.world.now
         while self.world.now < begun + REST_S:
-            if self.world.now > begun + 60.0 and not self._waiting():
+            if self.world.now > begun + 60.0 and not self._somebody_waits():
                 break
             self._pass(10.0)
             self._keep_a_worker()
@@ -177,21 +196,24 @@ class Simulation:
         invariants.check_settled(self)
 
     def _keep_a_worker(self) -> None:
-        """Workers that are told to leave do; somebody starts another one."""
-        able = [worker for worker in self.workers.values() if worker.is_alive]
-        if not any(worker.resources and not worker.brain.is_draining for worker in able):
+        """See to it that the core has a worker that may run everything, and does not leave."""
+        well = [each for name, each in self.workers.items() if name in self.core and each.is_alive]
+        if not any(each.resources and not each.brain.is_draining for each in well):
             name = f"spare{self._incarnations}"
-            self.start_worker(name)
-            self.workers[name].resources = {"GPU": 1.0}
+            self.core.add(name)
+            self.start_worker(name, {"GPU": 1.0})
 
-    def _waiting(self) -> bool:
-        return any(client.unsettled() for client in self.clients.values() if client.is_alive)
+    def users(self) -> list[ClientHost]:
+        """Return the clients of the core."""
+        return [each for name, each in self.clients.items() if name in self.core and each.is_alive]
+
+    def _somebody_waits(self) -> bool:
+        return any(client.unsettled() for client in self.users())
 
     def _end(self) -> None:
-        """Everybody wants nothing more: nothing must be left."""
-        for client in self.clients.values():
-            if client.is_alive:
-                client.leave()
-        self._pass(120.0)
+        """Nobody wants anything more: nothing must be left, once the broken have been given up."""
+        for client in self.users():
+            client.leave()
+        self._pass(self.options.scheduler.worker_ttl_s + 120.0)
         invariants.check(self)
         invariants.check_empty(self)

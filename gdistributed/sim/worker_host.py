@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
@@ -14,14 +14,15 @@ from gdistributed.core.worker.brain import SCHEDULER, WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
 from gdistributed.errors import InvariantBroken, ProtocolError
 from gdistributed.settings import WorkerSettings
+from gdistributed.sim.center_host import CenterHost, Membership
 from gdistributed.sim.link import Link
 from gdistributed.sim.network import Network, Stream
 from gdistributed.sim.scheduler_host import SchedulerHost
 from gdistributed.sim.workload import Workload, chained
 from gdistributed.sim.world import Host, World
-from gdistributed.v1 import error_pb2, server_pb2, task_pb2, worker_pb2
+from gdistributed.v1 import center_pb2, error_pb2, server_pb2, task_pb2, worker_pb2
 
-INLINE_NBYTES = 64
+SCALE: Final = 1000  # values are said to be larger than they are
 PYTHON = worker_pb2.RuntimeOffer(runtime="python", runs_code=True, any_name=True)
 
 
@@ -53,6 +54,7 @@ class WorkerHost(Host):
         world: World,
         network: Network,
         scheduler: SchedulerHost,
+        center: CenterHost,
         workload: Workload,
         name: str,
         incarnation: int,
@@ -65,6 +67,7 @@ class WorkerHost(Host):
         self.network, self.scheduler, self.workload = network, scheduler, workload
         self.nthreads, self.resources = nthreads, resources
         self.brain = WorkerBrain(nthreads, settings)
+        self.brain.rarely = self.brain.outbox.rarely = world.rarely
         self.store: dict[str, bytes] = {}
         self.killed_by: Callable[[WorkerHost, RunRecord], None] | None = None
         self.has_left = False
@@ -78,6 +81,12 @@ class WorkerHost(Host):
         self._busy = 0
         self._lost_at = 0.0
         scheduler.processes[self.id] = self
+        member = center_pb2.Member(id=self.id, role="worker", name=name, address=name)
+        self._membership = Membership(self, network, center, member, self.connect)
+
+    def start(self) -> None:
+        """Join the cluster."""
+        self._membership.register()
 
     # The stream
 
@@ -140,6 +149,7 @@ class WorkerHost(Host):
             if last.session_id:
                 same = welcome.scheduler_id == last.scheduler_id
                 self.call(self.brain.session_began, unacknowledged, same_scheduler=same)
+        self._session.rarely = self.world.rarely
         self._link = Link(
             self, stream, 0, self._session, lambda: self.brain.outbox.take(SCHEDULER), self._receive
         )
@@ -172,6 +182,11 @@ class WorkerHost(Host):
         self.brain.mail().heartbeat.CopyFrom(heartbeat)
         self._wake()
         self.later(1.0, self._beat, stream)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs, and hears what the scheduler says."""
+        return self.is_alive and self._link is not None and not (self.is_paused or self.is_hung)
 
     def drain(self) -> None:
         """SIGTERM: leave without a loss."""
@@ -290,7 +305,7 @@ class WorkerHost(Host):
         return task_pb2.TaskFinished(
             key=run.key,
             attempt=run.attempt,
-            nbytes=len(value) * 1000,
+            nbytes=len(value) * SCALE,
             type="bytes",
             run_ns=int(self.workload.plans[run.task.arguments].seconds * 1e9) + 1,
             value=value if rides_along else b"",
@@ -305,26 +320,29 @@ class WorkerHost(Host):
     def _fetch(self, fetch: Fetch) -> None:
         peer = self.scheduler.processes[fetch.peer.worker_id]
         keys = list(fetch.wanted)
+        self.network.call(
+            self,
+            peer,
+            lambda: {key: peer.store[key] for key in keys if key in peer.store},
+            lambda values: self._fetched(fetch, keys, values),
+        )
 
-        def answer(got_through: bool) -> None:
-            if got_through:
-                held = [key for key in keys if key in peer.store]
-                for key in keys:
-                    if key not in peer.store:
-                        self.call(self.brain.fetch_lacked, fetch, key)
-                arrived = []
-                for key in held:
-                    if key in fetch.wanted:
-                        self.store[key] = value = peer.store[key]
-                        nbytes = len(value) * 1000
-                        arrived.append(worker_pb2.StoredData(key=key, nbytes=nbytes, type="bytes"))
-                self.call(self.brain.fetched, fetch, arrived)
-            self.call(self.brain.fetch_ended, fetch, unreachable=not got_through)
-
-        self.network.fetch(self, peer, answer)
+    def _fetched(self, fetch: Fetch, keys: list[str], values: dict[str, bytes] | None) -> None:
+        if values is not None:
+            for key in keys:
+                if key not in values:
+                    self.call(self.brain.fetch_lacked, fetch, key)
+            arrived = []
+            for key, value in values.items():
+                if key in fetch.wanted:
+                    self.store[key] = value
+                    nbytes = len(value) * SCALE
+                    arrived.append(worker_pb2.StoredData(key=key, nbytes=nbytes, type="bytes"))
+            self.call(self.brain.fetched, fetch, arrived)
+        self.call(self.brain.fetch_ended, fetch, unreachable=values is None)
 
     def put(self, key: str, value: bytes) -> None:
         """A client puts a value here."""
         self.store[key] = value
-        stored: Any = worker_pb2.StoredData(key=key, nbytes=len(value) * 1000, type="bytes")
+        stored: Any = worker_pb2.StoredData(key=key, nbytes=len(value) * SCALE, type="bytes")
         self.call(self.brain.data_put, stored)

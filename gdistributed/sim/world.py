@@ -7,7 +7,7 @@ dead never. Each host has a clock of its own, which no other host ever sees.
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from random import Random
 
@@ -21,9 +21,13 @@ class World:
     ----------
     random
         Decides every delay; the only source of chance here.
+    rarely
+        How likely a rare choice is, where the code offers one.
 
     Attributes
     ----------
+    reached
+        How often named situations came about.
     now
         Virtual time in seconds.
     steps
@@ -32,8 +36,10 @@ class World:
         What happened.
     """
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, rarely: float = 0.0) -> None:
         self.random = random
+        self.reached: Counter[str] = Counter()
+        self._rarely = rarely
         self.now = 0.0
         self.steps = 0
         self.trace = Trace()
@@ -57,6 +63,13 @@ class World:
     def next_at(self) -> float | None:
         """When the next thing happens; None for never."""
         return self._events[0][0] if self._events else None
+
+    def rarely(self, place: str) -> bool:
+        """Say whether a rare choice is taken; see `core.chance`."""
+        if self._rarely and self.random.random() < self._rarely:
+            self.reached[f"chance: {place}"] += 1
+            return True
+        return False
 
     def note(self, actor: str, text: str) -> None:
         """Add a line to the trace."""
@@ -119,7 +132,10 @@ class Host:
         if deadline is None or deadline == self._timer_at:
             return
         self._timer_at = deadline
-        self.later((deadline - self.now) / self._clock_rate + 1e-9, self._ring, deadline, act)
+        wait_s = (deadline - self.now) / self._clock_rate + 1e-9
+        if self.world.rarely("ring early"):
+            wait_s *= self.world.random.random()
+        self.later(wait_s, self._ring, deadline, act)
 
     def _ring(self, deadline: float, act: Callable[[], object]) -> None:
         if self._timer_at == deadline:

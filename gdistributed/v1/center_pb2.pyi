@@ -57,7 +57,9 @@ class Member(_message.Message):
     memory_limit_nbytes: _builtins.int
     """memory_limit_nbytes of a worker; 0 means none."""
     epoch: _builtins.int
-    """epoch of a scheduler, given by the Center; 0 for others."""
+    """epoch of a scheduler, given by the Center when it registers with 0; when it registers again it
+    states the epoch that it has. 0 for others.
+    """
     @_builtins.property
     def software(self) -> _server_pb2.Software:
         """software of the member."""

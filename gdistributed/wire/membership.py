@@ -139,6 +139,7 @@ class Membership:
         )
         check_software(response.software, own_software(), "center")
         self.cluster_id, self.epoch = response.cluster_id, response.epoch
+        self._member.epoch = response.epoch
         self._heartbeat_s = response.heartbeat.ToNanoseconds() / 1e9 or HEARTBEAT_S
         self._note(response.scheduler if response.HasField("scheduler") else None)
 

@@ -69,6 +69,8 @@ class CenterBrain:
         NameTaken
             If a living worker has its name, or a living scheduler is there already. A worker that
             was started anew at the same address takes the place of the one before.
+        Superseded
+            If another scheduler came after it.
         """
         self.on_time(now)
         if not (member.id and member.role and (member.address or member.role == "client")):
@@ -82,8 +84,7 @@ class CenterBrain:
         if known is None:
             self._check_place(member)
             if member.role == SCHEDULER:
-                self.epoch += 1
-                member.epoch = self.epoch
+                self.epoch = member.epoch = self._epoch_of(member)
             known = self.members.add(member, lease_s or self.settings.lease_s, now)
             self.history.append(pb.WatchResponse(joined=member))
         else:
@@ -95,6 +96,16 @@ class CenterBrain:
         if self.members.scheduler is not None:
             response.scheduler.CopyFrom(self.members.scheduler.message)
         return response
+
+    def _epoch_of(self, scheduler: pb.Member) -> int:
+        """Return a new epoch; one that comes back after its lease ran out keeps its own."""
+        if not scheduler.epoch:
+            return self.epoch + 1
+        if scheduler.epoch < self.epoch:
+            raise Superseded(
+                f"the scheduler of epoch {scheduler.epoch} was followed by that of {self.epoch}"
+            ).with_reason("STALE_EPOCH")
+        return scheduler.epoch
 
     def _check_place(self, member: pb.Member) -> None:
         scheduler = self.members.scheduler
@@ -144,8 +155,7 @@ class CenterBrain:
             self._leave(record, reason or "deregistered")
 
     def _leave(self, record: MemberRecord, reason: str) -> None:
-        self.members.remove(record)
-        self.reported.lose(record.message.id)
+        self.members.remove(record)  # its data is a matter of the scheduler: it may come back
         left = pb.MemberLeft(member=record.message, reason=reason)
         self.history.append(pb.WatchResponse(left=left))
 

@@ -26,7 +26,8 @@ class Locations(Protocol):
 
 
 class ReportedLocations:
-    """An index kept up to date by reports.
+    """An index kept up to date by reports. A holder that is no member is passed over: it may have
+    died, or be back soon.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class ReportedLocations:
 
     def nbytes(self, key: str) -> int:
         """Return the size of a key's value; 0 when nobody holds it."""
-        return self._nbytes.get(key, 0)
+        return self._nbytes.get(key, 0) if any(self.holders(key)) else 0
 
     def keys(self) -> Iterable[str]:
         """Yield all keys that somebody holds."""

@@ -14,6 +14,7 @@ from heapq import heappop
 from typing import Final
 
 from gdistributed.core.agenda import Agenda
+from gdistributed.core.chance import Rarely, never
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call, rest
 from gdistributed.core.worker.handed import cancel, copy, free, give_back, receive
@@ -81,6 +82,8 @@ class WorkerBrain:
         Mail for the scheduler.
     memory
         Whether there is room for more tasks.
+    rarely
+        Takes rare choices, in the simulator only.
     functions, templates
         What was announced on the stream, by id.
     """
@@ -102,6 +105,7 @@ class WorkerBrain:
         self.to_run: list[RunRecord] = []
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
         self.now = 0.0
+        self.rarely: Rarely = never
         self.is_draining = False
         self.memory = MemoryWatch(memory_limit_nbytes, settings)
         self.agenda = Agenda()

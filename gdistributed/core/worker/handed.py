@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
 
 RUN_NS_MIN: Final = 5_000
+RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
 
 
@@ -35,6 +36,9 @@ def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
     key, attempt = task.key, task.attempt
     if brain.abandoned and (key, attempt) in brain.abandoned:
         brain.note(key, f"attempt {attempt} came again after it was cancelled, ignored")
+        return
+    if task.template not in brain.templates:
+        _refuse(brain, task)
         return
     older = brain.runs.get(key)
     if older is not None:
@@ -45,18 +49,23 @@ def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
     expected_ns = task.expected_ns
     cost_ns = min(max(expected_ns, RUN_NS_MIN), brain.slot_ns) if expected_ns else brain.slot_ns
     run = brain.runs[key] = RunRecord(key, attempt, task, cost_ns)
-    if task.template not in brain.templates:
-        message = f"template {task.template} was not announced to this worker"
-        run.error = error_pb2.TaskError(
-            type="UnknownTemplate", message=message, reason="UNKNOWN_TEMPLATE",
-            runtime="gdistributed", kind=SYSTEM, key=key,
-        )  # fmt: skip
-        brain.move(run, ENDED)
-        return
     is_complete = True
     for dependency in task.dependencies:
         is_complete &= _use(brain, run, dependency)
     brain.move(run, READY if is_complete else WAITING)
+
+
+def _refuse(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
+    error = error_pb2.TaskError(
+        type="UnknownTemplate",
+        message=f"template {task.template} was not announced to this worker",
+        reason="UNKNOWN_TEMPLATE",
+        runtime="gdistributed",
+        kind=SYSTEM,
+        key=task.key,
+        attempt=task.attempt,
+    )
+    brain.mail().erred.add(key=task.key, attempt=task.attempt, error=error)
 
 
 def _use(brain: WorkerBrain, run: RunRecord, dependency: worker_pb2.Dependency) -> bool:
@@ -118,6 +127,8 @@ def give_back(brain: WorkerBrain, named: Iterable[worker_pb2.TaskAttempt]) -> No
     """Give runs back that have not begun; of those that were given to a thread it is not known."""
     for name in named:
         run = brain.runs.get(name.key)
+        if brain.status == RUNNING and brain.rarely("keep a run"):
+            run = None
         if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
             brain.to_withdraw.append(run)
             continue

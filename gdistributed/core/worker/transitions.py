@@ -49,12 +49,6 @@ def received_to_ready(brain: WorkerBrain, run: RunRecord) -> None:
     _line_up(brain, run)
 
 
-def received_to_ended(brain: WorkerBrain, run: RunRecord) -> None:
-    """It cannot be run, whatever comes."""
-    _report_error(brain, run)
-    _forget_run(brain, run)
-
-
 def waiting_to_ready(brain: WorkerBrain, run: RunRecord) -> None:
     """The last of its values has come."""
     _line_up(brain, run)
@@ -192,7 +186,6 @@ def held_to_gone(brain: WorkerBrain, data: DataRecord) -> None:
 TRANSITIONS: Final[dict[tuple[State, State], Callable[[WorkerBrain, Any], None]]] = {
     (RECEIVED, WAITING): received_to_waiting,
     (RECEIVED, READY): received_to_ready,
-    (RECEIVED, ENDED): received_to_ended,
     (WAITING, READY): waiting_to_ready,
     (WAITING, ENDED): waiting_to_ended,
     (READY, EXECUTING): ready_to_executing,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 import grpc.aio
 
 from gdistributed.core.scheduler.books import Books
+from gdistributed.core.scheduler.locations import changes_of, snapshot_of
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import center_pb2, center_pb2_grpc
 
@@ -70,21 +71,10 @@ class LocationReporter:
     async def _batches(self) -> AsyncIterator[center_pb2.ReportLocationsRequest]:
         books = self._shell.brain.books
         books.moved = []
-        yield self._snapshot(books)
+        yield snapshot_of(books, self._epoch)
         while True:
             while not books.moved:
                 self._mail.clear()
                 await self._mail.wait()
             moved, books.moved = books.moved, []
-            batch = center_pb2.ReportLocationsRequest(epoch=self._epoch)
-            for task, worker, added in moved:
-                lane = batch.added if added else batch.removed
-                lane.add(key=task.key, worker_id=worker.id, nbytes=task.nbytes)
-            yield batch
-
-    def _snapshot(self, books: Books) -> center_pb2.ReportLocationsRequest:
-        batch = center_pb2.ReportLocationsRequest(epoch=self._epoch, snapshot=True)
-        for task in books.tasks.values():
-            for worker in task.who_has:
-                batch.added.add(key=task.key, worker_id=worker.id, nbytes=task.nbytes)
-        return batch
+            yield changes_of(moved, self._epoch)

@@ -116,6 +116,35 @@ def test_where_data_lies_is_reported_in_batches() -> None:
     audit(brain)
 
 
+def test_a_worker_that_comes_back_after_its_lease_has_what_it_had() -> None:
+    brain = center()
+    brain.register(member("s", "scheduler"), 0.0, now=0.0)
+    brain.register(member("1"), 0.0, now=0.0)
+    report = pb.ReportLocationsRequest(epoch=1, snapshot=True)
+    report.added.add(key="x", worker_id="1", nbytes=8)
+    brain.report(report)
+    brain.on_time(now=100.0)
+    (found,) = brain.who_has(["x"])
+    assert (list(found.addresses), found.nbytes) == ([], 0)
+    brain.register(member("1"), 0.0, now=101.0)
+    (found,) = brain.who_has(["x"])
+    assert (list(found.addresses), found.nbytes) == (["h:1"], 8)
+
+
+def test_a_scheduler_that_comes_back_after_its_lease_keeps_its_epoch() -> None:
+    brain = center()
+    assert brain.register(member("s", "scheduler"), 0.0, now=0.0).epoch == 1
+    brain.on_time(now=100.0)
+    again = member("s", "scheduler")
+    again.epoch = 1
+    assert brain.register(again, 0.0, now=100.0).epoch == 1
+    brain.on_time(now=200.0)
+    assert brain.register(member("t", "scheduler"), 0.0, now=200.0).epoch == 2
+    brain.on_time(now=300.0)
+    with pytest.raises(Superseded, match="was followed"):
+        brain.register(again, 0.0, now=300.0)
+
+
 def test_a_scheduler_that_has_been_followed_reports_in_vain() -> None:
     brain = center()
     brain.register(member("s", "scheduler"), 0.0, now=0.0)
