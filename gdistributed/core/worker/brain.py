@@ -80,10 +80,10 @@ class WorkerBrain:
         Runs to give to the runtime.
     outbox
         Mail for the scheduler.
-    memory
-        Whether there is room for more tasks.
     rarely
         Takes rare choices, in the simulator only.
+    memory
+        Whether there is room for more tasks.
     functions, templates
         What was announced on the stream, by id.
     """

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 RUN_NS_MIN: Final = 5_000
 RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
+RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 
 
 def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
