@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
 
 RUN_NS_MIN: Final = 5_000
-RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
 RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 
