@@ -123,6 +123,20 @@ def test_a_short_cut_between_two_workers_harms_nobody() -> None:
     script.close()
 
 
+def test_a_stranded_task_does_not_stand_in_the_way_of_others() -> None:
+    script = data_on("v", "w")
+    cut(script, "w", "v")
+    script.status("v", PAUSED)
+    script.status("w", PAUSED)
+    script.submit("c", "x=data")
+    script.submit("c", "y", workers=["w"])
+    script.status("w", RUNNING)
+    assert script.state("x") == QUEUED
+    assert script.said("w") == ["run y"]
+    script.heard.clear()
+    script.close()
+
+
 def test_a_stranded_task_may_be_cancelled() -> None:
     script = data_on("v", "w")
     script.submit("c", "x=data", workers=["w"])
