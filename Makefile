@@ -35,6 +35,7 @@ demo: .venv/installed-demo
 
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL),the tests that need grpcurl)
+	$(network_tools)
 	$(VENV)/python -m pytest $(ARGS)
 
 lint: .venv/installed-test
@@ -93,6 +94,13 @@ $(PROTO_ENV)/installed: proto/requirements.txt | .venv/bin/uv
 if_there = if command -v $(1) >/dev/null; then $(2); \
 	elif [ "$$CI" = true ]; then echo "no $(1) here, and with CI=true nothing may be skipped: $(3)" >&2; exit 1; \
 	else echo "no $(1) here: skipping $(3)"; fi
+
+# What cuts networks in tests. Without root it could not be used, and is not asked for.
+network_tools = if [ "$$(id -u)" = 0 ] && ! { command -v ip && command -v nft; } >/dev/null \
+	    && command -v apt-get >/dev/null; then \
+	    echo "installing iproute2 and nftables"; mkdir -p .tools; \
+	    { apt-get update && apt-get install --yes --no-install-recommends iproute2 nftables; } \
+	        >.tools/network.log 2>&1 || { cat .tools/network.log; exit 1; }; fi
 
 $(GRPCURL):
 	echo "building grpcurl $(GRPCURL_VERSION) (a minute, once)"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,25 @@ class GdProcess:
     """One running `gd` command.
 
     Use it in a `with` block, or ask `Cluster` for one: what still runs at the end is killed.
+
+    Parameters
+    ----------
+    arguments
+        What follows `gd` on the command line.
+    cwd
+        Folder to run in.
+    before
+        A command that becomes this one, for instance to enter a network namespace.
     """
 
-    def __init__(self, *arguments: str, cwd: Path | None = None) -> None:
+    def __init__(
+        self, *arguments: str, cwd: Path | None = None, before: Sequence[str] = ()
+    ) -> None:
         self.arguments = arguments
         self.lines: list[str] = []
         self._grown = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gdistributed", *arguments, "--stop-with-parent"],
+            [*before, sys.executable, "-m", "gdistributed", *arguments, "--stop-with-parent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -107,9 +118,9 @@ class Cluster:
         return started(self.processes, *arguments)
 
 
-def started(processes: ExitStack, *arguments: str) -> GdProcess:
+def started(processes: ExitStack, *arguments: str, before: Sequence[str] = ()) -> GdProcess:
     """Start a `gd` command that ends with the stack."""
-    process = GdProcess(*arguments)
+    process = GdProcess(*arguments, before=before)
     processes.callback(process.close)
     return process
 

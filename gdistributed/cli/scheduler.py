@@ -10,13 +10,15 @@ import click
 
 from gdistributed.cli import options
 from gdistributed.cli.logs import set_up_logging
-from gdistributed.settings import DEFAULT_PORT
+from gdistributed.settings import DEFAULT_PORT, LimitSettings, SchedulerSettings
 
 if TYPE_CHECKING:
     from gdistributed.services.scheduler.server import Scheduler
 
-
 logger = logging.getLogger("gdistributed.scheduler")
+
+DEFAULTS = SchedulerSettings()
+LIMITS = DEFAULTS.limits
 
 
 @click.command()
@@ -49,6 +51,32 @@ logger = logging.getLogger("gdistributed.scheduler")
     metavar="SECONDS",
     help="Tasks err that no worker may run for so long; by default they wait.",
 )
+@click.option(
+    "--grace",
+    "grace_s",
+    type=options.Duration(),
+    default=LIMITS.grace_s,
+    metavar="TIME",
+    help="Workers and clients whose connection broke may come back for so long, as if nothing had"
+    f" been.  [default: {LIMITS.grace_s:g}s]",
+)
+@click.option(
+    "--worker-ttl",
+    "worker_ttl_s",
+    type=options.Duration(),
+    default=DEFAULTS.worker_ttl_s,
+    metavar="TIME",
+    help="Give a worker up that is silent for so long, though its connection lives.  [default:"
+    f" {DEFAULTS.worker_ttl_s:g}s]",
+)
+@click.option(
+    "--allowed-failures",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.allowed_failures,
+    show_default=True,
+    metavar="N",
+    help="A task errs that was executing on so many workers as they died.",
+)
 @options.log_level_option
 @options.stop_with_parent_option
 def scheduler(
@@ -60,6 +88,9 @@ def scheduler(
     name: str | None,
     scheduler_file: Path | None,
     no_worker_timeout_s: float | None,
+    grace_s: float,
+    worker_ttl_s: float,
+    allowed_failures: int,
     log_level: str,
     stop_with_parent: bool,
 ) -> None:
@@ -72,8 +103,13 @@ def scheduler(
     set_up_logging(log_level)
     from gdistributed.cli.serving import serve
     from gdistributed.services.scheduler.server import Scheduler
-    from gdistributed.settings import SchedulerSettings
 
+    settings = SchedulerSettings(
+        no_worker_timeout_s=no_worker_timeout_s,
+        worker_ttl_s=worker_ttl_s,
+        allowed_failures=allowed_failures,
+        limits=LimitSettings(grace_s=grace_s),
+    )
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
 
@@ -84,7 +120,7 @@ def scheduler(
             port_to_clients=port_to_clients,
             center=center,
             name=name,
-            settings=SchedulerSettings(no_worker_timeout_s=no_worker_timeout_s),
+            settings=settings,
         )
         collect_rarely()
         log_start(server)

@@ -332,7 +332,7 @@ class Connection:
         self._link = link
         beating = asyncio.create_task(self._beat(link))
         try:
-            await link.run(stream.read, stream.write)
+            await link.run(stream.read, stream.write, stream.done_writing)
         except grpc.aio.AioRpcError as error:
             return error_from_call(error)
         except (GDistributedError, asyncio.InvalidStateError) as error:

@@ -20,9 +20,11 @@ from gdistributed.data.codecs.pickled import (
     CLOUDPICKLE,
     PICKLE,
     PROTOCOL,
+    Unpickler,
     belongs_to_main,
     describe,
     qualified_name,
+    unpickle,
     writable,
 )
 from gdistributed.errors import SerializationError, UnpicklableArgument
@@ -265,8 +267,8 @@ def _with_json_references(value: object, refs: dict[str, None]) -> object:
 
 def _unpickle_call(packed: pb.Payload, results: Mapping[str, object]) -> Any:  # noqa: ANN401
     if not packed.refs:
-        return pickle.loads(packed.data, buffers=writable(packed.buffers))
-    reader = pickle.Unpickler(io.BytesIO(packed.data), buffers=writable(packed.buffers))
+        return unpickle(packed.data, packed.buffers)
+    reader = Unpickler(io.BytesIO(packed.data), buffers=writable(packed.buffers))
     reader.persistent_load = results.__getitem__  # type: ignore[method-assign]
     return reader.load()
 

@@ -115,6 +115,14 @@ def test_close_ends_those_who_wait(address: str, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
 
 
+def test_the_goodbye_of_each_client_is_heard(own_cluster: Cluster) -> None:
+    for number in range(40):
+        with Client(own_cluster.address) as client:
+            client.submit(inc, number)
+    own_cluster.scheduler.wait_for("client left", times=40)
+    assert "broke" not in own_cluster.scheduler.log
+
+
 def test_executor_is_another_name() -> None:
     assert Executor is Client
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.nursery import Nursery
 from tests.processes import Cluster, GdProcess, running_cluster, started
 
 Json = dict[str, Any]
@@ -21,6 +22,20 @@ def gd() -> Iterator[Callable[..., GdProcess]]:
     """Start `gd` commands, which are ended after the test."""
     with ExitStack() as processes:
         yield lambda *arguments: started(processes, *arguments)
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    """A scheduler, and workers with nannies on demand."""
+    with ExitStack() as processes:
+        yield Nursery(processes)
+
+
+@pytest.fixture
+def start_nursery() -> Iterator[Callable[..., Nursery]]:
+    """Start a scheduler with options of `gd scheduler`, for workers with nannies."""
+    with ExitStack() as processes:
+        yield lambda *options: Nursery(processes, *options)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -17,35 +15,8 @@ import pytest
 from gdistributed import Client
 from gdistributed.errors import KilledWorker
 from tests.client.functions import inc, wait_for_file
-from tests.processes import TIMEOUT_S, GdProcess, address_of, started
-
-Start = Callable[..., GdProcess]
-
-
-class Nursery:
-    """A scheduler, and `gd worker` commands that watch over their workers."""
-
-    def __init__(self, processes: ExitStack) -> None:
-        self._processes = processes
-        self.scheduler = started(processes, "scheduler", "--port", "0")
-        self.address = address_of(self.scheduler)
-
-    def worker(self, *arguments: str) -> GdProcess:
-        """Start `gd worker` with a nanny, and wait until its first worker is there."""
-        command = started(self._processes, "worker", self.address, "--nthreads", "1", *arguments)
-        command.wait_for("registered")
-        return command
-
-
-@pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    with ExitStack() as processes:
-        yield Nursery(processes)
-
-
-def worker_process(command: GdProcess) -> psutil.Process:
-    [child] = psutil.Process(command.pid).children()
-    return child
+from tests.cluster.nursery import Nursery, worker_process
+from tests.processes import TIMEOUT_S
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_computation_goes_on(

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 TRIES_MAX = 3
 RETRY_S = 1.0
-# A cut that was not heard of again for so many times `cut_s` begins to count anew.
+# A pair that goes on to be cut is tried less and less often, at most so many times the first wait.
+GROWTH_MAX = 64
+# A cut that was not heard of again for so many times its length begins to count anew.
 LENGTHS_KEPT = 10
-DOUBLINGS_MAX = 4
 
 
 @dataclass(slots=True)
@@ -33,36 +34,34 @@ class Cut:
     ----------
     until
         It is not sent there for data before then.
+    counts_until
+        A cut that is heard of later is another one.
     tries
         How often it got no answer.
     """
 
     until: float
-    tries: int = 1
+    counts_until: float
+    tries: int
 
 
 def note_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) -> None:
-    """A worker got no answer from a holder.
-
-    The more often, the longer it is not sent there: a task that needs data of two workers, each of
-    which fails after a while, would otherwise go to and fro between them for ever.
-    """
+    """A worker got no answer from a holder."""
     known = brain.cuts.get((worker, holder))
-    if known is not None and brain.now < known.until:
-        return  # it is the same try
-    tries = known.tries + 1 if known is not None else 1
-    until = brain.now + brain.settings.cut_s * 2 ** min(tries - 1, DOUBLINGS_MAX)
-    cut = brain.cuts[worker, holder] = Cut(until, tries)
-    kept_s = brain.settings.cut_s * LENGTHS_KEPT
-    brain.agenda.at(until + kept_s, _forget_cut, brain, worker, holder, cut)
+    tries = known.tries if known is not None else 0
+    if known is None or brain.now >= known.until:  # else it is the same try
+        tries += 1
+    length_s = brain.settings.cut_s * min(2 ** (tries - 1), GROWTH_MAX)
+    counts_until = brain.now + length_s * LENGTHS_KEPT
+    brain.cuts[worker, holder] = Cut(brain.now + length_s, counts_until, tries)
+    brain.agenda.at(counts_until, _forget_cut, brain, worker, holder)
     detail = f"got no answer from {holder.name}"
     brain.watchers.note(brain.now, "worker", worker.name, "", "cut", detail=detail)
 
 
-def _forget_cut(
-    brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord, cut: Cut
-) -> None:
-    if brain.cuts.get((worker, holder)) is cut:
+def _forget_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) -> None:
+    cut = brain.cuts.get((worker, holder))
+    if cut is not None and brain.now >= cut.counts_until:
         del brain.cuts[worker, holder]
 
 
