@@ -64,7 +64,8 @@ class SchedulerSettings:
         A worker whose connection broke is given up so long after its last sign of life, or after
         the grace, whichever comes first.
     cut_s
-        A worker that got no answer from another is not sent there for data for so long.
+        A worker that got no answer from another is not sent there for data for so long; each
+        further time for twice as long as before, up to 64 times.
     unknown_duration_s
         Expected run time of a task whose prefix has never run.
     bandwidth

@@ -35,25 +35,31 @@ def hand_out(brain: SchedulerBrain) -> None:
         if task is None:
             ready.remove(requirement)
             continue
-        worker = preferred_worker(brain, task, requirement) or best_worker(
-            brain, task, requirement, candidates
-        )
-        others = [worker]
-        if (brain.cuts or brain.books.avoided) and not reach.suits(brain, worker, task):
-            others = other_workers(brain, task, requirement, worker)
-        if not others:
-            reach.strand(brain, task, worker)
-        else:
-            if len(others) > 1:
-                worker = min(others, key=lambda one: wait_ns(one) + transfer_ns(brain, task, one))
-            else:
-                (worker,) = others
-            if task.deaths:
-                suspects.run_alone(brain, task, worker)
-            else:
-                begin_run(brain, task, worker)
+        _place(brain, task, requirement, candidates)
         if not (requirement.queue and requirement.idle):
             ready.remove(requirement)
+
+
+def _place(
+    brain: SchedulerBrain,
+    task: TaskRecord,
+    requirement: RequirementRecord,
+    candidates: list[WorkerRecord],
+) -> None:
+    """Hand a task to the best worker; set it aside when none gets the data that it needs."""
+    worker = preferred_worker(brain, task, requirement) or best_worker(
+        brain, task, requirement, candidates
+    )
+    if (brain.cuts or brain.books.avoided) and not reach.suits(brain, worker, task):
+        others = other_workers(brain, task, requirement, worker)
+        if not others:
+            reach.strand(brain, task, worker)
+            return
+        worker = min(others, key=lambda each: wait_ns(each) + transfer_ns(brain, task, each))
+    if task.deaths:
+        suspects.run_alone(brain, task, worker)
+    else:
+        begin_run(brain, task, worker)
 
 
 def _first_rank(requirement: RequirementRecord) -> int:

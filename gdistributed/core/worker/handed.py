@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 RUN_NS_MIN: Final = 5_000
 SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
-RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 
 
 def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
@@ -129,12 +128,13 @@ def give_back(brain: WorkerBrain, named: Iterable[worker_pb2.TaskAttempt]) -> No
     """Give runs back that have not begun; of those that were given to a thread it is not known."""
     for name in named:
         run = brain.runs.get(name.key)
-        if brain.status == RUNNING and brain.rarely("keep a run"):
+        if run is not None and run.attempt != name.attempt:
             run = None
-        if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
+        is_on_thread = run is not None and run.state is EXECUTING
+        if run is not None and is_on_thread and not brain.rarely("keep a run"):
             brain.to_withdraw.append(run)
             continue
-        given_back = run is not None and run.attempt == name.attempt
+        given_back = run is not None and not is_on_thread
         if run is not None and given_back:
             brain.move(run, ENDED)
         brain.mail().revoked.add(key=name.key, attempt=name.attempt, given_back=given_back)

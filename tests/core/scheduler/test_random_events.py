@@ -313,7 +313,7 @@ class Chaos:
         if "w1" not in self.books.workers:
             self.script.worker("w1")
         self.script.worker("healthy", resources={"GPU": 1.0})
-        self.script.pass_time(30.0)  # cuts are tried again
+        self.script.pass_time(200.0)  # cuts are tried again
         workers = self.books.workers
         while any(worker.processing or worker.seceded for worker in workers.values()):
             for worker in list(workers.values()):

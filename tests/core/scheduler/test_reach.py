@@ -96,17 +96,39 @@ def test_a_result_that_cannot_be_had_is_computed_where_it_can() -> None:
 def test_data_that_nobody_reaches_errs_after_a_few_tries() -> None:
     script = data_on("v", "w")
     script.submit("c", "x=data", workers=["w"])
-    for _ in range(3):
+    for cut_s in (10, 20, 40):
         assert script.state("x") == PROCESSING
         cut(script, "w", "v")
         cut(script, "w", "v")  # the same try
-        script.pass_time(25)
+        script.pass_time(cut_s + 2)
     assert script.state("x") == ERRED
     assert script.state("data") == MEMORY
     error = script.brain.books.tasks["x"].error
     assert error.missing_keys == ["data"]
     assert "'v' at v:1" in error.message
     assert "'w' at w:1" in error.message
+    script.heard.clear()
+    script.close()
+
+
+def test_a_task_that_needs_data_of_two_workers_does_not_go_to_and_fro_for_ever() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "a", workers=["v"])
+    script.finish("v", "a", nbytes=10**6)
+    script.worker("w")
+    script.submit("c", "b", workers=["w"])
+    script.finish("w", "b", nbytes=10**6)
+    script.submit("c", "x=a,b")
+    for _ in range(8):
+        where = script.brain.books.tasks["x"].processing_on
+        if where is None:
+            break
+        script.pass_time(20)  # longer than the first cut is remembered
+        other, key = ("w", "b") if where.name == "v" else ("v", "a")
+        cut(script, where.name, other, key)
+    assert script.state("x") in (QUEUED, WAITING)
     script.heard.clear()
     script.close()
 
@@ -119,6 +141,20 @@ def test_a_short_cut_between_two_workers_harms_nobody() -> None:
     script.pass_time(12)
     assert script.state("x") == PROCESSING
     script.finish("w", "x")
+    script.heard.clear()
+    script.close()
+
+
+def test_a_stranded_task_does_not_stand_in_the_way_of_others() -> None:
+    script = data_on("v", "w")
+    cut(script, "w", "v")
+    script.status("v", PAUSED)
+    script.status("w", PAUSED)
+    script.submit("c", "x=data")
+    script.submit("c", "y", workers=["w"])
+    script.status("w", RUNNING)
+    assert script.state("x") == QUEUED
+    assert script.said("w") == ["run y"]
     script.heard.clear()
     script.close()
 
