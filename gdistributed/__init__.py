@@ -2,6 +2,9 @@
 
 Client, AsyncClient, Future      the user's side: submit, map, gather, scatter, dask collections
 wait, as_completed, progress     waiting for futures
+get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
+get_worker, secede, rejoin,
+Reschedule
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 Server, rpc                      the foundation: your own servers, and a client of any server
@@ -20,10 +23,12 @@ if TYPE_CHECKING:
     from gdistributed.client.current import as_current, current_client
     from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
+    from gdistributed.client.inside import get_client, worker_client
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
-    from gdistributed.errors import TaskError
+    from gdistributed.errors import Reschedule, TaskError
+    from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
     from gdistributed.services.nanny.server import Nanny
     from gdistributed.services.scheduler.server import Scheduler
@@ -40,6 +45,7 @@ _HOMES = {
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
     "Nanny": "services.nanny.server",
+    "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
     "Server": "wire.server",
     "TaskError": "errors",
@@ -48,9 +54,14 @@ _HOMES = {
     "as_current": "client.current",
     "current_client": "client.current",
     "fire_and_forget": "client.forgetting",
+    "get_client": "client.inside",
+    "get_worker": "runtime.context",
     "progress": "client.progress",
+    "rejoin": "runtime.context",
     "rpc": "wire.remote",
+    "secede": "runtime.context",
     "wait": "client.waiting",
+    "worker_client": "client.inside",
 }
 
 __all__ = [
@@ -61,6 +72,7 @@ __all__ = [
     "Future",
     "LocalCluster",
     "Nanny",
+    "Reschedule",
     "Scheduler",
     "Server",
     "TaskError",
@@ -70,9 +82,14 @@ __all__ = [
     "as_current",
     "current_client",
     "fire_and_forget",
+    "get_client",
+    "get_worker",
     "progress",
+    "rejoin",
     "rpc",
+    "secede",
     "wait",
+    "worker_client",
 ]
 
 

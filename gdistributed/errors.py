@@ -8,11 +8,13 @@ GDistributedError
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
+│   ├── Reschedule           raised by a task that is to be run again, elsewhere
 │   └── CancelledError       somebody gave the task up
 ├── ClusterError             the cluster is not as it should be
 │   ├── ConnectTimeout       nobody answers at an address
 │   ├── WaitTimeout          something did not happen in time
 │   ├── ConnectionLost       the connection to a peer broke and does not come back
+│   ├── PeerBusy             a worker has no room for another transfer now
 │   ├── NoWorker             no worker can ever run the task
 │   ├── AddressInUse         a server cannot listen where it was told to
 │   └── NotFound             a name, key or worker that nobody knows
@@ -26,6 +28,7 @@ GDistributedError
     ├── UnpicklableArgument  an argument or function cannot be sent
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
+    ├── NotInTask            only a task may do this
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
 
@@ -144,6 +147,16 @@ class TaskTimeout(TaskFailed, TimeoutError):
     reason = "TASK_TIMEOUT"
 
 
+class Reschedule(TaskFailed):
+    """Raise it in a task to have the task run again, on another worker where that can be.
+
+    It is no failure, and takes none of the task's retries: a task that always raises it is run for
+    ever.
+    """
+
+    reason = "RESCHEDULE"
+
+
 class CancelledError(TaskFailed, concurrent.futures.CancelledError):
     """Somebody gave the task up; the message says who and why, where known."""
 
@@ -187,6 +200,15 @@ class ConnectionLost(ClusterError, ConnectionError):
     """
 
     reason = "CONNECTION_LOST"
+
+
+class PeerBusy(ClusterError):
+    """A worker that is asked for values answers too many such calls already.
+
+    Workers and clients ask again by themselves, or ask another holder.
+    """
+
+    reason = "TOO_MANY_TRANSFERS"
 
 
 class NoWorker(ClusterError):
@@ -310,6 +332,15 @@ class NameTaken(UsageError, ValueError):
     """
 
     reason = "NAME_TAKEN"
+
+
+class NotInTask(UsageError, ValueError):
+    """Only code that runs inside a task may do this: there is no worker here.
+
+    Threads that a task starts itself are outside of it.
+    """
+
+    reason = "NOT_IN_TASK"
 
 
 class ClientClosed(UsageError, RuntimeError):

@@ -63,6 +63,8 @@ class SchedulerSettings:
     silence_s
         A worker whose connection broke is given up so long after its last sign of life, or after
         the grace, whichever comes first.
+    cut_s
+        A worker that got no answer from another is not sent there for data for so long.
     unknown_duration_s
         Expected run time of a task whose prefix has never run.
     bandwidth
@@ -91,6 +93,7 @@ class SchedulerSettings:
     unresponsive_s: float = 5.0
     worker_ttl_s: float = 300.0
     silence_s: float = 25.0
+    cut_s: float = 10.0
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001
@@ -116,6 +119,17 @@ class WorkerSettings:
         At most this many keys are asked for in one call.
     fetch_calls
         At most this many calls to one peer are under way.
+    fetch_silence_s
+        A peer from which nothing comes for so long is taken for unreachable.
+    fetch_tries
+        A peer that has no room for transfers so many times in a row is taken for unreachable.
+    serve_calls
+        At most this many calls for values are answered at one time; others are told to come again.
+    memory_pause_share, memory_resume_share
+        At which share of its memory limit a worker begins nothing new, and below which it does
+        again.
+    memory_interval_s
+        How often the memory of the process is measured.
     keep_nbytes
         Values that ride along with a task are kept for others if their encoding is as large as
         this; smaller ones are cheaper to send again than to keep account of.
@@ -129,6 +143,12 @@ class WorkerSettings:
     fetch_nbytes: int = 256 * MIB
     fetch_keys: int = 1000
     fetch_calls: int = 2
+    fetch_silence_s: float = 10.0
+    fetch_tries: int = 8
+    serve_calls: int = 100
+    memory_pause_share: float = 0.8
+    memory_resume_share: float = 0.7
+    memory_interval_s: float = 0.2
     keep_nbytes: int = 1 * KIB
     ahead_s: float = 0.005
     orphan_s: float = 300.0

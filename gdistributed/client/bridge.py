@@ -2,7 +2,8 @@
 
 Every method of the client is a coroutine that awaits nothing but its bridge. The suspending bridge
 suspends the caller's task. The blocking one blocks the caller's thread instead, so that its
-coroutines never suspend and are run by a single `send`. See docs/decisions/001-one-async-client.md.
+coroutines never suspend and are run by a single `send`. A task that waits, either way, leaves its
+thread to others meanwhile. See docs/decisions/001-one-async-client.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, TypeVar
 
 from gdistributed.errors import InvariantBroken, UsageError
+from gdistributed.runtime.context import away, leave
 
 T = TypeVar("T")
 Run = Coroutine[Any, Any, T]
@@ -60,7 +62,13 @@ class BlockingSignal:
                 return  # another thread set it at the same time
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        return self._lock.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0.0))
+        if self._lock.acquire(blocking=False):
+            return True
+        task = leave()  # its thread is for those that it waits for
+        in_time = self._lock.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0.0))
+        if task is not None and in_time:  # else it goes on at once, beside those
+            task.rejoin()
+        return in_time
 
 
 class BlockingBridge:
@@ -121,8 +129,9 @@ class LoopSignal:
     async def wait(self, timeout_s: float | None = None) -> bool:
         if not self._event.is_set():
             try:
-                async with asyncio.timeout(timeout_s):
-                    await self._event.wait()
+                with away():
+                    async with asyncio.timeout(timeout_s):
+                        await self._event.wait()
             except TimeoutError:
                 return False
         self._event.clear()
@@ -144,8 +153,26 @@ class SuspendingBridge:
         return coroutine
 
 
+class EitherBridge:
+    """For the tasks of a worker, which are functions in threads and coroutines on its loop."""
+
+    def signal(self) -> Signal:
+        return _here().signal()
+
+    async def on_loop(self, coroutine: Run[T], loop: asyncio.AbstractEventLoop) -> T:
+        return await _here().on_loop(coroutine, loop)
+
+    def run(self, coroutine: Run[Any]) -> Any:  # noqa: ANN401
+        return _here().run(coroutine)
+
+
 BLOCKING: Final = BlockingBridge()
 SUSPENDING: Final = SuspendingBridge()
+EITHER: Final = EitherBridge()
+
+
+def _here() -> Bridge:
+    return BLOCKING if asyncio._get_running_loop() is None else SUSPENDING
 
 
 def _shown(trace: TracebackType | None) -> TracebackType | None:

@@ -68,6 +68,7 @@ class AsyncClient(Computing, Moving, Datasets):
         bridge: Bridge = SUSPENDING,
         loop: asyncio.AbstractEventLoop | None = None,
         face: Client | None = None,
+        worker_id: str = "",
     ) -> None:
         if address is not None and not isinstance(address, str | Cluster):
             raise TypeError(
@@ -76,7 +77,7 @@ class AsyncClient(Computing, Moving, Datasets):
         settings = settings or ClientSettings(connect_timeout_s=timeout)
         if loop is None:
             loop = asyncio.get_running_loop()
-        self.connection = Connection(loop, bridge, settings, name or "")
+        self.connection = Connection(loop, bridge, settings, name or "", worker_id)
         self._numbers = {}
         self.cluster = address if isinstance(address, Cluster) else None
         self._address = address if isinstance(address, str) else None
@@ -273,6 +274,13 @@ class Client:
             face=self,
         )
         BLOCKING.run(self.twin.start())
+
+    @classmethod
+    def of(cls, twin: AsyncClient) -> Client:
+        """Make the synchronous form of a client whose callers may wait either way."""
+        face: Client = super().__new__(cls)
+        face.twin = twin
+        return face
 
     @property
     def connection(self) -> Connection:

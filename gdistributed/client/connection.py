@@ -14,6 +14,7 @@ import threading
 import uuid
 from collections import deque
 from contextlib import AbstractContextManager
+from contextvars import Context
 from typing import TypeVar
 
 import grpc.aio
@@ -35,6 +36,7 @@ from gdistributed.errors import (
     UsageError,
     VersionMismatch,
 )
+from gdistributed.runtime.context import current_key
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import center_pb2_grpc, scheduler_pb2_grpc, server_pb2
 from gdistributed.v1 import scheduler_pb2 as pb
@@ -71,6 +73,8 @@ class Connection:
         How long to try to connect, and the like.
     name
         Name of the client, for people.
+    worker_id
+        Of the worker in whose tasks the client is used; empty for others.
 
     Attributes
     ----------
@@ -95,11 +99,13 @@ class Connection:
         bridge: Bridge,
         settings: ClientSettings,
         name: str,
+        worker_id: str = "",
     ) -> None:
         self.loop = loop
         self.bridge = bridge
         self.settings = settings
         self.id = uuid.uuid4().hex
+        self.worker_id = worker_id
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{self.id[:6]}"
         self.address = ""
         self.scheduler_id = ""
@@ -108,6 +114,7 @@ class Connection:
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
         self._locked = _Locked(self)
+        self._opening = asyncio.Lock()
         self._session: Session[pb.FromClient] = Session(pb.FromClient)
         self._link: Link[pb.ToClient, pb.FromClient] | None = None
         self._life: asyncio.Task[None] | None = None
@@ -184,6 +191,8 @@ class Connection:
             raise
         if self._dropped:
             self._count_dropped()  # what was dropped before is released before what comes now
+        if self.worker_id:
+            self._brain.submitted_by = current_key()
         return self._brain
 
     def leave(self) -> None:
@@ -200,7 +209,7 @@ class Connection:
     # On the loop
 
     async def open(self, address: str, timeout_s: float) -> None:
-        """Find the scheduler at an address, and begin a session with it.
+        """Find the scheduler at an address, and begin a session with it, once.
 
         Raises
         ------
@@ -209,14 +218,19 @@ class Connection:
         ProtocolError
             If scheduler and client do not understand each other.
         """
-        self.address = normalise_address(address)
-        try:
-            stream = await self._connect(timeout_s)
-        except BaseException:
-            await self._close_channels()
-            raise
-        self.status = "running"
-        self._life = asyncio.create_task(self._live(stream), name="gdistributed-client")
+        async with self._opening:
+            if self.status != "created":
+                return
+            self.address = normalise_address(address)
+            try:
+                stream = await self._connect(timeout_s)
+            except BaseException:
+                await self._close_channels()
+                raise
+            self.status = "running"
+            self._life = asyncio.create_task(
+                self._live(stream), name="gdistributed-client", context=Context()
+            )
 
     async def close(self, reason: str = "closed") -> None:
         """Say goodbye and end the session. Futures that are pending are cancelled."""
@@ -272,6 +286,7 @@ class Connection:
             name=self.name,
             host=socket.gethostname(),
             process_id=os.getpid(),
+            worker_id=self.worker_id,
         )
         if self._session.id:
             hello.resume.session_id = self._session.id

@@ -1,4 +1,7 @@
-"""Which client is meant where none is named: the one of this context, else the default one."""
+"""Which client is meant where none is named: the one of this context, else the default one.
+
+Inside a task that is the client of its worker, unless the task has made one itself.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias
 
 from gdistributed.errors import UsageError
+from gdistributed.runtime.context import current_task
 
 if TYPE_CHECKING:
     from gdistributed.client.client import AsyncClient, Client
@@ -42,6 +46,16 @@ def find_client() -> AnyClient | None:
     client = _in_context.get()
     if client is None and _defaults:
         client = _defaults[-1]
+    return client or _client_of_task()
+
+
+def _client_of_task() -> AnyClient | None:
+    """Return the client of the worker on which this task runs; None outside of a task."""
+    if current_task() is None:
+        return None
+    from gdistributed.client.inside import get_client
+
+    client: AnyClient = get_client()
     return client
 
 
@@ -50,7 +64,7 @@ def find_connection() -> Connection | None:
     connection = _binding.get()
     if connection is not None:
         return connection
-    client = find_client()
+    client = _in_context.get() or _client_of_task() or find_client()
     return None if client is None else client.connection
 
 
@@ -79,6 +93,11 @@ def add_default(client: AnyClient) -> bool:
     with _changing:
         _defaults.append(client)
         return len(_defaults) == 1
+
+
+def has_default() -> bool:
+    """Say whether the process has a default client."""
+    return bool(_defaults)
 
 
 def remove_default(client: AnyClient) -> bool:

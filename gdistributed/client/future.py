@@ -75,6 +75,8 @@ class Future(TaskRef):
             If the future belongs to no client, or was released.
         """
         if self._record is None:
+            self._bind()
+        if self._record is None:
             raise UsageError(
                 f"the future of {self.key!r} belongs to no client: it was released, or read from a "
                 f"pickle where there is no client"
@@ -85,8 +87,16 @@ class Future(TaskRef):
     def connection(self) -> Connection:
         """The connection of its client. Errors are those of `record`."""
         if self._connection is None:
+            self._bind()
+        if self._connection is None:
             raise UsageError(f"the future of {self.key!r} belongs to no client")
         return self._connection
+
+    def _bind(self) -> None:
+        """Bind a future that was read from a pickle where there was no client, if there is now."""
+        if self._connection is None and (connection := find_connection()) is not None:
+            self._record = wanted_record(connection, self.key)
+            self._connection = connection
 
     @property
     def status(self) -> str:
@@ -259,13 +269,18 @@ def bind_future(key: Key) -> Future:
     connection = find_connection()
     if connection is None:
         return Future(key)
+    return Future(key, connection, wanted_record(connection, key))
+
+
+def wanted_record(connection: Connection, key: Key) -> FutureRecord:
+    """Have a client want a key that the cluster knows; return the record, counted for a future."""
     name = wire_name(key)
     with connection.locked() as brain:
         is_new = name not in brain.records
         record = brain.want(name)
         if is_new:
             brain.hold([name])
-    return Future(key, connection, record)
+    return record
 
 
 def failure_of(record: FutureRecord) -> Exception | None:

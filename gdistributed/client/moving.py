@@ -18,9 +18,10 @@ from gdistributed.client.options import Workers, worker_names
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.transfer import store
 from gdistributed.errors import NotFound, SerializationError, UnpicklableArgument, WaitTimeout
-from gdistributed.v1 import scheduler_pb2
+from gdistributed.v1 import scheduler_pb2, worker_pb2
 
 SCATTER_TIMEOUT_S = 30.0
+PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
 Worker = tuple[str, str]  # address and worker id
 
@@ -222,7 +223,8 @@ class Moving(Asking):
             raise NotFound(f"no worker is called {', '.join(sorted(names))}")
         if not found:
             raise WaitTimeout("there is no worker to put data on")
-        return found
+        paused = {each.worker_id for each in answer.workers if each.status == PAUSED}
+        return [each for each in found if each[1] not in paused] or found
 
 
 async def _store_all(connection: Connection, shares: dict[Worker, dict[str, Any]]) -> None:

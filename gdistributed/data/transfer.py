@@ -18,6 +18,7 @@ from gdistributed.errors import (
     CodecUnsupported,
     ConnectionLost,
     MalformedMessage,
+    PeerBusy,
     SerializationError,
 )
 from gdistributed.v1 import worker_pb2
@@ -131,6 +132,7 @@ async def fetch_each(
     keys: Sequence[str],
     caller: str = "",
     accept_codecs: Sequence[str] = (),
+    silence_s: float | None = None,
 ) -> AsyncIterator[list[Incoming]]:
     """Fetch values from a worker, and yield them as they come, a message's at a time, encoded.
 
@@ -139,7 +141,9 @@ async def fetch_each(
     Raises
     ------
     ConnectionLost
-        If the worker does not answer, or is another one.
+        If the worker does not answer, is another one, or sends nothing for `silence_s` seconds.
+    PeerBusy
+        If it has no room for the transfer now.
     MalformedMessage
         If its answer does not fit together.
     """
@@ -154,14 +158,24 @@ async def fetch_each(
     get: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(GET_DATA)
     call = get(request.SerializeToString())
     try:
-        async for response in call:
+        while True:
+            async with asyncio.timeout(silence_s):
+                response = await call.read()
+            if not isinstance(response, bytes):
+                break  # that was all
             arrived = list(assembler.add(response))
             if any(incoming.index >= len(keys) for incoming in arrived):
                 raise MalformedMessage("a value came that was not asked for")
             if arrived:
                 yield arrived
         assembler.end()
+    except TimeoutError:
+        raise ConnectionLost(
+            f"fetching from worker {worker_id or '(any)'}: nothing came for {silence_s:g} s"
+        ) from None
     except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise PeerBusy(error.details() or "") from None
         raise _lost(worker_id, "fetching from", error) from None
     finally:
         call.cancel()

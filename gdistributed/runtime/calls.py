@@ -7,6 +7,7 @@ user code raises escapes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.data.sizes import sizeof
-from gdistributed.errors import DataLost, SerializationError
+from gdistributed.errors import DataLost, Reschedule, SerializationError
 from gdistributed.runtime.context import TaskContext, current
+from gdistributed.runtime.threads import Threads
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 
 SIZE_GUESS: Final = 8
@@ -38,6 +40,13 @@ class Place:
         Gives a stored value by its key; raises KeyError. Called in the threads.
     inline_nbytes
         Results whose encoding is not larger ride along with the report.
+    worker, loop
+        As in `TaskContext`.
+    threads
+        The threads that make the calls.
+    seceded
+        Is called when a call has left its thread (with False), or wants one again (with True).
+        From any thread.
     """
 
     worker_id: str
@@ -45,6 +54,10 @@ class Place:
     scheduler_address: str
     value_of: Callable[[str], object]
     inline_nbytes: int
+    worker: Any = None
+    loop: asyncio.AbstractEventLoop | None = None
+    threads: Threads[Call] | None = None
+    seceded: Callable[[Call, bool], None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +100,10 @@ class Call:
         Keys that the store should hold and does not.
     is_withdrawn
         The call was taken back before it began: there is no report.
+    is_rescheduled
+        It asks to be made again, elsewhere: there is no other report.
+    is_awaited
+        It runs on the event loop, where it holds no thread.
     """
 
     key: str
@@ -102,6 +119,9 @@ class Call:
     erred: task_pb2.TaskErred | None = None
     lost: Sequence[str] = ()
     is_withdrawn: bool = False
+    is_rescheduled: bool = False
+    is_awaited: bool = False
+    _times_away: int = 0
     _ticket: list[None] = field(default_factory=lambda: [None])
 
     def withdraw(self) -> bool:
@@ -123,9 +143,9 @@ class Call:
         try:
             if self.is_cancelled:
                 raise Cancelled
+            current.set(self)  # futures among the arguments belong to the worker's client
             function = self.template.loaded or self.template.load()
             args, kwargs = unpack_call(self.task.arguments, self._results())
-            current.set(self)
             self.begun_ns = time.monotonic_ns()
             value = function(*args, **kwargs)
             if iscoroutine(value):
@@ -162,6 +182,11 @@ class Call:
     def raised(self, error: BaseException) -> None:
         """Report an exception, whatever it is."""
         run_ns = time.monotonic_ns() - self.begun_ns
+        self.coroutine = None
+        self.value = self.finished = None
+        self.is_rescheduled = isinstance(error, Reschedule)
+        if self.is_rescheduled:
+            return
         try:
             failure = self._failure(error)
         except Exception as reason:
@@ -169,8 +194,6 @@ class Call:
             failure = self._failure(
                 SerializationError(f"a {kind} was raised, which cannot be described: {reason!r}")
             )
-        self.coroutine = None
-        self.value = self.finished = None
         self.erred = task_pb2.TaskErred(
             key=self.key, attempt=self.attempt, error=failure, run_ns=run_ns
         )
@@ -179,8 +202,46 @@ class Call:
         """Say which task runs, for whom it runs inside."""
         place = self.place
         return TaskContext(
-            self.key, self.attempt, place.worker_id, place.worker_name, place.scheduler_address
+            key=self.key,
+            attempt=self.attempt,
+            worker_id=place.worker_id,
+            worker_name=place.worker_name,
+            scheduler_address=place.scheduler_address,
+            worker=place.worker,
+            loop=place.loop,
         )
+
+    def secede(self) -> bool:
+        """Leave the thread to other calls; False when it was left already.
+
+        A coroutine may wait in several places at once: it counts until it waits in none.
+        """
+        if self.is_awaited:
+            self._times_away += 1
+            if self._times_away == 1:
+                self._tell(rejoins=False)
+            return True
+        threads = self.place.threads
+        if threads is None or not threads.leave():
+            return False
+        self._tell(rejoins=False)
+        return True
+
+    def rejoin(self) -> None:
+        """Wait for a thread, if the own one was left."""
+        if self.is_awaited:
+            self._times_away = max(self._times_away - 1, 0)
+            if not self._times_away:
+                self._tell(rejoins=True)
+            return
+        threads = self.place.threads
+        if threads is not None and threads.is_away():
+            self._tell(rejoins=True)  # first, so that nothing else is begun in the meantime
+            threads.come_back()
+
+    def _tell(self, *, rejoins: bool) -> None:
+        if self.place.seceded is not None:
+            self.place.seceded(self, rejoins)
 
     def _failure(self, error: BaseException) -> error_pb2.TaskError:
         place = self.place

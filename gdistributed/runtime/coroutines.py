@@ -44,6 +44,7 @@ class Coroutines:
 
     async def _finish(self, call: Call) -> None:
         current.set(call)
+        call.is_awaited = True
         coroutine, call.coroutine = call.coroutine, None
         try:
             if coroutine is not None:

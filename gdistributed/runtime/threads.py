@@ -2,6 +2,9 @@
 
 A call that is over goes into a deque, and the loop is woken only when nobody has woken it yet:
 while it is busy elsewhere, any number of calls end and cost it nothing.
+
+A thread whose call waits for other calls leaves its place to a new thread, and ends with that call.
+If it wants a place again, the next thread that looks for work gives it its own.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ Work = TypeVar("Work", bound=Runnable)
 
 
 class Threads(Generic[Work]):
-    """A fixed number of threads.
+    """A fixed number of places, each with a thread that works.
 
     Parameters
     ----------
@@ -48,16 +51,16 @@ class Threads(Generic[Work]):
     ) -> None:
         self._ended = ended
         self._loop = loop
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._name = name
+        self._count = count
+        self._queue: SimpleQueue[Work | _Wish | None] = SimpleQueue()
         self._over: deque[Work] = deque()
         self._is_woken = False
         self._is_closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._placed: set[threading.Thread] = set()
+        self._away: set[threading.Thread] = set()
+        for _ in range(count):
+            self._start()
 
     def give(self, calls: Iterable[Work]) -> None:
         """Queue calls; each is taken by the first thread that is free."""
@@ -70,16 +73,55 @@ class Threads(Generic[Work]):
         A thread that runs a user's function cannot be stopped: it is left behind as a daemon.
         """
         self._is_closed = True
-        for _ in self._threads:
+        for _ in range(self._count):
             self._queue.put(None)
 
+    # In a thread, by the call that it runs
+
+    def leave(self) -> bool:
+        """Let a new thread take the place of this one; False when it has none."""
+        thread = threading.current_thread()
+        if thread not in self._placed:
+            return False
+        self._placed.discard(thread)
+        self._away.add(thread)
+        self._start()
+        return True
+
+    def is_away(self) -> bool:
+        """Say whether this thread has left its place."""
+        return threading.current_thread() in self._away
+
+    def come_back(self) -> None:
+        """Wait until another thread gives this one its place, if it has left its own."""
+        if not self.is_away() or self._is_closed:
+            return
+        wish = _Wish()
+        self._queue.put(wish)
+        wish.granted.wait()
+        thread = threading.current_thread()
+        self._away.discard(thread)
+        self._placed.add(thread)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._placed.add(thread)
+        thread.start()
+
     def _work(self) -> None:
-        get, over = self._queue.get, self._over
+        get, over, away = self._queue.get, self._over, self._away
         while (call := get()) is not None:
+            if isinstance(call, _Wish):
+                self._placed.discard(threading.current_thread())
+                call.granted.set()
+                return
             call.run()
             over.append(call)
             if not self._is_woken:
                 self._wake()
+            if away and (thread := threading.current_thread()) in away:
+                away.discard(thread)
+                return
 
     def _wake(self) -> None:
         self._is_woken = True
@@ -96,3 +138,12 @@ class Threads(Generic[Work]):
         calls = [over.popleft() for _ in range(len(over))]
         if calls and not self._is_closed:
             self._ended(calls)
+
+
+class _Wish:
+    """A thread that has left its place wants one."""
+
+    __slots__ = ("granted",)
+
+    def __init__(self) -> None:
+        self.granted = threading.Event()

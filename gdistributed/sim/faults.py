@@ -141,6 +141,12 @@ class Faults:
         if (worker := self._worker()) is not None:
             self._simulation.kill(worker, cause="out_of_memory")
 
+    def _memory(self) -> None:
+        if (worker := self._worker()) is not None:
+            worker.do(worker.use_memory, 0.9)
+            seconds = self._random.uniform(1.0, 60.0)
+            self._for_a_while(seconds, lambda: worker.do(worker.use_memory, 0.1), worker)
+
     def _power(self) -> None:
         if (worker := self._worker()) is not None:
             worker.note("loses its power")

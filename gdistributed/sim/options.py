@@ -9,7 +9,7 @@ from typing import Final
 from gdistributed.settings import LimitSettings, SchedulerSettings, WorkerSettings
 
 FAULTS: Final = (
-    "kill", "out_of_memory", "power", "nanny_dies", "pause", "hang", "suspend",
+    "kill", "out_of_memory", "memory", "power", "nanny_dies", "pause", "hang", "suspend",
     "client_vanishes", "client_stops_reading", "client_twice",
     "cut", "long_cut", "one_way_cut", "cut_between_workers", "center_cut",
     "slow", "duplicates", "reset", "herd", "drain", "retire", "replicate", "rebalance",

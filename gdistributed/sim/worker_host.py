@@ -22,6 +22,7 @@ from gdistributed.sim.workload import Workload, chained
 from gdistributed.sim.world import Host, World
 from gdistributed.v1 import center_pb2, error_pb2, server_pb2, task_pb2, worker_pb2
 
+MEMORY_NBYTES: Final = 1000
 SCALE: Final = 1000  # values are said to be larger than they are
 PYTHON = worker_pb2.RuntimeOffer(runtime="python", runs_code=True, any_name=True)
 
@@ -32,6 +33,7 @@ class Call:
 
     run: RunRecord
     has_begun: bool = False
+    has_seceded: bool = False
     is_withdrawn: bool = False
     is_cancelled: bool = False
 
@@ -66,12 +68,13 @@ class WorkerHost(Host):
         self.id = f"{name}.{incarnation}"
         self.network, self.scheduler, self.workload = network, scheduler, workload
         self.nthreads, self.resources = nthreads, resources
-        self.brain = WorkerBrain(nthreads, settings)
+        self.brain = WorkerBrain(nthreads, settings, MEMORY_NBYTES)
         self.brain.rarely = self.brain.outbox.rarely = world.rarely
         self.store: dict[str, bytes] = {}
         self.killed_by: Callable[[WorkerHost, RunRecord], None] | None = None
         self.has_left = False
         self._settings = settings
+        self._busy_peers = world.random.choice([0.0, 0.0, 0.1])
         self._session: Session[worker_pb2.FromWorker] = Session(worker_pb2.FromWorker)
         self._welcome = server_pb2.Welcome()
         self._link: Link[worker_pb2.ToWorker, worker_pb2.FromWorker] | None = None
@@ -176,17 +179,24 @@ class WorkerHost(Host):
     def _beat(self, stream: Stream) -> None:
         if stream is not self._stream:
             return
-        heartbeat = worker_pb2.Heartbeat(status=worker_pb2.WORKER_STATUS_RUNNING)
-        if self.brain.is_draining:
-            heartbeat.status = worker_pb2.WORKER_STATUS_CLOSING
-        self.brain.mail().heartbeat.CopyFrom(heartbeat)
-        self._wake()
+        self._tell_status()
         self.later(1.0, self._beat, stream)
 
     @property
     def is_well(self) -> bool:
         """Whether it runs, and hears what the scheduler says."""
         return self.is_alive and self._link is not None and not (self.is_paused or self.is_hung)
+
+    def _tell_status(self) -> None:
+        self.brain.mail().heartbeat.status = self.brain.status
+        self._wake()
+
+    def use_memory(self, share: float) -> None:
+        """The process uses this share of the memory that it may."""
+        if self.brain.memory_measured(int(share * MEMORY_NBYTES), self.now):
+            self.note(f"uses {share:.0%} of its memory")
+            self._tell_status()
+            self.call(self.brain.on_time)
 
     def drain(self) -> None:
         """SIGTERM: leave without a loss."""
@@ -249,12 +259,27 @@ class WorkerHost(Host):
             call.has_begun = True
             self._busy += 1
             plan = self.workload.plans[call.run.task.arguments]
+            if plan.secedes:
+                self.later(plan.seconds / 2, self._secede, call)
             if plan.is_poison and not call.is_cancelled:
                 self.later(plan.seconds, self._die_of, call.run)
             elif plan.is_endless and not call.is_cancelled:
                 self.later(60.0, self._end_call, call)  # it is stopped by whoever has the patience
             else:
                 self.later(0.0 if call.is_cancelled else plan.seconds, self._end_call, call)
+
+    def _secede(self, call: Call) -> None:
+        run = call.run
+        if self._calls.get((run.key, run.attempt)) is call:
+            call.has_seceded = True
+            self._busy -= 1
+            self.call(self.brain.run_seceded, run.key, run.attempt, rejoins=False)
+
+    def _rejoin(self, call: Call) -> None:
+        self._busy += 1
+        if self.world.random.random() < 0.5:
+            run = call.run
+            self.call(self.brain.run_seceded, run.key, run.attempt, rejoins=True)
 
     def _die_of(self, run: RunRecord) -> None:
         if self.killed_by is not None:
@@ -269,6 +294,8 @@ class WorkerHost(Host):
         self.call(self.brain.run_withdrawn, run, taken_back=taken_back)
 
     def _end_call(self, call: Call) -> None:
+        if call.has_seceded:
+            self._rejoin(call)
         self._busy -= 1
         run = call.run
         del self._calls[run.key, run.attempt]
@@ -276,14 +303,18 @@ class WorkerHost(Host):
         finished: list[task_pb2.TaskFinished] = []
         erred: list[task_pb2.TaskErred] = []
         inputs = self._inputs(run)
+        rescheduled: list[worker_pb2.TaskAttempt] = []
         if call.is_cancelled or plan.is_endless or inputs is None:
             erred.append(self._failure(run, "Cancelled"))
+        elif plan.rescheduled < plan.reschedules:
+            plan.rescheduled += 1
+            rescheduled.append(worker_pb2.TaskAttempt(key=run.key, attempt=run.attempt))
         elif plan.raised < plan.failures:
             plan.raised += 1
             erred.append(self._failure(run, "ValueError"))
         else:
             finished.append(self._result(run, chained(plan.salt, inputs)))
-        self.call(self.brain.tasks_ended, finished, erred)
+        self.call(self.brain.tasks_ended, finished, erred, rescheduled=rescheduled)
 
     def _inputs(self, run: RunRecord) -> list[bytes] | None:
         values = []
@@ -328,6 +359,9 @@ class WorkerHost(Host):
         )
 
     def _fetched(self, fetch: Fetch, keys: list[str], values: dict[str, bytes] | None) -> None:
+        if values is not None and self.world.random.random() < self._busy_peers:
+            self.call(self.brain.fetch_ended, fetch, unreachable=False, is_busy=True)
+            return
         if values is not None:
             for key in keys:
                 if key not in values:

@@ -27,6 +27,10 @@ class Plan:
         How long a run takes.
     failures
         How many of its runs raise before one does not.
+    reschedules
+        How many of its runs ask to be made elsewhere.
+    secedes
+        It leaves its thread halfway.
     is_poison
         Each run kills its worker.
     is_endless
@@ -41,9 +45,12 @@ class Plan:
     dependencies: tuple[Plan, ...] = ()
     seconds: float = 0.01
     failures: int = 0
+    reschedules: int = 0
+    secedes: bool = False
     is_poison: bool = False
     is_endless: bool = False
     raised: int = 0
+    rescheduled: int = 0
     value: bytes = b""
     may_fail: bool = False
 
@@ -74,6 +81,8 @@ class Workload:
             dependencies=dependencies,
             seconds=random.choice([0.0, 0.001, 0.01, 0.1, 1.0, 5.0]) * random.random(),
             failures=random.choice([1, 1, 2, 9]) if random.random() < odd else 0,
+            reschedules=random.choice([1, 2]) if random.random() < odd else 0,
+            secedes=random.random() < 0.1,
             is_poison=random.random() < odd / 8,
             is_endless=random.random() < odd / 8,
         )

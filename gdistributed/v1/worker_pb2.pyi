@@ -719,8 +719,10 @@ class FromWorker(_message.Message):
         """erred: tasks that failed."""
 
     @_builtins.property
-    def seceded(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskAttempt]:
-        """seceded: tasks that left the thread pool and no longer hold a thread."""
+    def seceded(self) -> _containers.RepeatedCompositeFieldContainer[Global___Secession]:
+        """seceded: tasks that run on and no longer hold a thread, or that hold one again, in the order in
+        which it happened.
+        """
 
     @_builtins.property
     def rescheduled(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskAttempt]:
@@ -758,7 +760,7 @@ class FromWorker(_message.Message):
         stored: _abc.Iterable[Global___StoredData] | None = ...,
         finished: _abc.Iterable[_task_pb2.TaskFinished] | None = ...,
         erred: _abc.Iterable[_task_pb2.TaskErred] | None = ...,
-        seceded: _abc.Iterable[Global___TaskAttempt] | None = ...,
+        seceded: _abc.Iterable[Global___Secession] | None = ...,
         rescheduled: _abc.Iterable[Global___TaskAttempt] | None = ...,
         revoked: _abc.Iterable[Global___RevokeAnswer] | None = ...,
         dropped: _abc.Iterable[_builtins.str] | None = ...,
@@ -1018,7 +1020,9 @@ class Inventory(_message.Message):
 
     @_builtins.property
     def running(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskAttempt]:
-        """running: tasks that run now."""
+        """running: tasks that run now. Those that hold no thread are named in FromWorker.seceded too, when
+        the inventory is complete.
+        """
 
     @_builtins.property
     def queued(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskAttempt]:
@@ -1203,6 +1207,39 @@ class TaskAttempt(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskAttempt: _TypeAlias = TaskAttempt  # noqa: Y015
+
+@_typing.final
+class Secession(_message.Message):
+    """Secession says that a task that runs has left its thread to others, as one that waits for other
+    tasks does, or that it holds a thread again. While it holds none it counts neither in how busy its
+    worker is nor in the resources that are in use there.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    REJOINED_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the task."""
+    attempt: _builtins.int
+    """attempt: the run of it."""
+    rejoined: _builtins.bool
+    """rejoined says that it holds a thread again; otherwise that it holds none."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        rejoined: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "rejoined", b"rejoined"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Secession: _TypeAlias = Secession  # noqa: Y015
 
 @_typing.final
 class RevokeAnswer(_message.Message):

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -289,3 +290,85 @@ async def test_a_coroutine_cancelled_before_its_first_step_is_reported_all_the_s
     assert await over.get() == [call]
     assert call.coroutine is None
     assert call.erred is not None
+
+
+class Leaving:
+    """A call that leaves its place until a gate opens, and may come back."""
+
+    def __init__(self, threads: Threads[Leaving], comes_back: bool) -> None:
+        self.threads = threads
+        self.comes_back = comes_back
+        self.gate = threading.Event()
+        self.seen: list[bool] = []
+
+    def run(self) -> None:
+        self.seen += [self.threads.leave(), self.threads.leave(), self.threads.is_away()]
+        self.gate.wait(30)
+        if self.comes_back:
+            self.threads.come_back()
+            self.seen.append(self.threads.is_away())
+
+
+class Opening:
+    """A call that opens a gate."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def run(self) -> None:
+        self.gate.set()
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_call_that_leaves_its_place_lets_others_run(comes_back: bool) -> None:
+    over: list[object] = []
+    arrival = asyncio.Event()
+
+    def ended(calls: list[Any]) -> None:
+        over.extend(calls)
+        arrival.set()
+
+    threads: Threads[Any] = Threads(1, ended, asyncio.get_running_loop(), name="leaving")
+    for _ in range(3):
+        leaving = Leaving(threads, comes_back)
+        threads.give([leaving, Opening(leaving.gate), Opening(leaving.gate)])
+        while len(over) < 3:
+            arrival.clear()
+            await arrival.wait()
+        assert leaving.seen == [True, False, True, *([False] if comes_back else [])]
+        over.clear()
+    threads.close()
+    for thread in threading.enumerate():
+        if thread.name == "leaving":
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+async def test_no_more_calls_run_at_once_than_there_are_places() -> None:
+    running = threading.Semaphore(2)
+    crowds: list[bool] = []
+
+    class Crossing:
+        def run(self) -> None:
+            threads.leave()
+            threads.come_back()
+            crowds.append(running.acquire(blocking=False))
+            running.release()
+
+    done = asyncio.Event()
+    threads: Threads[Crossing] = Threads(
+        2, lambda _: done.set() if len(crowds) == 200 else None, asyncio.get_running_loop()
+    )
+    threads.give(Crossing() for _ in range(200))
+    await done.wait()
+    threads.close()
+    assert crowds == [True] * 200
+
+
+def test_a_thread_of_ones_own_has_no_place() -> None:
+    loop = asyncio.new_event_loop()
+    threads: Threads[Any] = Threads(1, lambda _: None, loop)
+    assert not threads.leave()
+    threads.come_back()
+    threads.close()
+    loop.close()

@@ -49,6 +49,8 @@ class ClientBrain:
         How many workers there are, as the scheduler said last.
     closing
         Why the scheduler ends; None while it does not.
+    submitted_by
+        Key of the task that submits now, where the client is that of a worker.
     fired
         Watches that fired; whoever takes them wakes those who wait.
     """
@@ -59,6 +61,7 @@ class ClientBrain:
         self.peers: dict[int, task_pb2.Peer] = {}
         self.workers = pb.WorkerCount()
         self.closing: str | None = None
+        self.submitted_by = ""
         self.fired: list[Watch] = []
         self._worker_watches: list[Watch] = []
         self._functions: dict[str, task_pb2.Function] = {}
@@ -119,7 +122,7 @@ class ClientBrain:
         """Submit one task, the result of which is wanted."""
         self._last_graph += 1
         graph = self._batch(len(arguments) + 2 * len(key)).graphs.add(
-            number=self._last_graph, wants_all=True
+            number=self._last_graph, wants_all=True, submitted_by=self.submitted_by
         )
         graph.tasks.add(key=key, template=template, dependencies=dependencies, arguments=arguments)
 
@@ -127,7 +130,9 @@ class ClientBrain:
         """Submit many tasks without dependencies, the results of which are wanted."""
         self._last_graph += 1
         nbytes = sum(map(len, arguments)) + sum(map(len, keys))
-        graph = self._batch(nbytes).graphs.add(number=self._last_graph, wants_all=True)
+        graph = self._batch(nbytes).graphs.add(
+            number=self._last_graph, wants_all=True, submitted_by=self.submitted_by
+        )
         graph.arrays.add(template=template, keys=keys, arguments=arguments)
 
     def submit_graph(self, pieces: Iterable[pb.SubmitGraph]) -> None:
@@ -135,6 +140,7 @@ class ClientBrain:
         self._last_graph += 1
         for piece in pieces:
             piece.number = self._last_graph
+            piece.submitted_by = self.submitted_by
             self._batch(piece.ByteSize()).graphs.append(piece)
 
     def hold(self, keys: Iterable[str], holder: str = "", until_done: bool = False) -> None:

@@ -58,6 +58,12 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
     for task, worker in books.reserved.items():
         if worker.reserved_for is not task or task.state is not QUEUED:
             yield f"{task} is said to wait for {worker}"
+    for task in books.stranded:
+        if task.state is not QUEUED or task in books.reserved:
+            yield f"{task} is said to be stranded"
+    for task in books.avoided:
+        if books.tasks.get(task.key) is not task:
+            yield f"{task} is to be elsewhere, and is forgotten"
     for client in books.clients.values():
         yield from _about_client(brain, client)
     counts = Counter(task.state for task in books.tasks.values())
@@ -111,7 +117,7 @@ def _about_ties(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
         if task not in client.wants or brain.books.clients.get(client.id) is not client:
             yield f"{task} is said to be wanted by {client}"
     worker_on = task.processing_on
-    if worker_on is not None and task not in worker_on.processing:
+    if worker_on is not None and (task in worker_on.processing) == (task in worker_on.seceded):
         yield f"{task} is said to be processing on {worker_on}"
     if task.template is not None:
         requirement = task.template.requirement
@@ -120,7 +126,7 @@ def _about_ties(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
 
 
 def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
-    for task in worker.processing:
+    for task in (*worker.processing, *worker.seceded):
         if task.processing_on is not worker:
             yield f"{worker} is said to process {task}"
     for task in worker.has:
@@ -138,14 +144,20 @@ def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
             booked.update(dict(task.template.requirement.resources))
     suspect = worker.reserved_for
     if suspect is not None and not (
-        list(worker.processing) == [suspect] or brain.books.reserved.get(suspect) is worker
+        [task for task in worker.processing if task not in worker.rejoined] == [suspect]
+        or brain.books.reserved.get(suspect) is worker
     ):
         yield f"{worker} is kept for {suspect}, which is not alone on it"
-    for task in worker.started:
+    for task in (*worker.started, *worker.rejoined):
         if task not in worker.processing:
             yield f"{worker} is said to have begun {task}, which it was not handed"
+    again: Counter[str] = Counter()  # taken again by those that had left it to others
+    for task in worker.rejoined:
+        if task.template is not None and task in worker.processing:
+            again.update(dict(task.template.requirement.resources))
     for name, amount in worker.resources_used.items():
-        if abs(booked[name] - amount) > 1e-9 or amount > worker.hello.resources.get(name, 0.0):
+        total = worker.hello.resources.get(name, 0.0) + again[name]
+        if abs(booked[name] - amount) > 1e-9 or amount > total:
             yield f"{worker} has {amount} of {name} booked, its tasks hold {booked[name]}"
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gdistributed.core.scheduler.detours import Detour
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     PrefixRecord,
@@ -54,11 +53,13 @@ class Books:
         somebody looks.
     reserved
         Tasks that are queued for one worker, on which each is to be alone; see `suspects`.
+    avoided
+        Workers on which tasks are not to be run next, if others may run them.
+    stranded
+        Tasks that are queued and have no turn, since no worker gets their data; see `reach`.
     copying
         Results that workers were asked to copy: for each the workers, and whose replica is to be
         freed when it has come; None for nobody's.
-    detours
-        Where tasks had better run because workers cannot reach each other; see `detours`.
     freed
         Workers that may have room again since decisions were last taken.
     last_rank
@@ -80,7 +81,8 @@ class Books:
     dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     reserved: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
-    detours: dict[TaskRecord, Detour] = field(default_factory=dict)
+    avoided: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
+    stranded: dict[TaskRecord, None] = field(default_factory=dict)
     copying: dict[TaskRecord, dict[WorkerRecord, WorkerRecord | None]] = field(default_factory=dict)
     moved: list[Move] | None = None
     last_rank: int = 0
@@ -102,8 +104,8 @@ class Books:
     def forget_task(self, task: TaskRecord) -> None:
         """Remove a task that nobody needs and nothing depends on."""
         del self.tasks[task.key]
-        if self.detours:
-            self.detours.pop(task, None)
+        if self.avoided:
+            self.avoided.pop(task, None)
         for dependency in task.dependencies:
             if dependency.dependents is not None:
                 dependency.dependents.pop(task, None)
@@ -160,12 +162,55 @@ class Books:
     def begin_run(self, task: TaskRecord, worker: WorkerRecord, expected_ns: int) -> None:
         """Note that a task is handed to a worker, and book what it takes there."""
         task.processing_on = worker
+        if self.avoided:
+            self.avoided.pop(task, None)
         assert task.template is not None
         task.expected_ns = expected_ns
-        task.expected_nbytes = expected_nbytes = task.template.prefix.nbytes
+        task.expected_nbytes = task.template.prefix.nbytes
+        self._take_room(task, worker)
+
+    def end_run(self, task: TaskRecord) -> WorkerRecord | None:
+        """Note that a task is no longer on the worker to which it was handed, and return that."""
+        worker = task.processing_on
+        if worker is None:
+            return None
+        task.processing_on = None
+        if worker.revoked:
+            self.end_revoke(task, worker)
+        if worker.rejoined:
+            worker.rejoined.pop(task, None)
+        if task in worker.seceded:
+            del worker.seceded[task]
+        else:
+            self._give_room(task, worker)
+        return worker
+
+    def secede(self, task: TaskRecord) -> None:
+        """Note that a task runs on and has left its thread, and what else it takes, to others."""
+        worker = task.processing_on
+        if worker is not None and task not in worker.seceded:
+            worker.rejoined.pop(task, None)
+            worker.seceded[task] = None
+            self._give_room(task, worker)
+
+    def rejoin(self, task: TaskRecord) -> None:
+        """Note that a task that had left its thread holds one again.
+
+        It takes its resources again even where others have them by now: nothing further is handed
+        out that needs them until there is enough.
+        """
+        worker = task.processing_on
+        if worker is not None and task in worker.seceded:
+            del worker.seceded[task]
+            worker.rejoined[task] = None
+            self._take_room(task, worker)
+
+    def _take_room(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Book what a task takes on a worker."""
+        assert task.template is not None
         worker.processing[task] = None
-        worker.occupancy_ns += expected_ns
-        worker.expected_nbytes += expected_nbytes
+        worker.occupancy_ns += task.expected_ns
+        worker.expected_nbytes += task.expected_nbytes
         count = len(worker.processing)
         if count >= worker.nthreads:
             self.dry.pop(worker, None)
@@ -174,20 +219,14 @@ class Books:
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] = worker.resources_used.get(name, 0.0) + amount
 
-    def end_run(self, task: TaskRecord) -> WorkerRecord | None:
-        """Note that a task is no longer on the worker to which it was handed, and return that."""
-        worker = task.processing_on
-        if worker is None:
-            return None
-        task.processing_on = None
+    def _give_room(self, task: TaskRecord, worker: WorkerRecord) -> None:
+        """Note that a task no longer takes anything on a worker."""
         processing = worker.processing
         del processing[task]
         if len(processing) < worker.nthreads:
             self.dry[worker] = None
         if worker.started:
             worker.started.pop(task, None)
-        if worker.revoked:
-            self.end_revoke(task, worker)
         worker.expected_nbytes -= task.expected_nbytes
         if worker.reserved_for is task:
             worker.reserved_for = None
@@ -196,7 +235,6 @@ class Books:
         assert task.template is not None
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] -= amount
-        return worker
 
     def end_revoke(self, task: TaskRecord, worker: WorkerRecord) -> WorkerRecord | None:
         """Note that a worker was answered for, or is rid of, a task that it was to give back.
@@ -222,7 +260,7 @@ class Books:
         queue = requirement.queue
         while queue:
             task = heapq.heappop(queue)[2]
-            if task.state is QUEUED and task not in self.reserved:
+            if task.state is QUEUED and not self.is_set_aside(task):
                 return task
             requirement.stale -= 1
         return None
@@ -240,6 +278,9 @@ class Books:
         if task in self.reserved:
             self.end_reservation(task)
             return
+        if task in self.stranded:
+            del self.stranded[task]
+            return
         assert task.template is not None
         requirement = task.template.requirement
         requirement.stale += 1
@@ -247,10 +288,19 @@ class Books:
             requirement.queue = [
                 entry
                 for entry in requirement.queue
-                if entry[2].state is QUEUED and entry[2] not in self.reserved
+                if entry[2].state is QUEUED and not self.is_set_aside(entry[2])
             ]
             heapq.heapify(requirement.queue)
             requirement.stale = 0
+
+    def is_set_aside(self, task: TaskRecord) -> bool:
+        """Whether a queued task has no turn among the others now."""
+        return task in self.reserved or task in self.stranded
+
+    def end_stranding(self, task: TaskRecord) -> None:
+        """Give a task a turn again."""
+        del self.stranded[task]
+        self.push_ready(task)
 
     def reserve(self, task: TaskRecord, worker: WorkerRecord) -> None:
         """Note that a queued task, which has no entry now, waits until a worker is empty."""

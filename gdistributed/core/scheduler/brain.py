@@ -17,6 +17,7 @@ from gdistributed.core.scheduler import (
     liveness,
     loss,
     placement,
+    reach,
     replicas,
     reported,
     stealing,
@@ -69,6 +70,10 @@ class SchedulerBrain:
         What is to be done at a later time.
     bandwidths
         How fast data moves between hosts.
+    cuts
+        Workers that got no answer from others lately.
+    stranded_until
+        When tasks whose data nobody reaches have another turn.
     moving
         Tasks that one worker has given back for another, on which they have not been begun yet.
     retiring
@@ -109,6 +114,8 @@ class SchedulerBrain:
         self.unclaimed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.bandwidths = Bandwidths(self.settings.bandwidth)
         self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
+        self.cuts: dict[tuple[WorkerRecord, WorkerRecord], reach.Cut] = {}
+        self.stranded_until = 0.0
         self.retiring: dict[WorkerRecord, replicas.Retirement] = {}
         self.done: list[tuple[ClientRecord, TaskRecord]] = []
         self.warnings: list[tuple[str, str]] = []
@@ -221,6 +228,8 @@ class SchedulerBrain:
             reported.finished(self, worker, finished)
         for erred in batch.erred:
             reported.erred(self, worker, erred)
+        for secession in batch.seceded:
+            reported.seceded(self, worker, secession)
         for rescheduled in batch.rescheduled:
             reported.rescheduled(self, worker, rescheduled)
         for answer in batch.revoked:

@@ -62,7 +62,7 @@ def _let_go_of_absent(
         (report.key, report.attempt) for report in inventory.finished if report.key in held
     )
     there.update((report.key, report.attempt) for report in inventory.erred)
-    for task in list(worker.processing):
+    for task in (*worker.processing, *worker.seceded):
         if there.get(task.key) != task.attempt:
             brain.books.end_run(task)
             brain.reconsider(task)

@@ -34,8 +34,7 @@ def refresh(brain: SchedulerBrain, worker: WorkerRecord) -> None:
         and worker.inventory is None
         and worker not in brain.retiring
     )
-    if worker.takes_tasks:
-        brain.books.freed[worker] = None
+    brain.books.freed[worker] = None  # it may have room; or what waits for it has to go elsewhere
 
 
 def watch_worker(brain: SchedulerBrain, worker: WorkerRecord) -> None:

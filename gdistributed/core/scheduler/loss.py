@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import detours, replicas, reports, runs, suspects
-from gdistributed.core.scheduler.records import Death, TaskRecord, WorkerRecord
+from gdistributed.core.scheduler import reach, replicas, reports, runs, suspects
+from gdistributed.core.scheduler.records import Death, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.v1 import nanny_pb2, worker_pb2
 
@@ -41,8 +41,9 @@ def lose_worker(
         _blame(brain, worker, cause, exit)
     suspects.requeue(brain, worker)
     replicas.worker_lost(brain, worker)
-    detours.worker_lost(books, worker)
-    for task in list(worker.processing):
+    if brain.cuts:
+        reach.forget_worker(brain, worker)
+    for task in (*worker.processing, *worker.seceded):
         books.end_run(task)
         brain.reconsider(task)
     for task in list(worker.has):
@@ -61,12 +62,17 @@ def lose_worker(
 def _blame(
     brain: SchedulerBrain, worker: WorkerRecord, cause: str, exit: nanny_pb2.WorkerExit | None
 ) -> None:
-    """Blame a death on the tasks that the worker was executing, at most one for each thread."""
+    """Blame a death on the tasks that the worker was executing, at most one for each thread.
+
+    Those that have left their threads wait, most often: one of them is to blame only where nothing
+    else was executing.
+    """
     death = Death(worker.name, worker.address, cause, exit)
     brain.deaths[worker.id] = death
     if len(brain.deaths) > DEATHS_KEPT:
         brain.deaths.popitem(last=False)
     executing = dict.fromkeys((*worker.started, *islice(worker.processing, worker.nthreads)))
+    executing = executing or worker.seceded
     for task in islice(executing, worker.nthreads):
         task.deaths += (death,)
         brain.story.note(brain.now, task.key, "was executing as its worker died", worker.name)
@@ -95,39 +101,25 @@ def find_work_for(brain: SchedulerBrain, worker: WorkerRecord) -> None:
 def lose_replica(
     brain: SchedulerBrain, reporter: WorkerRecord, missing: worker_pb2.MissingData
 ) -> None:
-    """A worker did not get a value from a holder: do without that replica.
+    """A worker did not get a value from a holder.
+
+    A holder that answered that it lacks the value is believed. One that did not answer may be
+    reached by others, and keeps its replica.
 
     Tasks that were handed to the reporter and need the value are taken back. They run again once
-    the value is to be had, perhaps elsewhere. The last replica of what cannot be computed again is
-    kept: only the way to it may be cut.
+    the value is to be had, perhaps elsewhere.
     """
     task = brain.books.tasks.get(missing.key)
     if task is None:
         return
     replicas.failed(brain, task, reporter)
     holder = brain.books.workers.get(missing.worker_id)
-    is_kept = False
-    if holder is not None and task in holder.has:
-        is_kept = missing.unreachable and task.template is None and len(task.who_has) == 1
-        if not is_kept:
-            _drop_replica(brain, task, holder, reporter, missing.unreachable)
+    if holder is not None and missing.unreachable:
+        reach.note_cut(brain, reporter, holder)
+    elif holder is not None and task in holder.has:
+        brain.books.remove_replica(task, holder)
+        if not task.who_has:
+            brain.reconsider(task)
     for dependent in task.dependents or ():
         if dependent.state is PROCESSING and dependent.processing_on is reporter:
             runs.take_back(brain, dependent)
-            if holder is not None and is_kept:
-                detours.note(brain.books, dependent, best=holder, avoided=reporter)
-
-
-def _drop_replica(
-    brain: SchedulerBrain,
-    task: TaskRecord,
-    holder: WorkerRecord,
-    reporter: WorkerRecord,
-    unreachable: bool,
-) -> None:
-    brain.books.remove_replica(task, holder)
-    if unreachable:
-        brain.workers.to(holder.id, len(task.key)).free.append(task.key)
-        detours.note(brain.books, task, best=reporter, avoided=holder)
-    if not task.who_has:
-        brain.reconsider(task)

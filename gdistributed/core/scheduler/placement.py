@@ -13,7 +13,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import detours, suspects
+from gdistributed.core.scheduler import reach, suspects
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.runs import begin_run
 from gdistributed.settings import SchedulerSettings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
 NS = 1_000_000_000
+OTHERS_MAX = 100
 
 
 def hand_out(brain: SchedulerBrain) -> None:
@@ -34,11 +35,15 @@ def hand_out(brain: SchedulerBrain) -> None:
         if task is None:
             ready.remove(requirement)
             continue
-        worker = (
-            (detoured_worker(brain, task, requirement) if brain.books.detours else None)
-            or preferred_worker(brain, task, requirement)
-            or best_worker(brain, task, requirement, candidates)
+        worker = preferred_worker(brain, task, requirement) or best_worker(
+            brain, task, requirement, candidates
         )
+        if (brain.cuts or brain.books.avoided) and not reach.suits(brain, worker, task):
+            others = other_workers(brain, task, requirement, worker)
+            if not others:
+                reach.strand(brain, task, worker)
+                continue
+            worker = min(others, key=lambda each: wait_ns(each) + transfer_ns(brain, task, each))
         if task.deaths:
             suspects.run_alone(brain, task, worker)
         else:
@@ -94,17 +99,6 @@ def regain_room(worker: WorkerRecord, settings: SchedulerSettings) -> None:
                 requirement.idle[worker] = None
 
 
-def detoured_worker(
-    brain: SchedulerBrain, task: TaskRecord, requirement: RequirementRecord
-) -> WorkerRecord | None:
-    """Return where a task had better run because of a cut between workers; None for anywhere."""
-
-    def may_run(worker: WorkerRecord) -> bool:
-        return has_room(worker, brain.settings) and fits(worker, requirement)
-
-    return detours.worker_for(brain.books, task, may_run)
-
-
 def preferred_worker(
     brain: SchedulerBrain, task: TaskRecord, requirement: RequirementRecord
 ) -> WorkerRecord | None:
@@ -151,6 +145,25 @@ def best_worker(
     if len(weighed) == 1:
         return candidates[0]
     return min(weighed, key=lambda worker: wait_ns(worker) + transfer_ns(brain, task, worker))
+
+
+def other_workers(
+    brain: SchedulerBrain, task: TaskRecord, requirement: RequirementRecord, unsuited: WorkerRecord
+) -> list[WorkerRecord]:
+    """Return workers that suit a task better than one that was chosen, whether or not they have
+    room; that one itself if there are none and it gets all that the task needs."""
+    holders = (each for dependency in task.dependencies for each in dependency.who_has)
+    found = [
+        worker
+        for worker in dict.fromkeys((*islice(requirement.eligible, OTHERS_MAX), *holders))
+        if worker.takes_tasks
+        and worker.reserved_for is None
+        and worker in requirement.eligible
+        and fits(worker, requirement)
+        and reach.suits(brain, worker, task)
+    ]
+    is_fed = all(reach.reaches(brain, unsuited, each) for each in task.dependencies)
+    return found or ([unsuited] if is_fed else [])
 
 
 def wait_ns(worker: WorkerRecord) -> float:

@@ -137,7 +137,7 @@ class WorkerRecord:
     nthreads
         How many tasks it runs at once.
     processing
-        Tasks handed to it, in the order of their hand-out.
+        Tasks handed to it, in the order of their hand-out, but for those that have seceded.
     has
         Tasks whose results it holds.
     held_nbytes
@@ -162,6 +162,10 @@ class WorkerRecord:
         When it is given up, unless it comes back; only while it has no stream.
     started
         Tasks that it said it has begun, of those in `processing`; short ones are not announced.
+    seceded
+        Tasks that run on it and have left their threads to others: they take no room.
+    rejoined
+        Tasks in `processing` that had left their threads and hold one again.
     busy_since
         When it ended a task last, or was handed one while it had none.
     revoked
@@ -199,6 +203,8 @@ class WorkerRecord:
     inventory: worker_pb2.Inventory | None = None
     lost_at: float = 0.0
     started: dict[TaskRecord, None] = field(default_factory=dict)
+    seceded: dict[TaskRecord, None] = field(default_factory=dict)
+    rejoined: dict[TaskRecord, None] = field(default_factory=dict)
     busy_since: float = 0.0
     revoked: dict[TaskRecord, WorkerRecord | None] = field(default_factory=dict)
     reserved_for: TaskRecord | None = None

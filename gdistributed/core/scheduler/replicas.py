@@ -228,4 +228,4 @@ def _is_done(brain: SchedulerBrain, worker: WorkerRecord, retirement: Retirement
     has_nowhere = not any(each.takes_tasks for each in brain.books.workers.values())
     if has_nowhere and retirement.leaves_anyway:
         return not worker.processing
-    return not (worker.processing or retirement.todo)
+    return not (worker.processing or worker.seceded or retirement.todo)

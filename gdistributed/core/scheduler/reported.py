@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import liveness, replicas
+from gdistributed.core.scheduler import liveness, reach, replicas, reports
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
@@ -15,6 +15,7 @@ from gdistributed.core.scheduler.transitions import next_state
 from gdistributed.v1 import task_pb2, worker_pb2
 
 CLOSING = worker_pb2.WORKER_STATUS_CLOSING
+PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 UNCLAIMED_KEPT = 10_000
 
 if TYPE_CHECKING:
@@ -36,6 +37,22 @@ def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.H
         liveness.refresh(brain, worker)
         name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
         brain.watchers.note(brain.now, "worker", worker.name, "", name)
+    if status == PAUSED:
+        _take_back_waiting(brain, worker)
+
+
+def _take_back_waiting(brain: SchedulerBrain, worker: WorkerRecord) -> None:
+    """A worker begins nothing new: ask for what it has not begun and others can run."""
+    for task in worker.processing:
+        assert task.template is not None
+        eligible = task.template.requirement.eligible
+        if (
+            task not in worker.started
+            and task not in worker.revoked
+            and any(each.takes_tasks for each in eligible)
+        ):
+            worker.revoked[task] = None
+            reports.say_revoke(brain, worker, task)
 
 
 def current(
@@ -51,8 +68,20 @@ def current(
 def started(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.TaskAttempt) -> None:
     """A run has begun that will take a while."""
     task = current(brain, worker, run.key, run.attempt)
-    if task is not None:
+    if task is not None and task in worker.processing:
         worker.started[task] = None
+
+
+def seceded(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.Secession) -> None:
+    """A run has left its thread to others, or holds one again."""
+    task = current(brain, worker, run.key, run.attempt)
+    if task is None:
+        return
+    if run.rejoined:
+        brain.books.rejoin(task)
+    else:
+        brain.books.secede(task)
+    brain.story.note(brain.now, task.key, "rejoined" if run.rejoined else "seceded", worker.name)
 
 
 def finished(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskFinished) -> None:
@@ -72,6 +101,7 @@ def take_result(
 ) -> None:
     """Note the result of a run that is under way."""
     worker.busy_since = brain.now
+    has_waited = task in worker.seceded or task in worker.rejoined
     brain.books.end_run(task)
     task.nbytes = report.nbytes
     task.type = report.type
@@ -80,7 +110,8 @@ def take_result(
     assert task.template is not None
     if worker in brain.retiring:
         brain.retiring[worker].todo[task] = None
-    learn_run(task.template.prefix, report.run_ns, report.nbytes)
+    if not has_waited:  # how long it was without a thread says nothing about its kind
+        learn_run(task.template.prefix, report.run_ns, report.nbytes)
     report.holders.append(worker.number)
     brain.report = report
     brain.transition(task, next_state(task))
@@ -112,6 +143,7 @@ def rescheduled(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.Tas
         _note_late(brain, worker, run.key)
         return
     brain.books.end_run(task)
+    brain.books.avoided[task] = worker
     brain.reconsider(task)
 
 
@@ -123,7 +155,8 @@ def revoked(brain: SchedulerBrain, worker: WorkerRecord, answer: worker_pb2.Revo
         return
     target = brain.books.end_revoke(task, worker)
     if not answer.given_back:
-        worker.started[task] = None
+        if task in worker.processing:
+            worker.started[task] = None
         return
     brain.books.end_run(task)
     brain.reconsider(task)
@@ -138,6 +171,8 @@ def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredD
         brain.books.add_replica(task, worker)
         if task in brain.books.copying:
             replicas.arrived(brain, task, worker)
+        if brain.books.stranded:
+            reach.try_again(brain)
     elif data.put:
         expect_claim(brain, worker, data.key)
     else:

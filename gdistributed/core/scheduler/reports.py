@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gdistributed.core.scheduler import reach
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, nanny_pb2, task_pb2, worker_pb2
 
@@ -54,10 +55,11 @@ def say_run(brain: SchedulerBrain, task: TaskRecord) -> None:
         arguments=task.arguments,
     )
     for dependency in task.dependencies:
-        _name_dependency(worker, batch, run.dependencies.add(), dependency)
+        _name_dependency(brain, worker, batch, run.dependencies.add(), dependency)
 
 
 def _name_dependency(
+    brain: SchedulerBrain,
     worker: WorkerRecord,
     batch: worker_pb2.ToWorker,
     message: worker_pb2.Dependency,
@@ -70,7 +72,10 @@ def _name_dependency(
         return
     if dependency.value:
         message.value = dependency.value
-    for holder in dependency.who_has:
+    holders = dependency.who_has
+    if brain.cuts:
+        holders = tuple(each for each in holders if not reach.is_cut(brain, worker, each))
+    for holder in holders or dependency.who_has:
         if holder.number not in worker.peers:
             worker.peers.add(holder.number)
             batch.peers.append(peer_of(holder))
@@ -80,7 +85,7 @@ def _name_dependency(
 def say_fetch(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
     """Have a worker copy a result."""
     batch = brain.workers.to(worker.id, len(task.key))
-    _name_dependency(worker, batch, batch.fetch.add(), task)
+    _name_dependency(brain, worker, batch, batch.fetch.add(), task)
 
 
 def say_cancel(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:
@@ -180,6 +185,23 @@ def data_lost(task: TaskRecord) -> error_pb2.TaskError:
         reason="DATA_LOST",
         key=task.key,
         missing_keys=[task.key],
+    )
+
+
+def data_unreachable(data: TaskRecord, worker: WorkerRecord) -> error_pb2.TaskError:
+    """Say that data is there, but not to be had where it is needed."""
+    holders = ", ".join(f"{each.name!r} at {each.address}" for each in data.who_has)
+    return error_pb2.TaskError(
+        type="gdistributed.errors.DataLost",
+        message=(
+            f"the data {data.key!r} lies on {holders}, which does not answer {worker.name!r} at "
+            f"{worker.address}, where it is needed: can these machines reach each other?"
+        ),
+        runtime="gdistributed",
+        kind=error_pb2.TASK_ERROR_KIND_DATA_LOST,
+        reason="DATA_LOST",
+        key=data.key,
+        missing_keys=[data.key],
     )
 
 

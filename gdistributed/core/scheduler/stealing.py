@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import placement, reports
+from gdistributed.core.scheduler import placement, reach, reports
 from gdistributed.core.scheduler.runs import begin_run
 from gdistributed.core.scheduler.states import QUEUED
 
@@ -39,7 +39,12 @@ def hand_over(brain: SchedulerBrain) -> None:
         if task.state is not QUEUED or task in brain.books.reserved:
             continue
         is_there = brain.books.workers.get(thief.id) is thief
-        if is_there and thief.takes_tasks and thief.reserved_for is None and _may_run(thief, task):
+        if (
+            is_there
+            and thief.takes_tasks
+            and thief.reserved_for is None
+            and _may_run(brain, thief, task)
+        ):
             brain.books.leave_queue(task)
             begin_run(brain, task, thief)
 
@@ -82,17 +87,19 @@ def _can_be_taken(
         if waiting <= 0:
             return
         wait_ns -= task.expected_ns / victim.nthreads
-        if task in victim.revoked or task in victim.started or task in brain.books.detours:
-            continue
-        if not _may_run(thief, task):
+        if task in victim.revoked or task in victim.started or not _may_run(brain, thief, task):
             continue
         if wait_ns - placement.transfer_ns(brain, task, thief) > gain_ns:
             waiting -= 1
             yield task
 
 
-def _may_run(worker: WorkerRecord, task: TaskRecord) -> bool:
+def _may_run(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> bool:
     if task.template is None or task.deaths:
         return False
     requirement = task.template.requirement
-    return worker in requirement.eligible and placement.fits(worker, requirement)
+    return (
+        worker in requirement.eligible
+        and placement.fits(worker, requirement)
+        and reach.suits(brain, worker, task)
+    )

@@ -18,12 +18,14 @@ from gdistributed.core.scheduler.states import (
     QUEUED,
     WAITING,
 )
+from gdistributed.v1 import worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.books import Books
 
 LINES = 20_000
 NAMED_AT_MOST = 5
+PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
 
 class Line(NamedTuple):
@@ -57,14 +59,18 @@ def explain(books: Books, task: TaskRecord) -> str:
         named = ", ".join(f"{each.key!r} ({each.state})" for each in lacking[:NAMED_AT_MOST])
         more = len(lacking) - NAMED_AT_MOST
         return f"It waits for {named}{f' and {more} more' if more > 0 else ''}."
+    if task in books.stranded:
+        return _explain_stranded(task)
     if task.state is QUEUED:
         return _explain_queued(task)
     if task.state is NO_WORKER:
         return _explain_no_worker(books, task)
     if task.state is PROCESSING and task.processing_on is not None:
         worker = task.processing_on
-        place = next(i for i, each in enumerate(worker.processing) if each is task)
         where = f"worker {worker.name!r} at {worker.address}"
+        if task in worker.seceded:
+            return f"It runs on {where}, and has left its thread to others while it waits."
+        place = next(i for i, each in enumerate(worker.processing) if each is task)
         if place < worker.nthreads:
             return f"It was handed to {where} and should be running there."
         return f"It was handed to {where}, where {place} tasks were handed before it."
@@ -82,9 +88,22 @@ def _explain_queued(task: TaskRecord) -> str:
     requirement = task.template.requirement
     before = sum(1 for entry in requirement.queue if entry[0] < task.rank)
     busy = len(requirement.eligible)
+    paused = sum(worker.status == PAUSED for worker in requirement.eligible)
+    if paused == busy:
+        return f"It is ready, but all {busy} workers that may run it are paused for want of memory."
     return (
         f"It is ready and waits for a turn: {before} tasks come before it, "
         f"and {busy} {'worker is' if busy == 1 else 'workers are'} busy with earlier ones."
+    )
+
+
+def _explain_stranded(task: TaskRecord) -> str:
+    needed = ", ".join(
+        f"{each.key!r} on {' and '.join(holder.address for holder in each.who_has)}"
+        for each in task.dependencies[:NAMED_AT_MOST]
+    )
+    return (
+        f"It is ready, but no worker that may run it gets an answer from those that have {needed}."
     )
 
 

@@ -19,9 +19,12 @@ from gdistributed.core.worker.records import (
     RunRecord,
 )
 from gdistributed.errors import InvariantBroken
+from gdistributed.v1 import worker_pb2
 
 if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
+
+RUNNING = worker_pb2.WORKER_STATUS_RUNNING
 
 
 def audit(brain: WorkerBrain) -> None:
@@ -49,7 +52,7 @@ def _runs(brain: WorkerBrain) -> Iterator[str]:
             yield f"abandoned run {name} is {run.state}"
     executing = [run for run in _all_runs(brain) if run.state in (EXECUTING, ABANDONED)]
     yield from _differ("executing", brain.executing_count, len(executing))
-    yield from _differ("load", brain.load_ns, sum(run.cost_ns for run in executing))
+    yield from _differ("load", brain.load_ns, _load_ns(executing))
     ready = [run for run in brain.runs.values() if run.state is READY]
     yield from _differ("ready", brain.ready_count, len(ready))
     yield from _differ("heap", sum(run.state is READY for _, _, run in brain.ready), len(ready))
@@ -88,15 +91,23 @@ def _peers(brain: WorkerBrain) -> Iterator[str]:
 
 def _idleness(brain: WorkerBrain) -> Iterator[str]:
     """A worker that has work and room must not rest."""
-    if brain.ready_count and not brain.executing_count and not brain.is_draining:
-        yield f"{brain.ready_count} runs are ready and none executes"
-    idle = [peer.number for peer in brain.peers.values() if peer.queue and not peer.calls]
+    if brain.ready_count and not brain.load_ns and brain.status == RUNNING:
+        yield f"{brain.ready_count} runs are ready and none is on a thread"
+    idle = [
+        peer.number
+        for peer in brain.peers.values()
+        if peer.queue and not peer.calls and peer.rests_until <= brain.now
+    ]
     if idle and not brain.fetching_count:
         yield f"values are queued at {idle} and none is fetched"
 
 
 def _is_idle(data: DataRecord) -> bool:
     return not data.is_copied and data.state is not FETCHING
+
+
+def _load_ns(executing: list[RunRecord]) -> int:
+    return sum(run.cost_ns for run in executing if not run.has_seceded)
 
 
 def _all_runs(brain: WorkerBrain) -> list[RunRecord]:

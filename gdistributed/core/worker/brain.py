@@ -16,9 +16,10 @@ from typing import Final
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.chance import Rarely, never
 from gdistributed.core.outbox import Outbox
-from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call
-from gdistributed.core.worker.handed import copy, receive
+from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call, rest
+from gdistributed.core.worker.handed import cancel, copy, free, give_back, receive
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
+from gdistributed.core.worker.memory import MemoryWatch
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
@@ -36,6 +37,7 @@ from gdistributed.core.worker.records import (
     RunRecord,
     State,
 )
+from gdistributed.core.worker.seceding import rejoin, secede
 from gdistributed.core.worker.transitions import TRANSITIONS
 from gdistributed.errors import InvariantBroken
 from gdistributed.settings import WorkerSettings
@@ -44,6 +46,9 @@ from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 SCHEDULER: Final = "scheduler"
 STORY_LENGTH: Final = 1000
 RUN_NS_MIN: Final = 5_000
+RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
+PAUSED: Final = worker_pb2.WORKER_STATUS_PAUSED
+CLOSING: Final = worker_pb2.WORKER_STATUS_CLOSING
 
 
 class WorkerBrain:
@@ -55,6 +60,8 @@ class WorkerBrain:
         How many tasks run at once.
     settings
         Bounds on what is fetched and on how far ahead threads are given work.
+    memory_limit_nbytes
+        Near which nothing new is begun; 0 means none.
 
     Attributes
     ----------
@@ -75,11 +82,15 @@ class WorkerBrain:
         Mail for the scheduler.
     rarely
         Takes rare choices, in the simulator only.
+    memory
+        Whether there is room for more tasks.
     functions, templates
         What was announced on the stream, by id.
     """
 
-    def __init__(self, nthreads: int, settings: WorkerSettings) -> None:
+    def __init__(
+        self, nthreads: int, settings: WorkerSettings, memory_limit_nbytes: int = 0
+    ) -> None:
         self.nthreads = nthreads
         self.settings = settings
         self.slot_ns = max(int(settings.ahead_s * 1e9), RUN_NS_MIN)
@@ -96,6 +107,7 @@ class WorkerBrain:
         self.now = 0.0
         self.rarely: Rarely = never
         self.is_draining = False
+        self.memory = MemoryWatch(memory_limit_nbytes, settings)
         self.agenda = Agenda()
         self.functions: dict[str, task_pb2.Function] = {}
         self.templates: dict[int, task_pb2.TaskTemplate] = {}
@@ -121,12 +133,11 @@ class WorkerBrain:
         self.now = now
         self._learn(batch)
         if batch.HasField("reconcile"):
-            self._cancel(batch.reconcile.cancel)
-            self._free(batch.reconcile.drop)
-        self._cancel(batch.cancel)
-        for named in batch.revoke:
-            self._give_back(named)
-        self._free(batch.free)
+            cancel(self, batch.reconcile.cancel)
+            free(self, batch.reconcile.drop)
+        cancel(self, batch.cancel)
+        give_back(self, batch.revoke)
+        free(self, batch.free)
         for wanted in batch.fetch:
             copy(self, wanted)
         for task in batch.run:
@@ -143,6 +154,7 @@ class WorkerBrain:
         finished: Iterable[task_pb2.TaskFinished],
         erred: Iterable[task_pb2.TaskErred],
         now: float,
+        rescheduled: Iterable[worker_pb2.TaskAttempt] = (),
     ) -> None:
         """Runs are over. The values of those that `is_awaited` named are in the store."""
         self.now = now
@@ -163,6 +175,13 @@ class WorkerBrain:
             if run.state is EXECUTING:
                 self.mail(failure.ByteSize()).erred.append(failure)
             self.move(run, ENDED)
+        for name in rescheduled:
+            run = self._running(name.key, name.attempt)
+            if run is None:
+                continue
+            if run.state is EXECUTING:
+                self.mail().rescheduled.append(name)
+            self.move(run, ENDED)
         self._decide()
 
     def run_withdrawn(self, run: RunRecord, now: float, *, taken_back: bool) -> None:
@@ -174,9 +193,28 @@ class WorkerBrain:
         self.mail().revoked.add(key=run.key, attempt=run.attempt, given_back=given_back)
         self._decide()
 
+    def run_seceded(self, key: str, attempt: int, now: float, *, rejoins: bool) -> None:
+        """A run that executes has left its thread, or takes one again."""
+        self.now = now
+        run = self.runs.get(key)
+        if run is None or run.attempt != attempt:
+            run = self.abandoned.get((key, attempt))
+        if run is not None and run.state in (EXECUTING, ABANDONED):  # else it has ended meanwhile
+            (rejoin if rejoins else secede)(self, run)
+        self._decide()
+
+    def memory_measured(self, nbytes: int, now: float) -> bool:
+        """Take a measurement of the process; say whether the worker has paused or resumed by it."""
+        self.now = now
+        has_changed = self.memory.measured(nbytes)
+        if has_changed:
+            self._decide()
+        return has_changed
+
     def fetched(self, fetch: Fetch, arrived: Sequence[worker_pb2.StoredData], now: float) -> None:
         """Values that were asked for are in the store now."""
         self.now = now
+        fetch.peer.refusals = 0
         for stored in arrived:
             data = fetch.wanted.get(stored.key)
             if data is None:
@@ -209,10 +247,22 @@ class WorkerBrain:
             self._fail_users(data, error)
         self._decide()
 
-    def fetch_ended(self, fetch: Fetch, now: float, *, unreachable: bool) -> None:
-        """A call is over; what has not come by now does not come by it."""
+    def fetch_ended(
+        self, fetch: Fetch, now: float, *, unreachable: bool, is_busy: bool = False
+    ) -> None:
+        """A call is over; what has not come by now does not come by it.
+
+        Parameters
+        ----------
+        unreachable
+            The peer did not answer.
+        is_busy
+            It answered that it has no room for transfers now.
+        """
         self.now = now
         end_call(self, fetch)
+        if is_busy:
+            unreachable = not rest(self, fetch)
         for data in list(fetch.wanted.values()):
             ask_elsewhere(self, data, unreachable=unreachable)
         self._decide()
@@ -325,6 +375,13 @@ class WorkerBrain:
         """Say whether a value that is not here is needed by a run or by the scheduler."""
         return data.users > 0 or data.is_copied
 
+    @property
+    def status(self) -> worker_pb2.WorkerStatus.ValueType:
+        """What may be expected of the worker."""
+        if self.is_draining:
+            return CLOSING
+        return PAUSED if self.memory.is_paused else RUNNING
+
     def executing(self) -> list[str]:
         """Return the keys of the tasks that were given to threads."""
         running = [run.key for run in self.runs.values() if run.state is EXECUTING]
@@ -405,32 +462,6 @@ class WorkerBrain:
         if data is None or data.state is not HELD:
             self.to_drop.append(key)
 
-    def _cancel(self, named: Iterable[worker_pb2.TaskAttempt]) -> None:
-        for name in named:
-            run = self.runs.get(name.key)
-            if run is not None and run.attempt == name.attempt:
-                self.move(run, ABANDONED if run.state is EXECUTING else ENDED)
-
-    def _give_back(self, name: worker_pb2.TaskAttempt) -> None:
-        run = self.runs.get(name.key)
-        if not self.is_draining and self.rarely("keep a run"):
-            run = None
-        if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
-            self.to_withdraw.append(run)
-            return
-        given_back = run is not None and run.attempt == name.attempt
-        if run is not None and given_back:
-            self.move(run, ENDED)
-        self.mail().revoked.add(key=name.key, attempt=name.attempt, given_back=given_back)
-
-    def _free(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            data = self.data.get(key)
-            if data is not None:
-                data.is_freed = True
-                data.is_copied = False
-                self.release(data)
-
     def _fail_users(self, data: DataRecord, error: error_pb2.TaskError) -> None:
         """A value that is wanted cannot be had, so those that need it err."""
         for run in list(data.waiters or ()):
@@ -460,7 +491,7 @@ class WorkerBrain:
     def _begin_runs(self) -> None:
         """Give the threads work for a while ahead, at least one run each."""
         capacity_ns = self.nthreads * self.slot_ns
-        while self.ready and self.load_ns < capacity_ns and not self.is_draining:
+        while self.ready and self.load_ns < capacity_ns and self.status == RUNNING:
             run = heappop(self.ready)[2]
             if run.state is READY:
                 self.move(run, EXECUTING)

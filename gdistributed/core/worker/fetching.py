@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
 
 
+REST_S = 0.05
+
+
 def ask_for(brain: WorkerBrain, data: DataRecord) -> None:
     """Queue a value that is not here at its least busy holder."""
     peer = _least_busy_holder(brain, data)
@@ -59,14 +62,15 @@ def begin_fetches(brain: WorkerBrain) -> None:
     """Put calls to peers into the lane, as many as the bounds allow."""
     while brain.peers_to_ask:
         peer = next(iter(brain.peers_to_ask))
-        if peer.queue and peer.calls < brain.settings.fetch_calls:
+        is_ready = peer.rests_until <= brain.now
+        if peer.queue and is_ready and peer.calls < brain.settings.fetch_calls:
             fetch = _next_call(brain, peer)
             if not fetch.wanted:
                 return  # no room for more bytes
             peer.calls += 1
             brain.to_fetch.append(fetch)
         else:
-            del brain.peers_to_ask[peer]  # until a call ends, or more is queued
+            del brain.peers_to_ask[peer]  # until a call or its rest ends, or more is queued
 
 
 def end_call(brain: WorkerBrain, fetch: Fetch) -> None:
@@ -76,13 +80,44 @@ def end_call(brain: WorkerBrain, fetch: Fetch) -> None:
         brain.peers_to_ask[fetch.peer] = None
 
 
+def rest(brain: WorkerBrain, fetch: Fetch) -> bool:
+    """A peer has no room for transfers now: ask others, or the same one again after a while.
+
+    Returns False when it has said so too often to be asked again.
+    """
+    peer = fetch.peer
+    peer.refusals += 1
+    if peer.refusals >= brain.settings.fetch_tries:
+        peer.refusals = 0
+        return False
+    peer.rests_until = brain.now + REST_S * 2**peer.refusals
+    brain.agenda.at(peer.rests_until, _end_rest, brain, peer)
+    for data in list(fetch.wanted.values()):
+        brain.move(data, KNOWN)
+        if brain.is_wanted(data):
+            ask_for(brain, data)
+        else:
+            brain.release(data)
+    return True
+
+
+def _end_rest(brain: WorkerBrain, peer: PeerRecord) -> None:
+    if peer.queue:
+        brain.peers_to_ask[peer] = None
+
+
 def _least_busy_holder(brain: WorkerBrain, data: DataRecord) -> PeerRecord | None:
     best: PeerRecord | None = None
     for number in data.holders or ():
         peer = brain.peers.get(number)
-        if peer is not None and (best is None or peer.busy_nbytes < best.busy_nbytes):
+        if peer is not None and (best is None or _burden(brain, peer) < _burden(brain, best)):
             best = peer
     return best
+
+
+def _burden(brain: WorkerBrain, peer: PeerRecord) -> tuple[bool, int]:
+    """Return what speaks against asking a peer: above all that it rests."""
+    return peer.rests_until > brain.now, peer.busy_nbytes
 
 
 def _next_call(brain: WorkerBrain, peer: PeerRecord) -> Fetch:

@@ -1,7 +1,11 @@
-"""What the scheduler hands over: tasks to run, the values that they need, and values to copy."""
+"""What the scheduler hands over: tasks to run, the values that they need, and values to copy.
+
+And what it wants back of all that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from gdistributed.core.worker.fetching import ask_for
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 RUN_NS_MIN: Final = 5_000
 SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
+RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 
 
 def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
@@ -108,3 +113,36 @@ def copy(brain: WorkerBrain, wanted: worker_pb2.Dependency) -> None:
     data.is_copied = True
     if data.state is KNOWN:
         ask_for(brain, data)
+
+
+def cancel(brain: WorkerBrain, named: Iterable[worker_pb2.TaskAttempt]) -> None:
+    """End runs that are no longer wanted, without a word."""
+    for name in named:
+        run = brain.runs.get(name.key)
+        if run is not None and run.attempt == name.attempt:
+            brain.move(run, ABANDONED if run.state is EXECUTING else ENDED)
+
+
+def give_back(brain: WorkerBrain, named: Iterable[worker_pb2.TaskAttempt]) -> None:
+    """Give runs back that have not begun; of those that were given to a thread it is not known."""
+    for name in named:
+        run = brain.runs.get(name.key)
+        if brain.status == RUNNING and brain.rarely("keep a run"):
+            run = None
+        if run is not None and run.attempt == name.attempt and run.state is EXECUTING:
+            brain.to_withdraw.append(run)
+            continue
+        given_back = run is not None and run.attempt == name.attempt
+        if run is not None and given_back:
+            brain.move(run, ENDED)
+        brain.mail().revoked.add(key=name.key, attempt=name.attempt, given_back=given_back)
+
+
+def free(brain: WorkerBrain, keys: Iterable[str]) -> None:
+    """Drop values that are no longer wanted here, as soon as no run needs them."""
+    for key in keys:
+        data = brain.data.get(key)
+        if data is not None:
+            data.is_freed = True
+            data.is_copied = False
+            brain.release(data)

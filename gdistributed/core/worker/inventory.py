@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gdistributed.core.worker.records import ABANDONED, ENDED, EXECUTING, HELD
+from gdistributed.core.worker.seceding import tell_again
 from gdistributed.v1 import task_pb2, worker_pb2
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def take_inventory(brain: WorkerBrain, unacknowledged: Iterable[worker_pb2.FromW
     for failure in erred:
         brain.mail(failure.ByteSize()).inventory.erred.append(failure)
     brain.mail().inventory.last = True
+    tell_again(brain)
 
 
 def drop_all(brain: WorkerBrain) -> None:

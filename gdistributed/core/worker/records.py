@@ -66,6 +66,8 @@ class RunRecord:
         How many of them are not here.
     error
         Why it failed without being run.
+    has_seceded
+        It executes and has left its thread to others.
     """
 
     key: str
@@ -76,6 +78,7 @@ class RunRecord:
     uses: list[DataRecord] | None = None
     waiting_on: int = 0
     error: error_pb2.TaskError | None = None
+    has_seceded: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -142,6 +145,10 @@ class PeerRecord:
         Size of what is queued or on its way from it.
     calls
         How many calls to it are under way.
+    refusals
+        How often in a row it had no room for transfers.
+    rests_until
+        When it may be asked again.
     """
 
     number: int
@@ -151,6 +158,8 @@ class PeerRecord:
     queue: dict[DataRecord, None]
     busy_nbytes: int = 0
     calls: int = 0
+    refusals: int = 0
+    rests_until: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -243,7 +243,8 @@ def _time_out(brain: WorkerBrain, run: RunRecord, timeout_s: float) -> None:
 
 
 def _leave_thread(brain: WorkerBrain, run: RunRecord) -> None:
-    brain.load_ns -= run.cost_ns
+    if not run.has_seceded:
+        brain.load_ns -= run.cost_ns
     brain.executing_count -= 1
 
 

@@ -54,7 +54,7 @@ def describe_worker(worker: WorkerRecord, now: float) -> scheduler_pb2.WorkerDes
         process_id=worker.hello.process_id,
         nthreads=worker.nthreads,
         status=worker.status,  # type: ignore[arg-type]
-        processing=len(worker.processing),
+        processing=len(worker.processing) + len(worker.seceded),
         held=len(worker.has),
         held_nbytes=worker.held_nbytes,
         memory_limit_nbytes=worker.memory_limit_nbytes,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 import psutil
 from google.protobuf import duration_pb2
 
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import worker_pb2
-
-RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
-CLOSING: Final = worker_pb2.WORKER_STATUS_CLOSING
 
 
 class Heartbeats:
@@ -44,7 +40,7 @@ class Heartbeats:
         """Send a heartbeat."""
         brain = self._shell.brain
         heartbeat = worker_pb2.Heartbeat(
-            status=CLOSING if brain.is_draining else RUNNING,
+            status=brain.status,
             metrics=self.metrics(),
             bandwidths=self._shell.take_bandwidths(),
         )

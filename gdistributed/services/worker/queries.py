@@ -44,6 +44,7 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
     def __init__(self, shell: Shell, metrics: Callable[[], worker_pb2.WorkerMetrics]) -> None:
         self._shell = shell
         self._metrics = metrics
+        self._serving = 0
 
     async def GetData(  # type: ignore[override]  # see add_worker_service
         self, request: worker_pb2.GetDataRequest, context: Context
@@ -54,8 +55,18 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             raise StatusError(
                 Code.INVALID_ARGUMENT, "BAD_OFFSET", "an offset goes with a single key"
             )
-        async for response in serve_values(request, self._shell.value_of):
-            yield response
+        if self._serving >= self._shell.brain.settings.serve_calls:
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                "TOO_MANY_TRANSFERS",
+                f"{self._serving} calls for values are being answered: ask again in a while",
+            )
+        self._serving += 1
+        try:
+            async for response in serve_values(request, self._shell.value_of):
+                yield response
+        finally:
+            self._serving -= 1
 
     async def PutData(  # type: ignore[override]  # see add_worker_service
         self, requests: AsyncIterator[bytes], _: Context
@@ -67,6 +78,13 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
         except DecodeError as error:
             raise MalformedMessage(f"the first message cannot be read: {error}") from error
         self._must_be(first.worker_id)
+        if self._shell.brain.memory.is_paused:
+            raise StatusError(
+                Code.RESOURCE_EXHAUSTED,
+                "NO_MEMORY",
+                f"worker {self._shell.place.worker_name} is paused near its memory limit: "
+                f"put the data elsewhere, or let go of what is there",
+            )
         return await accept_values(
             _again(opening, requests), list(first.keys), self._shell.keep_put
         )
@@ -122,12 +140,11 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
     ) -> worker_pb2.GetStatusResponse:
         """Say what the worker is doing."""
         shell, brain = self._shell, self._shell.brain
-        status = "CLOSING" if brain.is_draining else "RUNNING"
         return worker_pb2.GetStatusResponse(
             worker_id=shell.place.worker_id,
             name=shell.place.worker_name,
             nthreads=brain.nthreads,
-            status=worker_pb2.WorkerStatus.Value(f"WORKER_STATUS_{status}"),
+            status=brain.status,
             executing=brain.executing(),
             ready=brain.ready_count,
             fetching=brain.fetching_count,

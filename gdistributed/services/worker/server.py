@@ -15,6 +15,8 @@ from gdistributed.data.codecs import codec_names
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
 from gdistributed.runtime.calls import Place
+from gdistributed.runtime.context import close_with
+from gdistributed.services.worker.memory import watch_memory
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
@@ -52,7 +54,8 @@ class Worker(Server):
         The mapping in which its values live; a dict by default. Any other mapping is used by one
         thread only. The worker deletes only what it has put there.
     memory_limit
-        In bytes; None or 0 means none.
+        In bytes; None or 0 means none. Near it the worker begins no new task; see
+        `WorkerSettings`.
     local_directory
         Where it may keep files; by default the system's place for temporary ones.
     resources
@@ -118,6 +121,7 @@ class Worker(Server):
         self._shell: Shell | None = None
         self._stream: SchedulerStream | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._begin()
 
     async def opening(self) -> None:
@@ -129,8 +133,9 @@ class Worker(Server):
             scheduler_address=self.scheduler_address,
             value_of=(store := Store(self.data)).value_of,
             inline_nbytes=self.settings.limits.inline_nbytes,
+            worker=self,
         )
-        brain = WorkerBrain(self.nthreads, self.settings)
+        brain = WorkerBrain(self.nthreads, self.settings, self.memory_limit_nbytes)
         self._shell = Shell(brain, store, place, self._channels)
         self._stream = SchedulerStream(
             self._shell, self.scheduler_address, self._member(), self._hello
@@ -142,6 +147,9 @@ class Worker(Server):
         """Begin to look for the scheduler."""
         if self._stream is not None:
             self._serving = asyncio.create_task(self._serve(self._stream))
+            if self.memory_limit_nbytes and self._shell is not None:
+                watching = watch_memory(self._shell, self._stream.beat)
+                self._watching = asyncio.create_task(watching)
 
     async def wait_connected(self) -> None:
         """Wait until a scheduler has welcomed this worker, or it has ended; see `failure`."""
@@ -172,7 +180,10 @@ class Worker(Server):
             await asyncio.wait([self._serving])
 
     async def closed(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background, and the client that tasks have used."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await asyncio.to_thread(close_with, self.id)
         if self._shell is not None:
             await self._shell.close()
         await self._channels.close()

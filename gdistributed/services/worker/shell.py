@@ -7,6 +7,7 @@ emptied in the order that the brain states.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -21,7 +22,7 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
-from gdistributed.errors import GDistributedError, InvariantBroken
+from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.threads import Threads
@@ -69,7 +70,9 @@ class Shell:
         self.received_nbytes = 0
         self.sent_nbytes = 0
         self._channels = channels
-        self._threads = Threads[Call](brain.nthreads, self._ended, asyncio.get_running_loop())
+        self._loop = place.loop = asyncio.get_running_loop()
+        self._threads = Threads[Call](brain.nthreads, self._ended, self._loop)
+        place.threads, place.seceded = self._threads, self._secede_soon
         self._coroutines = Coroutines(self._ended)
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
@@ -209,6 +212,7 @@ class Shell:
         """Calls are over, or have turned out to be coroutines."""
         finished: list[task_pb2.TaskFinished] = []
         erred: list[task_pb2.TaskErred] = []
+        rescheduled: list[worker_pb2.TaskAttempt] = []
         store, is_awaited = self.store, self.brain.is_awaited
         for call in calls:
             if call.is_withdrawn:
@@ -220,7 +224,9 @@ class Shell:
                 continue
             if self._calls.get(call.key) is call:
                 del self._calls[call.key]
-            if call.finished is None:
+            if call.is_rescheduled:
+                rescheduled.append(worker_pb2.TaskAttempt(key=call.key, attempt=call.attempt))
+            elif call.finished is None:
                 self._note_failure(call, erred)
             elif not is_awaited(call.key, call.attempt):
                 finished.append(call.finished)
@@ -231,7 +237,15 @@ class Shell:
                 self._begin(self._keep_result(call, call.finished))
                 continue
             call.value = None  # the store has it; a thread may hold on to its last call
-        self.call(self.brain.tasks_ended, finished, erred)
+        self.call(self.brain.tasks_ended, finished, erred, rescheduled=rescheduled)
+
+    def _secede_soon(self, call: Call, rejoins: bool) -> None:
+        """A call has left its thread, or wants one again. From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: there is nobody to tell
+            self._loop.call_soon_threadsafe(self._secede, call, rejoins)
+
+    def _secede(self, call: Call, rejoins: bool) -> None:
+        self.call(self.brain.run_seceded, call.key, call.attempt, rejoins=rejoins)
 
     def _note_failure(self, call: Call, erred: list[task_pb2.TaskErred]) -> None:
         if call.erred is not None:
@@ -267,22 +281,31 @@ class Shell:
     async def _fetch(self, fetch: Fetch) -> None:
         """Make a call to a peer, and tell the brain of each value as it comes."""
         peer, keys = fetch.peer, list(fetch.wanted)
-        unreachable = False
+        unreachable = is_busy = False
         try:
             channel = self._channels.get(peer.address, bulk=True)
             begun, before_nbytes = self.now(), self.received_nbytes
-            async for arrived in fetch_each(channel, peer.worker_id, keys, self.place.worker_id):
+            values = fetch_each(
+                channel,
+                peer.worker_id,
+                keys,
+                self.place.worker_id,
+                silence_s=self.brain.settings.fetch_silence_s,
+            )
+            async for arrived in values:
                 named = [(keys[incoming.index], incoming) for incoming in arrived]
                 stored = [await self._take_in(fetch, key, incoming) for key, incoming in named]
                 self.call(self.brain.fetched, fetch, [each for each in stored if each is not None])
             self._measure(peer.host, self.received_nbytes - before_nbytes, self.now() - begun)
+        except PeerBusy:
+            is_busy = True
         except GDistributedError as error:
             unreachable = True
             logger.warning(
                 "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
             )
         finally:
-            self.call(self.brain.fetch_ended, fetch, unreachable=unreachable)
+            self.call(self.brain.fetch_ended, fetch, unreachable=unreachable, is_busy=is_busy)
         if unreachable and not peer.calls:
             await self._channels.forget(peer.address)
 

@@ -248,6 +248,15 @@ class Script:
         started = worker_pb2.TaskAttempt(key=key, attempt=self.attempts[worker, key])
         self.say_worker(worker, worker_pb2.FromWorker(started=[started]))
 
+    def secede(self, worker: str, key: str, rejoined: bool = False) -> None:
+        batch = worker_pb2.FromWorker()
+        batch.seceded.add(key=key, attempt=self.attempts[worker, key], rejoined=rejoined)
+        self.say_worker(worker, batch)
+
+    def reschedule(self, worker: str, key: str) -> None:
+        run = worker_pb2.TaskAttempt(key=key, attempt=self.attempts[worker, key])
+        self.say_worker(worker, worker_pb2.FromWorker(rescheduled=[run]))
+
     def answer_revoke(self, worker: str, key: str, given_back: bool) -> None:
         answer = worker_pb2.RevokeAnswer(
             key=key, attempt=self.attempts[worker, key], given_back=given_back

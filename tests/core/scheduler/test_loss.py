@@ -149,17 +149,6 @@ def test_missing_data_is_computed_again_and_the_task_taken_back() -> None:
     script.close()
 
 
-def test_an_unreachable_holder_is_told_to_free_what_is_not_counted_on() -> None:
-    script = two_workers()
-    script.submit("c", "x")
-    first = "v" if script.said("v") else "w"
-    other = "w" if first == "v" else "v"
-    script.said(first)
-    script.finish(first, "x")
-    script.missing(other, "x", first, unreachable=True)
-    assert script.said(first)[:1] == ["free x"]
-
-
 def test_data_dropped_by_a_worker_is_computed_again() -> None:
     script = Script()
     script.client("c")

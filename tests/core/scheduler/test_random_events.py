@@ -86,7 +86,8 @@ class Chaos:
             self.script.worker_resumes(worker)
             return
         record = self.books.workers[worker]
-        runs = [task.key for task in record.processing if self.random.random() < 0.7]
+        executing = (*record.processing, *record.seceded)
+        runs = [task.key for task in executing if self.random.random() < 0.7]
         half = len(runs) // 2
         held = [task.key for task in record.has if self.random.random() < 0.7]
         self.script.worker_returns(
@@ -153,6 +154,23 @@ class Chaos:
         if worker is not None and worker.processing:
             self.script.begin(worker.id, next(iter(worker.processing)).key)
 
+    def secedes(self) -> None:
+        worker = self.books.workers.get(self.any_of(self.books.workers) or "")
+        if worker is not None and worker.is_connected and worker.processing:
+            task = self.any_of(worker.processing)
+            if (worker.id, task.key) in self.script.attempts:
+                self.script.secede(worker.id, task.key)
+
+    def rejoins(self) -> None:
+        for worker in list(self.books.workers.values()):
+            if worker.seceded and worker.is_connected:
+                self.script.secede(worker.id, self.any_of(worker.seceded).key, rejoined=True)
+
+    def reschedules(self) -> None:
+        worker = self.books.workers.get(self.any_of(self.books.workers) or "")
+        if worker is not None and worker.is_connected and worker.processing:
+            self.script.reschedule(worker.id, self.any_of(worker.processing).key)
+
     def time_passes(self) -> None:
         silent = [worker for worker in self.books.workers if self.random.random() < 0.2]
         self.script.pass_time(self.random.choice([1.0, 10.0, 20.0]), silent)
@@ -188,12 +206,13 @@ class Chaos:
 
     def finishes(self) -> None:
         for worker in self.books.workers.values():
-            some = [task for task in worker.processing if self.random.random() < 0.6]
+            executing = (*worker.processing, *worker.seceded)
+            some = [task for task in executing if self.random.random() < 0.6]
             nbytes = self.random.choice([8, 10**6])
             value = b"v" * self.random.choice([0, 10])
             seconds = self.random.choice([1e-6, 0.01, 1.0])
             for task in some:
-                if task in worker.processing:
+                if task.processing_on is worker:
                     self.script.finish(
                         worker.id, task.key, nbytes=nbytes, value=value, seconds=seconds
                     )
@@ -263,6 +282,9 @@ class Chaos:
             self.time_passes,
             *[self.answers_revokes] * 2,
             self.begins,
+            *[self.secedes] * 2,
+            self.rejoins,
+            self.reschedules,
             self.replicates,
             self.rebalances,
             self.retires,
@@ -291,9 +313,12 @@ class Chaos:
         if "w1" not in self.books.workers:
             self.script.worker("w1")
         self.script.worker("healthy", resources={"GPU": 1.0})
-        while any(worker.processing for worker in self.books.workers.values()):
-            for worker in list(self.books.workers.values()):
-                self.script.finish(worker.id, *(task.key for task in worker.processing))
+        self.script.pass_time(30.0)  # cuts are tried again
+        workers = self.books.workers
+        while any(worker.processing or worker.seceded for worker in workers.values()):
+            for worker in list(workers.values()):
+                executing = (*worker.processing, *worker.seceded)
+                self.script.finish(worker.id, *(task.key for task in executing))
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gdistributed.core.worker.records import State
 from gdistributed.v1 import error_pb2, worker_pb2
 from tests.core.worker.script import Script, needs, run
@@ -334,6 +336,49 @@ def test_a_result_that_is_computed_again_takes_the_place_of_the_old_one() -> Non
         assert s.brain.held_nbytes == 30
         assert s.began() == ["x", "x"]
         assert s.said() == {"started": ["x", "x"], "finished": ["x", "x"]}
+
+
+def test_a_peer_without_room_for_transfers_is_asked_again_after_a_while() -> None:
+    with Script() as script:
+        script.peers(2)
+        script.run("x", needs("a", 2))
+        for pause_s in (0.1, 0.2, 0.4):
+            [fetch] = script.fetches()
+            script.brain.fetch_ended(fetch, script.brain.now, unreachable=False, is_busy=True)
+            assert script.asked() == []
+            due = script.brain.deadline
+            assert due is not None
+            assert due - script.brain.now == pytest.approx(pause_s)
+            script.brain.on_time(due)
+        [fetch] = script.fetches()
+        script.brain.fetched(fetch, [worker_pb2.StoredData(key="a", nbytes=1)], script.brain.now)
+        assert script.began() == ["x"]
+        assert fetch.peer.refusals == 0
+        script.said()
+
+
+def test_of_two_holders_the_one_that_has_room_is_asked() -> None:
+    with Script() as script:
+        script.peers(2, 3)
+        script.run("x", needs("a", 2, 3))
+        [fetch] = script.fetches()
+        assert fetch.peer.worker_id == "w2"
+        script.brain.fetch_ended(fetch, 0, unreachable=False, is_busy=True)
+        assert script.asked() == [("w3", ["a"])]
+        script.cancel("x")
+
+
+def test_a_peer_that_never_has_room_counts_as_unreachable() -> None:
+    with Script(fetch_tries=3) as script:
+        script.peers(2)
+        script.run("x", needs("a", 2))
+        for _ in range(3):
+            [fetch] = script.fetches()
+            script.brain.fetch_ended(fetch, script.brain.now, unreachable=False, is_busy=True)
+            if script.brain.deadline is not None:
+                script.brain.on_time(script.brain.deadline)
+        [missing] = script.mail().missing
+        assert (missing.key, missing.worker_id, missing.unreachable) == ("a", "w2", True)
 
 
 def test_the_scheduler_hears_of_a_value_that_was_put_here() -> None:

@@ -31,10 +31,12 @@ class Life:
             fetch_nbytes=self.random.choice([1, 30, 1000]),
             fetch_keys=self.random.choice([1, 3, 1000]),
             fetch_calls=self.random.choice([1, 2]),
+            fetch_tries=self.random.choice([1, 2, 8]),
             keep_nbytes=10,
         )
-        self.brain = WorkerBrain(self.random.choice([1, 2]), settings)
+        self.brain = WorkerBrain(self.random.choice([1, 2]), settings, memory_limit_nbytes=100)
         self.attempt = 0
+        self.now = 0.0
         self.running: list[RunRecord] = []
         self.fetches: list[Fetch] = []
         self.riding: list[str] = []
@@ -52,7 +54,8 @@ class Life:
             self.run, self.run, self.run, self.cancel, self.revoke, self.free, self.copy,
             self.finish, self.finish, self.err, self.arrive, self.arrive, self.lack, self.break_off,
             self.fail_fetch, self.end_fetch, self.store, self.break_riding, self.put, self.lose,
-            self.delete, self.lose_session, self.begin_session,
+            self.delete, self.secede, self.rejoin, self.reschedule,
+            self.measure, self.refuse_fetch, self.pass_time, self.lose_session, self.begin_session,
         ]  # fmt: skip
         weights = [4] * (len(events) - 2) + [0.2, 0.5]
         for _ in range(STEPS):
@@ -63,10 +66,13 @@ class Life:
 
     def heal(self) -> None:
         """Let everything come to its end: what peers, threads and the store owe."""
+        self.brain.memory_measured(0, now=self.now)
+        self.empty_lanes()
         for _ in range(1000):
-            if not (self.running or self.fetches or self.riding):
+            waits = self.brain.deadline is not None
+            if not (self.running or self.fetches or self.riding or waits):
                 break
-            for event in (self.finish, self.arrive, self.end_fetch, self.store):
+            for event in (self.finish, self.arrive, self.end_fetch, self.store, self.pass_time):
                 event()
                 self.empty_lanes()
                 audit(self.brain)
@@ -80,7 +86,7 @@ class Life:
     # ---- The scheduler
 
     def tell(self, **fields: object) -> None:
-        self.brain.on_scheduler(worker_pb2.ToWorker(**fields), now=0)  # type: ignore[arg-type]
+        self.brain.on_scheduler(worker_pb2.ToWorker(**fields), now=self.now)  # type: ignore[arg-type]
 
     def key(self) -> str:
         return self.random.choice(KEYS)
@@ -123,13 +129,13 @@ class Life:
         self.tell(fetch=[self.dependency(self.key())])
 
     def lose_session(self) -> None:
-        self.brain.session_lost(now=0)
+        self.brain.session_lost(now=self.now)
         self.riding.clear()
         self.announce()
 
     def begin_session(self) -> None:
         same = self.random.random() < 0.5
-        self.brain.session_began([], now=0, same_scheduler=same)
+        self.brain.session_began([], now=self.now, same_scheduler=same)
         if not same:
             self.announce()
 
@@ -141,13 +147,29 @@ class Life:
             if self.brain.is_awaited(run.key, run.attempt):
                 self.stored.add(run.key)
             report = task_pb2.TaskFinished(key=run.key, attempt=run.attempt, nbytes=5)
-            self.brain.tasks_ended([report], [], now=0)
+            self.brain.tasks_ended([report], [], now=self.now)
 
     def err(self) -> None:
         if self.running:
             run = self.running.pop(self.random.randrange(len(self.running)))
             report = task_pb2.TaskErred(key=run.key, attempt=run.attempt, error=ERROR)
-            self.brain.tasks_ended([], [report], now=0)
+            self.brain.tasks_ended([], [report], now=self.now)
+
+    def reschedule(self) -> None:
+        if self.running:
+            run = self.running.pop(self.random.randrange(len(self.running)))
+            name = worker_pb2.TaskAttempt(key=run.key, attempt=run.attempt)
+            self.brain.tasks_ended([], [], now=self.now, rescheduled=[name])
+
+    def secede(self) -> None:
+        if self.running:
+            run = self.random.choice(self.running)
+            self.brain.run_seceded(run.key, run.attempt, now=self.now, rejoins=False)
+
+    def rejoin(self) -> None:
+        if self.running:
+            run = self.random.choice(self.running)
+            self.brain.run_seceded(run.key, run.attempt, now=self.now, rejoins=True)
 
     def fetch_and_key(self) -> tuple[Fetch, str] | None:
         open_fetches = [fetch for fetch in self.fetches if fetch.wanted]
@@ -161,46 +183,59 @@ class Life:
             fetch, key = chosen
             self.stored.add(key)
             stored = [worker_pb2.StoredData(key=key, nbytes=7)]
-            self.brain.fetched(fetch, stored, now=0)
+            self.brain.fetched(fetch, stored, now=self.now)
 
     def lack(self) -> None:
         if chosen := self.fetch_and_key():
-            self.brain.fetch_lacked(*chosen, now=0)
+            self.brain.fetch_lacked(*chosen, now=self.now)
 
     def fail_fetch(self) -> None:
         if chosen := self.fetch_and_key():
-            self.brain.fetch_failed(*chosen, ERROR, now=0)
+            self.brain.fetch_failed(*chosen, ERROR, now=self.now)
 
     def end_fetch(self) -> None:
         for fetch in [fetch for fetch in self.fetches if not fetch.wanted]:
             self.fetches.remove(fetch)
-            self.brain.fetch_ended(fetch, now=0, unreachable=False)
+            self.brain.fetch_ended(fetch, now=self.now, unreachable=False)
 
     def break_off(self) -> None:
         if self.fetches:
             fetch = self.fetches.pop(self.random.randrange(len(self.fetches)))
-            self.brain.fetch_ended(fetch, now=0, unreachable=True)
+            self.brain.fetch_ended(fetch, now=self.now, unreachable=True)
+
+    def refuse_fetch(self) -> None:
+        if self.fetches:
+            fetch = self.fetches.pop(self.random.randrange(len(self.fetches)))
+            self.brain.fetch_ended(fetch, now=self.now, unreachable=False, is_busy=True)
+
+    def measure(self) -> None:
+        self.brain.memory_measured(self.random.choice([10, 75, 90]), now=self.now)
+
+    def pass_time(self) -> None:
+        if self.brain.deadline is not None:
+            self.now = max(self.now, self.brain.deadline)
+            self.brain.on_time(self.now)
 
     def store(self) -> None:
         if self.riding:
             key = self.riding.pop(0)
             self.stored.add(key)
-            self.brain.value_stored(worker_pb2.StoredData(key=key, nbytes=9), now=0)
+            self.brain.value_stored(worker_pb2.StoredData(key=key, nbytes=9), now=self.now)
 
     def break_riding(self) -> None:
         if self.riding:
-            self.brain.value_broken(self.riding.pop(0), ERROR, now=0)
+            self.brain.value_broken(self.riding.pop(0), ERROR, now=self.now)
 
     def put(self) -> None:
         key = self.key()
         self.stored.add(key)
-        self.brain.data_put(worker_pb2.StoredData(key=key, nbytes=11), now=0)
+        self.brain.data_put(worker_pb2.StoredData(key=key, nbytes=11), now=self.now)
 
     def lose(self) -> None:
-        self.brain.data_lost(self.key(), now=0)
+        self.brain.data_lost(self.key(), now=self.now)
 
     def delete(self) -> None:
-        self.brain.data_deleted([self.key()], now=0)
+        self.brain.data_deleted([self.key()], now=self.now)
 
     def empty_lanes(self) -> None:
         brain = self.brain
@@ -209,7 +244,7 @@ class Life:
             taken_back = run in self.running and self.random.random() < 0.5
             if taken_back:
                 self.running.remove(run)
-            brain.run_withdrawn(run, 0, taken_back=taken_back)
+            brain.run_withdrawn(run, self.now, taken_back=taken_back)
         self.stored.difference_update(brain.to_drop)
         self.riding += [key for key, _ in brain.to_store]
         self.fetches += brain.to_fetch
