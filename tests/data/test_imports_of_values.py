@@ -32,11 +32,11 @@ import pathlib, sys, threading, time
 from gdistributed.data.codecs.pickled import unpickle
 
 outer, inner = (pathlib.Path(name).read_bytes() for name in ("outer.pickle", "inner.pickle"))
-first = threading.Thread(target=lambda: print(unpickle(outer)()))
+first = threading.Thread(target=lambda: sys.stdout.write(f"{unpickle(outer)()}\\n"))
 first.start()
 while not pathlib.Path("things/begun").exists():
     time.sleep(0.01)
-print(type(unpickle(inner)).__name__)
+sys.stdout.write(f"{type(unpickle(inner)).__name__}\\n")
 first.join()
 """
 

@@ -38,16 +38,20 @@ def hand_out(brain: SchedulerBrain) -> None:
         worker = preferred_worker(brain, task, requirement) or best_worker(
             brain, task, requirement, candidates
         )
+        others = [worker]
         if (brain.cuts or brain.books.avoided) and not reach.suits(brain, worker, task):
             others = other_workers(brain, task, requirement, worker)
-            if not others:
-                reach.strand(brain, task, worker)
-                continue
-            worker = min(others, key=lambda each: wait_ns(each) + transfer_ns(brain, task, each))
-        if task.deaths:
-            suspects.run_alone(brain, task, worker)
+        if not others:
+            reach.strand(brain, task, worker)
         else:
-            begin_run(brain, task, worker)
+            if len(others) > 1:
+                worker = min(others, key=lambda one: wait_ns(one) + transfer_ns(brain, task, one))
+            else:
+                (worker,) = others
+            if task.deaths:
+                suspects.run_alone(brain, task, worker)
+            else:
+                begin_run(brain, task, worker)
         if not (requirement.queue and requirement.idle):
             ready.remove(requirement)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TRIES_MAX = 3
 RETRY_S = 1.0
+# A pair that goes on to be cut is tried less and less often, at most so many times the first wait.
+GROWTH_MAX = 64
 # A cut that was not heard of again for so many times its length begins to count anew.
 LENGTHS_KEPT = 10
 
@@ -32,30 +34,34 @@ class Cut:
     ----------
     until
         It is not sent there for data before then.
+    counts_until
+        A cut that is heard of later is another one.
     tries
         How often it got no answer.
     """
 
     until: float
-    tries: int = 1
+    counts_until: float
+    tries: int
 
 
 def note_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) -> None:
     """A worker got no answer from a holder."""
-    cut_s = brain.settings.cut_s
     known = brain.cuts.get((worker, holder))
     tries = known.tries if known is not None else 0
     if known is None or brain.now >= known.until:  # else it is the same try
         tries += 1
-    brain.cuts[worker, holder] = Cut(brain.now + cut_s, tries)
-    brain.agenda.at(brain.now + cut_s * LENGTHS_KEPT, _forget_cut, brain, worker, holder)
+    length_s = brain.settings.cut_s * min(2 ** (tries - 1), GROWTH_MAX)
+    counts_until = brain.now + length_s * LENGTHS_KEPT
+    brain.cuts[worker, holder] = Cut(brain.now + length_s, counts_until, tries)
+    brain.agenda.at(counts_until, _forget_cut, brain, worker, holder)
     detail = f"got no answer from {holder.name}"
     brain.watchers.note(brain.now, "worker", worker.name, "", "cut", detail=detail)
 
 
 def _forget_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) -> None:
     cut = brain.cuts.get((worker, holder))
-    if cut is not None and brain.now >= cut.until + brain.settings.cut_s * (LENGTHS_KEPT - 1):
+    if cut is not None and brain.now >= cut.counts_until:
         del brain.cuts[worker, holder]
 
 

@@ -100,7 +100,7 @@ def test_data_that_nobody_reaches_errs_after_a_few_tries() -> None:
         assert script.state("x") == PROCESSING
         cut(script, "w", "v")
         cut(script, "w", "v")  # the same try
-        script.pass_time(12)
+        script.pass_time(25)
     assert script.state("x") == ERRED
     assert script.state("data") == MEMORY
     error = script.brain.books.tasks["x"].error
