@@ -152,7 +152,7 @@ def test_scattered_data_survives_a_cut_between_workers(network: Network) -> None
         pinned = client.submit(len, data, workers=["bob"], key="pinned")
         free = client.submit(len, data, workers=["bob"], allow_other_workers=True, key="free")
         assert free.result(60) == 1_000_000
-        cluster.workers["bob"].wait_for("a peer does not give data", times=2)
+        cluster.workers["bob"].wait_for("a peer does not give data")
         assert not pinned.done()
         network.heal()
         assert pinned.result(60) == 1_000_000
