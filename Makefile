@@ -16,7 +16,7 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo test lint format proto docs bench clean buf-lint buf-breaking
+.PHONY: help demo test lint format proto docs simulate bench clean buf-lint buf-breaking
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -27,6 +27,7 @@ help:
 	echo "make format  let ruff put the code in order"
 	echo "make proto   generate the Python stubs from proto/"
 	echo "make docs    write docs/protocol.md and docs/errors.md"
+	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
 	echo "make clean   delete .venv, .tools and caches"
 
@@ -56,6 +57,14 @@ docs: .venv/installed-test
 	echo "writing docs/protocol.md and docs/errors.md"
 	$(VENV)/python -m docs.generate_protocol
 	$(VENV)/python -m docs.generate_errors
+
+# SEED=n plays one simulation and shows all of it; SEEDS=n plays so many, from FIRST on.
+SEEDS ?= 300
+FIRST ?= 0
+
+simulate: .venv/installed-test
+	$(VENV)/python -m gdistributed.sim --stories tests/simulation/stories \
+	    $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST)) $(ARGS)
 
 bench: .venv/bin/uv
 	$(VENV)/python benchmarks/run.py $(ARGS)

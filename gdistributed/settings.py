@@ -72,8 +72,6 @@ class SchedulerSettings:
         Bytes a second between two workers, until it has been measured.
     latency_s
         Fixed cost of moving one value.
-    unclaimed_s
-        A value that was put on a worker is freed if no client has spoken of it for so long.
     no_worker_timeout_s
         A task errs when no worker that may run it was there for so long; None means never.
     steal_gain_s
@@ -98,7 +96,6 @@ class SchedulerSettings:
     unknown_duration_s: float = 0.1
     bandwidth: float = 500 * MIB
     latency_s: float = 0.001
-    unclaimed_s: float = 60.0
     no_worker_timeout_s: float | None = None
     steal_gain_s: float = 0.01
     allowed_failures: int = 3
@@ -137,6 +134,8 @@ class WorkerSettings:
     ahead_s
         Tasks expected to be this short are given to a thread several at a time, so that a batch
         of them costs one wake-up.
+    unclaimed_s
+        A value that was put here is dropped if the scheduler has not claimed it for so long.
     orphan_s
         How long a worker without a scheduler keeps its values and goes on running.
     """
@@ -152,6 +151,7 @@ class WorkerSettings:
     memory_interval_s: float = 0.2
     keep_nbytes: int = 1 * KIB
     ahead_s: float = 0.005
+    unclaimed_s: float = 60.0
     orphan_s: float = 300.0
     limits: LimitSettings = field(default_factory=LimitSettings)
 

@@ -175,21 +175,18 @@ class Moving(Asking):
         copies = len(chosen) if broadcast is True else max(int(broadcast), 1)
         turns = itertools.cycle(chosen)
         shares: dict[Worker, dict[str, Any]] = {}
-        holders: dict[str, list[str]] = {}
         for key, value in named.items():
             name = wire_name(key)
             for _ in range(min(copies, len(chosen))):
-                worker = next(turns)
-                shares.setdefault(worker, {})[name] = value
-                holders.setdefault(name, []).append(worker[1])
-        await self.bridge.on_loop(_store_all(self.connection, shares), self.connection.loop)
-        futures = self._hold_scattered(named, holders)
+                shares.setdefault(next(turns), {})[name] = value
+        puts = await self.bridge.on_loop(_store_all(self.connection, shares), self.connection.loop)
+        futures = self._hold_scattered(named, puts)
         records = {future.record.key: future.record for future in futures.values()}
         await settled(self.connection, records.values(), self.bridge)
         return _shaped_like(data, [futures[key] for key in keys], keys)
 
     def _hold_scattered(
-        self, named: Mapping[Key, object], holders: Mapping[str, list[str]]
+        self, named: Mapping[Key, object], puts: Mapping[str, dict[str, int]]
     ) -> dict[Key, Future]:
         futures = {}
         with self.connection.locked() as brain:
@@ -199,7 +196,8 @@ class Moving(Asking):
                     key=name,
                     nbytes=sizeof(value),
                     type=type(value).__qualname__,
-                    worker_ids=holders[name],
+                    worker_ids=puts[name].keys(),
+                    puts=puts[name].values(),
                 )
                 futures[key] = self.future(key, brain.want(name))
                 brain.scattered([message])
@@ -227,14 +225,22 @@ class Moving(Asking):
         return [each for each in found if each[1] not in paused] or found
 
 
-async def _store_all(connection: Connection, shares: dict[Worker, dict[str, Any]]) -> None:
-    """Put values on workers, one worker after the other. On the loop."""
+async def _store_all(
+    connection: Connection, shares: dict[Worker, dict[str, Any]]
+) -> dict[str, dict[str, int]]:
+    """Put values on workers, one worker after the other; by key and worker the numbers of the puts.
+
+    On the loop.
+    """
+    puts: dict[str, dict[str, int]] = {}
     for (address, worker_id), values in shares.items():
         channel = connection.channels.get(address, bulk=True)
         try:
-            await store(channel, worker_id, values)
+            for stored in await store(channel, worker_id, values):
+                puts.setdefault(stored.key, {})[worker_id] = stored.put
         except SerializationError as error:
             raise UnpicklableArgument(f"the data cannot be scattered: {error}") from error
+    return puts
 
 
 def _as_list(data: Any) -> list[Any]:  # noqa: ANN401

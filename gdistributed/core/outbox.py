@@ -74,6 +74,12 @@ class Outbox(Generic[Batch]):
             return self._begin(peer, nbytes)
         return self.to(peer, nbytes)
 
+    def close(self, peer: str) -> None:
+        """Have what is said from now on received after all that was said so far."""
+        batch = self._open.pop(peer, None)
+        if batch is not None:
+            self._close(peer, batch)
+
     def _close(self, peer: str, batch: Batch) -> None:
         closed = self._closed.setdefault(peer, deque())
         closed.append(batch)

@@ -27,7 +27,7 @@ PYTHON: Final = "python"
 THREADED_NBYTES: Final = 256 * 1024
 
 Lookup = Callable[[str], Awaitable[object]]
-Keep = Callable[[str, object, int, str], Awaitable[None]]
+Keep = Callable[[str, object, int, str], Awaitable[int]]
 GET_DATA: Final = "/gdistributed.v1.Worker/GetData"
 PUT_DATA: Final = "/gdistributed.v1.Worker/PutData"
 
@@ -64,7 +64,8 @@ async def accept_values(
     keys
         The keys that the first message names.
     keep
-        Stores a value: key, value, size in bytes, type. What it raises is reported for the key.
+        Stores a value: key, value, size in bytes, type; returns the number of the put. What it
+        raises is reported for the key.
 
     Raises
     ------
@@ -79,12 +80,12 @@ async def accept_values(
             try:
                 value = await value_of(incoming)
                 nbytes, kind = sizeof(value), qualified_name(type(value))
-                await keep(key, value, nbytes, kind)
+                put = await keep(key, value, nbytes, kind)
             except Exception as error:
                 failure = failure_from_exception(error, key=key)
                 response.failed.add(key=key, error=failure)
             else:
-                response.stored.add(key=key, nbytes=nbytes, type=kind)
+                response.stored.add(key=key, nbytes=nbytes, type=kind, put=put)
     assembler.end()
     return response
 

@@ -14,7 +14,6 @@ from gdistributed.sim.world import Host, World
 from gdistributed.v1 import center_pb2
 
 HEARTBEAT_S: Final = 3.0
-EPOCH: Final = 1  # there is one scheduler
 
 
 class CenterHost(Host):
@@ -70,7 +69,7 @@ class Membership:
     host
         Who is to be a member.
     joined
-        Is called when it has become one, the first time.
+        Is called with its epoch when it has become one, the first time.
     """
 
     def __init__(
@@ -79,11 +78,11 @@ class Membership:
         network: Network,
         center: CenterHost,
         member: center_pb2.Member,
-        joined: Callable[[], None],
+        joined: Callable[[int], None],
     ) -> None:
         self._host, self._network, self._center = host, network, center
         self._member = member
-        self._joined: Callable[[], None] | None = joined
+        self._joined: Callable[[int], None] | None = joined
 
     def register(self) -> None:
         """Try to become a member, until that is so."""
@@ -101,7 +100,7 @@ class Membership:
         self._host.later(HEARTBEAT_S, self._renew)
         joined, self._joined = self._joined, None
         if joined is not None:
-            joined()
+            joined(epoch)
 
     def _renew(self) -> None:
         member_id, center = self._member.id, self._center
@@ -120,12 +119,19 @@ class LocationReports:
     def __init__(self, host: Host, network: Network, center: CenterHost, books: Books) -> None:
         self._host, self._network, self._center = host, network, center
         self._books = books
+        self._epoch = 0
         self._is_on_its_way = False
 
-    def begin(self) -> None:
+    @property
+    def are_on_their_way(self) -> bool:
+        """Whether the Center has not heard everything."""
+        return self._is_on_its_way or bool(self._books.moved)
+
+    def begin(self, epoch: int) -> None:
         """Begin, or begin anew, with all that there is."""
+        self._epoch = epoch
         self._books.moved = []
-        self._send(snapshot_of(self._books, EPOCH))
+        self._send(snapshot_of(self._books, self._epoch))
 
     def wake(self) -> None:
         """There may be something to report."""
@@ -133,7 +139,7 @@ class LocationReports:
         if not moved or self._is_on_its_way:
             return
         self._books.moved = []
-        self._send(changes_of(moved, EPOCH))
+        self._send(changes_of(moved, self._epoch))
 
     def _send(self, batch: center_pb2.ReportLocationsRequest) -> None:
         center = self._center
@@ -142,7 +148,7 @@ class LocationReports:
 
     def _was_reported(self, was_accepted: bool | None) -> None:
         if was_accepted is None:
-            self._host.later(1.0, self.begin)
+            self._host.later(1.0, self.begin, self._epoch)
         else:
             self._is_on_its_way = False
             self.wake()

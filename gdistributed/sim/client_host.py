@@ -162,14 +162,14 @@ class ClientHost(Host):
         timeout_s = random.choice([None, None, 20.0])
         graph = scheduler_pb2.SubmitGraph()
         known = [each for each in self.futures[-20:] if not each.is_given_up]
-        made: list[tuple[str, Plan]] = [(each.key, each.plan) for each in known]
+        made = list({each.key: (each.key, each.plan) for each in known}.values())
         new: list[tuple[task_pb2.TaskSpec, Plan]] = []
         template = task_pb2.TaskTemplate(
             function_id=FUNCTION.id,
             prefix=f"f{retries}",
             retries=retries,
             priority=random.choice([0, 0, 0, 1]),
-            resources={"GPU": 1.0} if random.random() < 0.25 else {},
+            resources={"GPU": 1.0} if random.random() < 0.35 else {},
         )
         if timeout_s is not None:
             template.timeout.FromSeconds(int(timeout_s))
@@ -193,26 +193,28 @@ class ClientHost(Host):
         self.note(f"submits {new[0][0].key} to {new[-1][0].key}")
         self._say()
 
-    def scatter(self, holder_id: str) -> None:
-        """Put a value on a worker, if that can be reached."""
+    def scatter(self, random: Random, holder_id: str) -> None:
+        """Put a value on a worker: new data, or what a task of this client would come to."""
         holder = self.scheduler.processes[holder_id]
-        plan = self.workload.data()
-        self._keys += 1
-        key = f"{self.name}-data-{self._keys}"
+        undone = [each for each in self.futures if not each.record.is_settled]
+        if undone and random.random() < 0.3:
+            known = random.choice(undone)
+            key, plan = known.key, known.plan
+        else:
+            self._keys += 1
+            key, plan = f"{self.name}-data-{self._keys}", self.workload.data()
 
-        def put() -> bool:
-            holder.put(key, plan.value)
-            return True
-
-        def answer(was_put: bool | None) -> None:
-            if was_put:
-                data = scheduler_pb2.ScatteredData(key=key, nbytes=12000, worker_ids=[holder_id])
+        def answer(number: int | None) -> None:
+            if number is not None:
+                data = scheduler_pb2.ScatteredData(
+                    key=key, nbytes=12000, worker_ids=[holder_id], puts=[number]
+                )
                 self.futures.append(Future(key, plan, self.brain.want(key)))
                 self.brain.scattered([data])
                 self.note(f"scatters {key} to {holder_id}")
                 self._say()
 
-        self.network.call(self, holder, put, answer)
+        self.network.call(self, holder, lambda: holder.put(key, plan.value), answer)
 
     def release(self, random: Random) -> None:
         """Drop some futures."""

@@ -119,13 +119,13 @@ class Faults:
         if client is None:
             return
         (deed,) = random.choices(
-            ["submit", "release", "cancel", "retry", "scatter", "join"], [10, 4, 2, 2, 1, 0.3]
+            ["submit", "release", "cancel", "retry", "scatter", "join"], [10, 4, 2, 2, 3, 0.3]
         )
         if deed == "submit":
             client.submit(random, self._simulation.options.odd)
         elif deed == "scatter":
             if (worker := self._worker()) is not None:
-                client.scatter(worker.id)
+                client.scatter(random, worker.id)
         elif deed == "join":
             self._simulation.start_worker(f"w{len(self._simulation.workers) + 1}")
         else:

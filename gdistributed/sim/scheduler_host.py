@@ -36,7 +36,6 @@ NAMED: Final = {
     "its value was adopted": "late adoption",
     "its run was adopted": "late adoption",
     "late report, dropped": "stale attempt dropped",
-    "nobody claimed the value that was put": "unclaimed data freed",
     "was executing as its worker died": "blamed for a death",
 }
 
@@ -64,6 +63,8 @@ class SchedulerHost(Host):
         The live links, by peer.
     processes
         Gives the process of a worker by its id, to knock at its port.
+    reports
+        What the Center is told of where data lies.
     """
 
     def __init__(
@@ -75,8 +76,8 @@ class SchedulerHost(Host):
         self.brain.story = CountedStory(world.reached)
         self.brain.workers.rarely = self.brain.clients.rarely = world.rarely
         member = center_pb2.Member(id="scheduler", role="scheduler", address="scheduler")
-        self._reports = LocationReports(self, network, center, self.brain.books)
-        self._membership = Membership(self, network, center, member, self._reports.begin)
+        self.reports = LocationReports(self, network, center, self.brain.books)
+        self._membership = Membership(self, network, center, member, self.reports.begin)
         self._membership.register()
         self.workers: dict[str, Link[Any, Any]] = {}
         self.clients: dict[str, Link[Any, Any]] = {}
@@ -254,7 +255,7 @@ class SchedulerHost(Host):
             if peer in self.workers:
                 self._end(self.workers[peer].stream)
         brain.warnings.clear()
-        self._reports.wake()
+        self.reports.wake()
         self.set_timer(brain.deadline, self._on_time)
 
     def _on_time(self) -> None:

@@ -77,7 +77,7 @@ class Simulation:
         self._incarnations += 1
         random = self.world.random
         if resources is None:
-            resources = {"GPU": 1.0} if name == "w1" or random.random() < 0.3 else {}
+            resources = {"GPU": 1.0} if random.random() < 0.2 else {}
         worker = WorkerHost(
             self.world,
             self.network,
@@ -192,6 +192,8 @@ class Simulation:
                 break
             self._pass(10.0)
             self._keep_a_worker()
+        while self.scheduler.reports.are_on_their_way:
+            self._pass(1.0)
         invariants.check(self)
         invariants.check_settled(self)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -38,6 +38,20 @@ class Call:
     is_cancelled: bool = False
 
 
+class CountedBrain(WorkerBrain):
+    """A brain that counts the rare situations that it notes."""
+
+    def __init__(self, nthreads: int, settings: WorkerSettings, reached: Counter[str]) -> None:
+        super().__init__(nthreads, settings, MEMORY_NBYTES)
+        self._reached = reached
+
+    def note(self, key: str, what: str) -> None:
+        """Remember something odd."""
+        super().note(key, what)
+        if "nobody claimed" in what:
+            self._reached["unclaimed data freed"] += 1
+
+
 class WorkerHost(Host):
     """Runs a worker's brain.
 
@@ -68,7 +82,7 @@ class WorkerHost(Host):
         self.id = f"{name}.{incarnation}"
         self.network, self.scheduler, self.workload = network, scheduler, workload
         self.nthreads, self.resources = nthreads, resources
-        self.brain = WorkerBrain(nthreads, settings, MEMORY_NBYTES)
+        self.brain = CountedBrain(nthreads, settings, world.reached)
         self.brain.rarely = self.brain.outbox.rarely = world.rarely
         self.store: dict[str, bytes] = {}
         self.killed_by: Callable[[WorkerHost, RunRecord], None] | None = None
@@ -85,7 +99,7 @@ class WorkerHost(Host):
         self._lost_at = 0.0
         scheduler.processes[self.id] = self
         member = center_pb2.Member(id=self.id, role="worker", name=name, address=name)
-        self._membership = Membership(self, network, center, member, self.connect)
+        self._membership = Membership(self, network, center, member, lambda epoch: self.connect())
 
     def start(self) -> None:
         """Join the cluster."""
@@ -375,8 +389,9 @@ class WorkerHost(Host):
             self.call(self.brain.fetched, fetch, arrived)
         self.call(self.brain.fetch_ended, fetch, unreachable=values is None)
 
-    def put(self, key: str, value: bytes) -> None:
-        """A client puts a value here."""
+    def put(self, key: str, value: bytes) -> int:
+        """A client puts a value here; return the number of the put."""
         self.store[key] = value
         stored: Any = worker_pb2.StoredData(key=key, nbytes=len(value) * SCALE, type="bytes")
         self.call(self.brain.data_put, stored)
+        return self.brain.puts

@@ -386,6 +386,7 @@ class ScatteredData(_message.Message):
     NBYTES_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     WORKER_IDS_FIELD_NUMBER: _builtins.int
+    PUTS_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the value."""
     nbytes: _builtins.int
@@ -396,6 +397,12 @@ class ScatteredData(_message.Message):
     def worker_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """worker_ids that hold it."""
 
+    @_builtins.property
+    def puts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """puts: the numbers that the workers gave in their answers to PutData (StoredData.put), in the order
+        of worker_ids; none means whatever they hold.
+        """
+
     def __init__(
         self,
         *,
@@ -403,10 +410,11 @@ class ScatteredData(_message.Message):
         nbytes: _builtins.int = ...,
         type: _builtins.str = ...,
         worker_ids: _abc.Iterable[_builtins.str] | None = ...,
+        puts: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "nbytes", b"nbytes", "type", b"type", "worker_ids", b"worker_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "nbytes", b"nbytes", "puts", b"puts", "type", b"type", "worker_ids", b"worker_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -497,9 +505,7 @@ class ToClient(_message.Message):
 
     @_builtins.property
     def cancelled(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyCancelled]:
-        """cancelled: keys that were given up, by another client or because of what they depend on; not
-        those that this client itself has named in cancel, which it knows.
-        """
+        """cancelled: keys that were given up."""
 
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TopicMessage]:
@@ -615,22 +621,28 @@ class KeyCancelled(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CLIENT_FIELD_NUMBER: _builtins.int
+    OWN_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the task."""
     reason: _builtins.str
     """reason that was given."""
     client: _builtins.str
     """client that cancelled it, by its name."""
+    own: _builtins.bool
+    """own: this client itself has named the key in cancel. It is said once for each key of each cancel,
+    whether or not anybody knew the key; what was said of the key before it is void.
+    """
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         reason: _builtins.str = ...,
         client: _builtins.str = ...,
+        own: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "key", b"key", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "key", b"key", "own", b"own", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -380,9 +380,10 @@ class StoredData(_message.Message):
     """type of the value in its language, for people."""
     attempt: _builtins.int
     """attempt that computed the value on this worker; 0 for a value that was put here or copied."""
-    put: _builtins.bool
-    """put: a client or a peer put the value here by PutData. If nobody tells the scheduler of it
-    within unclaimed_s (default 60 s), whoever put it is gone, and the value is freed.
+    put: _builtins.int
+    """put: the number under which a client or a peer has put the value here by PutData, counted by
+    each worker from 1. The value stays until it is claimed, or for unclaimed_s (default 60 s). 0 for
+    a value that came otherwise, or was claimed.
     """
     def __init__(
         self,
@@ -391,7 +392,7 @@ class StoredData(_message.Message):
         nbytes: _builtins.int = ...,
         type: _builtins.str = ...,
         attempt: _builtins.int = ...,
-        put: _builtins.bool = ...,
+        put: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -1350,6 +1351,7 @@ class ToWorker(_message.Message):
     RECONCILE_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
     REVOKE_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
     FREE_FIELD_NUMBER: _builtins.int
     FETCH_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
@@ -1395,8 +1397,16 @@ class ToWorker(_message.Message):
         """revoke: tasks that the worker is to give back if they have not begun. It MUST answer each."""
 
     @_builtins.property
+    def claim(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClaimedData]:
+        """claim: values that were put here and of which their clients have told the scheduler. A worker that
+        does not hold one MUST say so in dropped.
+        """
+
+    @_builtins.property
     def free(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """free: values that are no longer wanted. The worker drops them."""
+        """free: values that are no longer wanted. The worker drops them, but not what was put there and not
+        claimed yet: that is another value than the scheduler means.
+        """
 
     @_builtins.property
     def fetch(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dependency]:
@@ -1434,6 +1444,7 @@ class ToWorker(_message.Message):
         reconcile: Global___Reconcile | None = ...,
         cancel: _abc.Iterable[Global___TaskAttempt] | None = ...,
         revoke: _abc.Iterable[Global___TaskAttempt] | None = ...,
+        claim: _abc.Iterable[Global___ClaimedData] | None = ...,
         free: _abc.Iterable[_builtins.str] | None = ...,
         fetch: _abc.Iterable[Global___Dependency] | None = ...,
         run: _abc.Iterable[Global___RunTask] | None = ...,
@@ -1445,11 +1456,37 @@ class ToWorker(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closing", b"closing", "goodbye", b"goodbye", "reconcile", b"reconcile", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "closing", b"closing", "drain", b"drain", "fetch", b"fetch", "forget_functions", b"forget_functions", "forget_templates", b"forget_templates", "free", b"free", "functions", b"functions", "goodbye", b"goodbye", "peers", b"peers", "reconcile", b"reconcile", "revoke", b"revoke", "run", b"run", "sequence", b"sequence", "templates", b"templates", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "claim", b"claim", "closing", b"closing", "drain", b"drain", "fetch", b"fetch", "forget_functions", b"forget_functions", "forget_templates", b"forget_templates", "free", b"free", "functions", b"functions", "goodbye", b"goodbye", "peers", b"peers", "reconcile", b"reconcile", "revoke", b"revoke", "run", b"run", "sequence", b"sequence", "templates", b"templates", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ToWorker: _TypeAlias = ToWorker  # noqa: Y015
+
+@_typing.final
+class ClaimedData(_message.Message):
+    """ClaimedData is a value that was put on the worker, and is wanted there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    PUT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the value."""
+    put: _builtins.int
+    """put: its number, from StoredData.put; 0 means whatever the worker holds under the key."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        put: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "put", b"put"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimedData: _TypeAlias = ClaimedData  # noqa: Y015
 
 @_typing.final
 class RunTask(_message.Message):

@@ -85,7 +85,7 @@ async def test_a_killed_worker_is_known_at_once_with_how_it_ended_and_another_fo
     assert death.exit is not None
     assert (death.exit.signal, death.exit.cause) == (signal.SIGSEGV, "killed")
     assert death.exit.peak_memory_nbytes > 10_000_000
-    assert any("registered" in line for line in death.exit.log_tail)
+    assert any("listening" in line for line in death.exit.log_tail)
     await joined(scheduler, nanny.worker.worker_id)
     assert first.worker_id not in scheduler.brain.books.workers
 

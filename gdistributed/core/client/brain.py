@@ -8,7 +8,7 @@ is lost and nothing is done twice. It holds no values but the small ones that ca
 from __future__ import annotations
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from gdistributed.core.client.futures import (
@@ -68,6 +68,7 @@ class ClientBrain:
         self._templates: dict[bytes, task_pb2.TaskTemplate] = {}
         self._last_graph = 0
         self._graphs_accepted = 0
+        self._cancelling: Counter[str] = Counter()  # our own cancels that are not answered yet
         self._open: pb.FromClient | None = None
         self._open_nbytes = 0
         self._closed: deque[pb.FromClient] = deque()
@@ -164,7 +165,8 @@ class ClientBrain:
 
     def cancel(self, keys: Iterable[str], reason: str, force: bool = False) -> None:
         """Give keys up. Their records are cancelled at once, and a new submission starts afresh."""
-        keys = list(keys)
+        keys = list(dict.fromkeys(keys))
+        self._cancelling.update(keys)
         for key in keys:
             record = self.records.pop(key, None)
             if record is not None:
@@ -218,13 +220,12 @@ class ClientBrain:
             self.peers[peer.number] = task_pb2.Peer.FromString(peer.SerializeToString())
         for refused in batch.refused:
             self._refused(refused)
-        records = self.records
         for key in batch.lost:
-            if (record := records.get(key)) is not None:
+            if (record := self._current(key)) is not None:
                 self._move(record, LOST)
         self._finished(batch.finished)
         for erred in batch.erred:
-            if (record := records.get(erred.key)) is not None:
+            if (record := self._current(erred.key)) is not None:
                 error = error_pb2.TaskError()
                 error.CopyFrom(erred.error)
                 self._move(record, ERROR, error)
@@ -246,6 +247,7 @@ class ClientBrain:
         old = [*unacknowledged, *self._closed, *([self._open] if self._open is not None else [])]
         self._closed.clear()
         self._releases.clear()
+        self._cancelling.clear()
         self._open = None
         self.peers.clear()
         if self._functions:
@@ -324,11 +326,11 @@ class ClientBrain:
         self.fired.extend(move(record, target, outcome))
 
     def _finished(self, reports: Iterable[task_pb2.TaskFinished]) -> None:
-        records, fired = self.records, self.fired
+        records, fired, cancelling = self.records, self.fired, self._cancelling
         for report in reports:
             record = records.get(report.key)
-            if record is None:
-                continue  # released meanwhile
+            if record is None or report.key in cancelling:
+                continue  # released, or it is of the task that was cancelled
             record.type = sys.intern(report.type)
             watches = move(record, FINISHED, report.value or tuple(report.holders))
             if watches:
@@ -336,7 +338,7 @@ class ClientBrain:
 
     def _refused(self, refused: pb.GraphRefused) -> None:
         for key in refused.wanted:
-            record = self.records.get(key)
+            record = self._current(key)
             if record is not None:
                 error = own_error(key, "BAD_GRAPH", refused.message)
                 error.missing_keys.extend(refused.keys)
@@ -344,11 +346,21 @@ class ClientBrain:
 
     def _was_cancelled(self, cancelled: pb.KeyCancelled) -> None:
         key = cancelled.key
-        record = self.records.pop(key, None)
+        if cancelled.own:
+            self._cancelling[key] -= 1
+            if self._cancelling[key] <= 0:
+                del self._cancelling[key]
+            return
+        record = self._current(key)
         if record is not None:
+            del self.records[key]
             error = cancelled_error(key, cancelled.reason, cancelled.client)
             self._move(record, CANCELLED, error)
             self._releases[key] = None  # if it was submitted anew meanwhile, nobody holds that
+
+    def _current(self, key: str) -> FutureRecord | None:
+        """Return the record that news of a key is about; None if it is about an older task."""
+        return None if key in self._cancelling else self.records.get(key)
 
     def _say_again(self, old: pb.FromClient) -> None:
         """Put into the open batch what of an older one still has to be said."""
@@ -364,6 +376,7 @@ class ClientBrain:
         batch.unhold.extend(old.unhold)
         if old.cancel:
             batch.cancel.extend(old.cancel)
+            self._cancelling.update(key for cancel in old.cancel for key in cancel.keys)
             self._close()
 
 

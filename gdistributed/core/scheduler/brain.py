@@ -84,8 +84,6 @@ class SchedulerBrain:
         What people should know at once: a key, and a sentence. Whoever logs it clears it.
     deaths
         The last deaths of workers, by id: what a nanny finds out may come after the loss.
-    unclaimed
-        Values that were freed, by worker and key, since no client spoke of them in time.
     locations
         Changes of who holds what, for a Center in another process; None when nobody asks.
     watchers
@@ -111,7 +109,6 @@ class SchedulerBrain:
         self.epoch = epoch
         self.epoch_attempts = epoch << EPOCH_SHIFT
         self.deaths: OrderedDict[str, Death] = OrderedDict()
-        self.unclaimed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.bandwidths = Bandwidths(self.settings.bandwidth)
         self.moving: list[tuple[TaskRecord, WorkerRecord]] = []
         self.cuts: dict[tuple[WorkerRecord, WorkerRecord], reach.Cut] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import liveness, reported
+from gdistributed.core.scheduler import liveness, reported, reports
 from gdistributed.core.scheduler.states import ERRED, PROCESSING, QUEUED
 from gdistributed.v1 import worker_pb2
 
@@ -75,9 +75,10 @@ def _adopt_value(
     reconcile: worker_pb2.Reconcile,
 ) -> None:
     task = brain.books.tasks.get(stored.key)
-    if task is None and stored.put:
-        reported.expect_claim(brain, worker, stored.key)
-        return
+    if stored.put:
+        if task is not None and worker in task.who_has:
+            reports.say_claim(brain, worker, stored.key, stored.put)
+        return  # whoever put it there may still speak of it
     if task is None or not _is_of(task, stored) or not (task.is_needed and task.state is not ERRED):
         reconcile.drop.append(stored.key)
         return

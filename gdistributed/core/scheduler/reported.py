@@ -16,7 +16,6 @@ from gdistributed.v1 import task_pb2, worker_pb2
 
 CLOSING = worker_pb2.WORKER_STATUS_CLOSING
 PAUSED = worker_pb2.WORKER_STATUS_PAUSED
-UNCLAIMED_KEPT = 10_000
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -173,26 +172,8 @@ def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredD
             replicas.arrived(brain, task, worker)
         if brain.books.stranded:
             reach.try_again(brain)
-    elif data.put:
-        expect_claim(brain, worker, data.key)
     else:
         brain.workers.to(worker.id, len(data.key)).free.append(data.key)
-
-
-def expect_claim(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:
-    """A value was put on a worker: the client that did so will speak of it, unless it has died."""
-    brain.agenda.at(brain.now + brain.settings.unclaimed_s, _free_unclaimed, brain, worker.id, key)
-
-
-def _free_unclaimed(brain: SchedulerBrain, worker_id: str, key: str) -> None:
-    worker = brain.books.workers.get(worker_id)
-    task = brain.books.tasks.get(key)
-    if worker is not None and (task is None or worker not in task.who_has):
-        brain.workers.to(worker_id, len(key)).free.append(key)
-        brain.unclaimed[worker_id, key] = None
-        if len(brain.unclaimed) > UNCLAIMED_KEPT:
-            brain.unclaimed.popitem(last=False)
-        brain.story.note(brain.now, key, "nobody claimed the value that was put", worker.name)
 
 
 def dropped(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:

@@ -5,7 +5,7 @@ What a peer has to know first (a function, a template, where a worker is) is put
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import reach
@@ -100,6 +100,11 @@ def say_revoke(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) ->
     batch.revoke.add(key=task.key, attempt=task.attempt)
 
 
+def say_claim(brain: SchedulerBrain, worker: WorkerRecord, key: str, put: int) -> None:
+    """Tell a worker that a value which was put there is wanted."""
+    brain.workers.after(worker.id, "free", nbytes=len(key)).claim.add(key=key, put=put)
+
+
 def is_told(brain: SchedulerBrain, client: ClientRecord, task: TaskRecord) -> bool:
     """Whether a client is told of a task at once; otherwise it is noted what it missed."""
     if client.until_done:
@@ -160,6 +165,14 @@ def say_cancelled(
     """Tell a client that a key was given up."""
     if client.connected:
         brain.clients.to(client.id, len(key)).cancelled.add(key=key, reason=reason, client=by)
+
+
+def say_own_cancelled(brain: SchedulerBrain, client: ClientRecord, keys: Iterable[str]) -> None:
+    """Answer a cancel: what is said of the keys afterwards is of tasks that are submitted later."""
+    if client.connected:
+        for key in keys:
+            brain.clients.to(client.id, len(key)).cancelled.add(key=key, own=True)
+        brain.clients.close(client.id)
 
 
 def peer_of(worker: WorkerRecord) -> task_pb2.Peer:

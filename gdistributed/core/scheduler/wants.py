@@ -101,9 +101,11 @@ def bring(brain: SchedulerBrain, client: ClientRecord, data: scheduler_pb2.Scatt
         books.add_task(task)
     elif not task.who_has:
         task.nbytes, task.type = data.nbytes, data.type
-    for worker_id in data.worker_ids:
-        if worker_id in books.workers and (worker_id, data.key) not in brain.unclaimed:
-            books.add_replica(task, books.workers[worker_id])
+    for index, worker_id in enumerate(data.worker_ids):
+        if (worker := books.workers.get(worker_id)) is not None:
+            put = data.puts[index] if index < len(data.puts) else 0
+            books.add_replica(task, worker)
+            reports.say_claim(brain, worker, data.key, put)
     if task.state is ERRED and task.who_has:
         books.want(client, task)  # it will be told of the data, not of the error that is over
         brain.reconsider(task)
@@ -130,15 +132,16 @@ def cancel(
     force
         Whether also for other clients than the one that asks.
     """
-    named = set(keys)
+    named = dict.fromkeys(keys)
     tasks = _with_dependents(brain, named)
     for task in tasks:
         for client in task.wanted_by if force else by.alone:
             if task in client.wants:
                 brain.books.unwant(client, task)
-                if client is not by or task.key not in named:  # what it named itself it knows
+                if client is not by or task.key not in named:
                     reports.say_cancelled(brain, client, task.key, reason, by.name)
         brain.reconsider(task)
+    reports.say_own_cancelled(brain, by, named)
     return [task.key for task in tasks]
 
 

@@ -64,7 +64,8 @@ def _data(brain: WorkerBrain) -> Iterator[str]:
         yield from _differ(f"users of {key!r}", data.users, users[id(data)])
         if data.key != key or data.state is KNOWN:
             yield f"value {key!r} is {data.state}"
-        if not data.users and (data.is_freed if data.state is HELD else _is_idle(data)):
+        is_idle = data.is_freed and not data.put if data.state is HELD else _is_idle(data)
+        if not data.users and is_idle:
             yield f"value {key!r} is {data.state} and nobody wants it"
         if (data.peer is not None) != (data.state in (QUEUED, FETCHING)):
             yield f"value {key!r} is {data.state} with peer {data.peer}"

@@ -20,6 +20,7 @@ from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_
 from gdistributed.core.worker.handed import cancel, copy, free, give_back, receive
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
 from gdistributed.core.worker.memory import MemoryWatch
+from gdistributed.core.worker.puts import book_put, claim
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
@@ -117,6 +118,7 @@ class WorkerBrain:
         self.data: dict[str, DataRecord] = {}
         self.ready: list[tuple[int, int, RunRecord]] = []
         self.arrivals = 0
+        self.puts = 0
         self.ready_count = 0
         self.fetching_count = 0
         self.fetching_nbytes = 0
@@ -137,6 +139,7 @@ class WorkerBrain:
             free(self, batch.reconcile.drop)
         cancel(self, batch.cancel)
         give_back(self, batch.revoke)
+        claim(self, batch.claim)
         free(self, batch.free)
         for wanted in batch.fetch:
             copy(self, wanted)
@@ -163,7 +166,7 @@ class WorkerBrain:
             if run is None:
                 continue
             if run.state is EXECUTING:
-                data = self._hold(run.key, report.nbytes, report.type)
+                data = self.hold(run.key, report.nbytes, report.type)
                 data.is_freed = False
                 data.attempt = run.attempt
                 self.mail_of_value(len(report.value)).finished.append(report)
@@ -223,7 +226,7 @@ class WorkerBrain:
                 continue
             self.move(data, KNOWN)
             if self.is_wanted(data):
-                self._hold(stored.key, stored.nbytes, stored.type)
+                self.hold(stored.key, stored.nbytes, stored.type)
                 self.mail_of_value().stored.append(stored)
             else:
                 self.to_drop.append(stored.key)
@@ -267,25 +270,20 @@ class WorkerBrain:
             ask_elsewhere(self, data, unreachable=unreachable)
         self._decide()
 
-    def data_put(self, stored: worker_pb2.StoredData, now: float) -> None:
-        """A client or peer has put a value into the store, and will tell the scheduler of it.
-
-        The scheduler is told from here too: otherwise a value would stay for ever whose client
-        died too soon.
-        """
+    def data_put(self, stored: worker_pb2.StoredData, now: float) -> int:
+        """A client or peer has put a value into the store; return the number of this put."""
         self.now = now
-        data = self._hold(stored.key, stored.nbytes, stored.type)
-        data.is_freed, data.is_put = False, True
-        stored = self.mail_of_value().stored.add(key=data.key, nbytes=data.nbytes, type=data.type)
-        stored.put = True
+        self.puts += 1
+        book_put(self, stored, self.puts)
         self._decide()
+        return self.puts
 
     def value_stored(self, stored: worker_pb2.StoredData, now: float) -> None:
         """A value that rode along is in the store now."""
         self.now = now
         data = self.data.get(stored.key)
         if data is not None and data.state is ARRIVING:
-            self._hold(stored.key, stored.nbytes, stored.type)
+            self.hold(stored.key, stored.nbytes, stored.type)
             self.mail_of_value().stored.append(stored)
         self._drop_unless_held(stored.key)
         self._decide()
@@ -304,7 +302,7 @@ class WorkerBrain:
         self.now = now
         data = self.data.get(key)
         if data is not None and data.state is HELD:
-            data.is_freed = True
+            data.is_freed, data.put = True, 0
             self.release(data)
             self.mail().dropped.append(key)
         self._decide()
@@ -426,7 +424,7 @@ class WorkerBrain:
             return
         if data.state is QUEUED or data.state is MISSING or data.state is ARRIVING:
             self.move(data, KNOWN)
-        if data.state is KNOWN or (data.state is HELD and data.is_freed):
+        if data.state is KNOWN or (data.state is HELD and data.is_freed and not data.put):
             self.move(data, GONE)
 
     # ---- Steps of events
@@ -443,7 +441,7 @@ class WorkerBrain:
                     peer.number, peer.worker_id, peer.address, peer.host, {}
                 )
 
-    def _hold(self, key: str, nbytes: int, type_name: str) -> DataRecord:
+    def hold(self, key: str, nbytes: int, type_name: str) -> DataRecord:
         """Book a value that is in the store now, however it came there."""
         data = self.data.get(key)
         if data is None:
@@ -452,7 +450,7 @@ class WorkerBrain:
             self.held_nbytes += nbytes - data.nbytes
         elif data.state is not KNOWN:
             self.move(data, KNOWN)
-        data.nbytes, data.type, data.attempt, data.is_put = nbytes, type_name, 0, False
+        data.nbytes, data.type, data.attempt, data.put = nbytes, type_name, 0, 0
         if data.state is KNOWN:
             self.move(data, HELD)
         return data

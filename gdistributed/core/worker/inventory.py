@@ -30,13 +30,13 @@ def take_inventory(brain: WorkerBrain, unacknowledged: Iterable[worker_pb2.FromW
             data.is_copied = False
             brain.release(data)
     for held in brain.data.values():
-        if held.state is HELD and not held.is_freed:
+        if held.state is HELD and (held.put or not held.is_freed):
             brain.mail(len(held.key) + ITEM_NBYTES).inventory.held.add(
                 key=held.key,
                 nbytes=held.nbytes,
                 type=held.type,
                 attempt=held.attempt,
-                put=held.is_put,
+                put=held.put,
             )
     for run in brain.runs.values():
         brain.mail(len(run.key) + ITEM_NBYTES).inventory.running.add(
@@ -59,6 +59,7 @@ def drop_all(brain: WorkerBrain) -> None:
     for data in list(brain.data.values()):
         data.is_freed = True
         data.is_copied = False
+        data.put = 0
         brain.release(data)
     brain.take_mail()
     forget_numbers(brain)

@@ -95,8 +95,8 @@ class DataRecord:
         Its type, for people; empty when not known.
     attempt
         The run that computed it here; 0 when it was put here or copied.
-    is_put
-        A client or peer put it here.
+    put
+        Number of the put that brought it here, while that is not claimed; otherwise 0.
     users
         How many runs that have not ended need it.
     is_freed
@@ -117,7 +117,7 @@ class DataRecord:
     nbytes: int
     type: str = ""
     attempt: int = 0
-    is_put: bool = False
+    put: int = 0
     state: State = KNOWN
     users: int = 0
     is_freed: bool = False

@@ -98,7 +98,8 @@ class WorkerProcess:
         """
         self._asked_to_end = self._asked_to_end or cause
         if grace_s > 0:
-            self._child.send_signal(SIGTERM if drain else SIGINT)
+            # An interpreter that is still starting would complain about the other at length.
+            self._child.send_signal(SIGTERM if drain or not self.address else SIGINT)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.ended.wait(), grace_s)
         self._child.kill()

@@ -345,11 +345,12 @@ class Shell:
                 return stored_data(key, value)
         return None
 
-    async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> None:
-        """Store a value that a client or peer has put here."""
+    async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> int:
+        """Store a value that a client or peer has put here, and return the number of the put."""
         await self.store.put(key, value)
         self.received_nbytes += nbytes
-        self.call(self.brain.data_put, worker_pb2.StoredData(key=key, nbytes=nbytes, type=kind))
+        stored = worker_pb2.StoredData(key=key, nbytes=nbytes, type=kind)
+        return self.call(self.brain.data_put, stored)
 
     async def value_of(self, key: str) -> object:
         """Return a value that is held, for a peer or client.

@@ -195,6 +195,9 @@ def test_a_key_may_be_submitted_again_after_it_was_cancelled() -> None:
     first, second = s.said()
     assert (submitted([first]), [list(c.keys) for c in first.cancel]) == (["x"], [["x"]])
     assert submitted([second]) == ["x"]
+    s.finish("x")  # said before the scheduler heard of the cancel
+    assert new.state is PENDING
+    s.say(cancelled=[pb.KeyCancelled(key="x", own=True)])
     assert new.state is PENDING
     s.finish("x")
     assert (old.state, new.state) == (CANCELLED, FINISHED)

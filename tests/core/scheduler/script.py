@@ -331,13 +331,13 @@ class Script:
 
 
 def client_words(batch: scheduler_pb2.ToClient) -> Iterable[str]:
-    """Yield a word for each message to a client, in the order in which they are applied."""
+    """Yield a word for each message to a client, but for answers, in their order."""
     for refused in batch.refused:
         yield f"refused {refused.reason} {','.join(refused.keys)}"
     yield from (f"lost {key}" for key in batch.lost)
     yield from (f"finished {each.key}" for each in batch.finished)
     yield from (f"erred {each.key} {each.error.type}" for each in batch.erred)
-    yield from (f"cancelled {each.key}" for each in batch.cancelled)
+    yield from (f"cancelled {each.key}" for each in batch.cancelled if not each.own)
 
 
 def task_stored(key: str) -> worker_pb2.StoredData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gdistributed.settings import SchedulerSettings
 from gdistributed.v1 import scheduler_pb2, worker_pb2
 from tests.core.scheduler.script import Script
 
@@ -65,33 +64,54 @@ def test_a_key_that_nobody_knows_is_not_awaited_for_ever_when_it_is_retried() ->
     script.close()
 
 
-def put(script: Script, worker: str, key: str) -> None:
-    batch = worker_pb2.FromWorker()
-    batch.stored.add(key=key, nbytes=8, put=True)
-    script.say_worker(worker, batch)
-
-
-def test_a_value_that_was_put_waits_for_its_client_to_speak_of_it() -> None:
+def test_a_value_that_was_put_is_claimed_after_what_was_freed_before() -> None:
     script = Script()
     script.worker("w")
     script.client("c")
-    put(script, "w", "x")
     script.scatter("c", "x", "w")
-    script.pass_time(100)
-    assert script.state("x") == "memory"
-    assert script.said("c") == ["finished x"]
-    script.close()
+    batches(script, "w")
+    release = scheduler_pb2.FromClient(release=["x"])
+    scatter = scheduler_pb2.FromClient()
+    scatter.scattered.add(key="x", nbytes=8, worker_ids=["w"], puts=[2])
+    by_client(script, release, scatter)
+    freed, claimed = batches(script, "w")
+    assert (list(freed.free), list(freed.claim)) == (["x"], [])
+    assert [(each.key, each.put) for each in claimed.claim] == [("x", 2)]
 
 
-def test_a_value_is_freed_whose_client_died_before_it_spoke_of_it() -> None:
-    script = Script(SchedulerSettings(unclaimed_s=60))
+def test_data_that_a_worker_turns_out_not_to_have_is_lost() -> None:
+    script = Script()
     script.worker("w")
-    put(script, "w", "x")
-    script.pass_time(59)
-    assert script.said("w") == []
-    script.pass_time(2)
-    assert script.said("w") == ["free x"]
     script.client("c")
-    script.scatter("c", "x", "w")  # too late
-    assert script.said("c") == ["erred x gdistributed.errors.DataLost"]
+    script.scatter("c", "x", "w")
+    assert script.said("c") == ["finished x"]
+    script.say_worker("w", worker_pb2.FromWorker(dropped=["x"]))
+    assert script.said("c") == ["lost x", "erred x gdistributed.errors.DataLost"]
     script.close()
+
+
+def test_what_was_said_of_a_task_before_it_was_cancelled_is_told_apart() -> None:
+    script = Script()
+    script.worker("w")
+    script.client("c")
+    script.submit("c", "x")
+    script.said("w")
+    brain = script.brain
+    brain.on_worker("w", finished(script, "w", "x"), 0.0)
+    cancel = scheduler_pb2.FromClient()
+    cancel.cancel.add(keys=["x"])
+    by_client(script, cancel, scheduler_pb2.FromClient(graphs=[graph(2, "x")]))
+    script.attempts["w", "x"] = brain.books.tasks["x"].attempt
+    brain.on_worker("w", finished(script, "w", "x"), 0.0)
+    first, second = (brain.take_for_client("c") for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert [each.key for each in first.finished] == ["x"]
+    assert [(each.key, each.own) for each in first.cancelled] == [("x", True)]
+    assert [each.key for each in second.finished] == ["x"]
+
+
+def finished(script: Script, worker: str, key: str) -> worker_pb2.FromWorker:
+    batch = worker_pb2.FromWorker()
+    batch.finished.add(key=key, attempt=script.attempts[worker, key], nbytes=8)
+    return batch

@@ -93,7 +93,8 @@ class Script:
 
     def hold(self, *keys: str, nbytes: int = 10) -> None:
         for key in keys:
-            self.brain.data_put(worker_pb2.StoredData(key=key, nbytes=nbytes), now=0)
+            put = self.brain.data_put(worker_pb2.StoredData(key=key, nbytes=nbytes), now=0)
+            self.tell(claim=[worker_pb2.ClaimedData(key=key, put=put)])
         audit(self.brain)
 
     def arrive(self, fetch: Fetch, *keys: str, nbytes: int = 10) -> None:
@@ -114,12 +115,11 @@ class Script:
         return whole
 
     def said(self) -> dict[str, list[str]]:
-        """Return the keys of all reports by their kind, but for values that `hold` put here."""
-        said = {
-            field.name: [getattr(each, "key", each) for each in items if not _is_put(each)]
+        """Return the keys of all reports by their kind."""
+        return {
+            field.name: [getattr(item, "key", item) for item in items]
             for field, items in self.mail().ListFields()
         }
-        return {kind: keys for kind, keys in said.items() if keys}
 
     def began(self) -> list[str]:
         began = [record.key for record in self.brain.to_run]
@@ -163,7 +163,3 @@ def needs(key: str, *holders: int, nbytes: int = 10, value: bytes = b"") -> work
 
 def names(attempts: Iterable[worker_pb2.TaskAttempt]) -> list[tuple[str, int]]:
     return [(name.key, name.attempt) for name in attempts]
-
-
-def _is_put(said: object) -> bool:
-    return isinstance(said, worker_pb2.StoredData) and said.put

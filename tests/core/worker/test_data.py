@@ -382,11 +382,49 @@ def test_a_peer_that_never_has_room_counts_as_unreachable() -> None:
         assert (missing.key, missing.worker_id, missing.unreachable) == ("a", "w2", True)
 
 
-def test_the_scheduler_hears_of_a_value_that_was_put_here() -> None:
+def put(s: Script, key: str) -> int:
+    return s.brain.data_put(worker_pb2.StoredData(key=key, nbytes=7), now=0)
+
+
+def claim(s: Script, key: str, number: int) -> None:
+    s.tell(claim=[worker_pb2.ClaimedData(key=key, put=number)])
+
+
+def test_a_value_that_nobody_claims_goes() -> None:
+    with Script(unclaimed_s=60) as s:
+        assert put(s, "x") == 1
+        assert put(s, "y") == 2
+        claim(s, "y", 2)
+        s.brain.on_time(60.0)
+        assert s.dropped() == ["x"]
+        assert list(s.brain.data) == ["y"]
+
+
+def test_what_the_scheduler_frees_is_not_a_value_that_was_put_later() -> None:
     with Script() as s:
-        s.hold("x", nbytes=7)
-        [stored] = s.mail().stored
-        assert (stored.key, stored.nbytes, stored.put) == ("x", 7, True)
+        claim(s, "x", put(s, "x"))
+        again = put(s, "x")
+        s.free("x")  # said before the scheduler heard of the second put
+        assert s.dropped() == []
+        claim(s, "x", again)
+        s.free("x")
+        assert s.dropped() == ["x"]
+
+
+def test_a_value_that_was_claimed_before_it_was_put_again_stays() -> None:
+    with Script(unclaimed_s=60) as s:
+        claim(s, "x", put(s, "x"))
+        put(s, "x")
+        s.brain.on_time(60.0)
+        assert list(s.brain.data) == ["x"]
+        s.free("x")
+        assert s.dropped() == ["x"]
+
+
+def test_a_claim_of_what_is_not_here_is_answered() -> None:
+    with Script() as s:
+        claim(s, "x", 7)
+        assert s.said() == {"dropped": ["x"]}
 
 
 def test_a_copy_that_cannot_be_had_is_given_up() -> None:
