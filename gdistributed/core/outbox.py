@@ -34,8 +34,10 @@ class Outbox(Generic[Batch]):
     Attributes
     ----------
     overfull
-        Peers that do not take their mail: more than `CLOSED_MAX` closed batches wait for them.
+        Peers that do not take their mail: more than `closed_max` closed batches wait for them.
         Whoever looks clears it.
+    closed_max
+        How many closed batches may wait for one peer; 32 by default.
     rarely
         Takes rare choices, in the simulator only.
     """
@@ -48,6 +50,7 @@ class Outbox(Generic[Batch]):
         self._closed: dict[str, deque[Batch]] = {}
         self._fresh: dict[str, None] = {}
         self.overfull: dict[str, None] = {}
+        self.closed_max = CLOSED_MAX
         self.rarely: Rarely = never
 
     def to(self, peer: str, nbytes: int = 0) -> Batch:
@@ -83,7 +86,7 @@ class Outbox(Generic[Batch]):
     def _close(self, peer: str, batch: Batch) -> None:
         closed = self._closed.setdefault(peer, deque())
         closed.append(batch)
-        if len(closed) > CLOSED_MAX:
+        if len(closed) > self.closed_max:
             self.overfull[peer] = None
 
     def _begin(self, peer: str, nbytes: int) -> Batch:

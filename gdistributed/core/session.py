@@ -22,6 +22,8 @@ ACKNOWLEDGE_AFTER = 32
 # No fresh message is taken while more than this is not acknowledged: what piles up then stays in
 # the brain's batches, where it can still be merged.
 UNACKNOWLEDGED_NBYTES = 64 * MIB
+# An acknowledgement is also due when this share of the bound has come: the peer may be held back.
+ACKNOWLEDGE_SHARE = 4
 
 
 class Numbered(Protocol):
@@ -47,7 +49,7 @@ class Session(Generic[Out]):
     session_id
         Name of the session, given by the accepting side in its welcome.
     resend_nbytes
-        Bound on what is kept to be sent again.
+        Bound on what is kept to be sent again: while there is more, nothing new is sent.
 
     Attributes
     ----------
@@ -70,11 +72,12 @@ class Session(Generic[Out]):
         "_kept_nbytes",
         "_make",
         "_owed",
-        "_resend_nbytes",
+        "_owed_nbytes",
         "acknowledged",
         "id",
         "rarely",
         "received",
+        "resend_nbytes",
         "resumed",
         "sent",
     )
@@ -92,12 +95,13 @@ class Session(Generic[Out]):
         self.resumed = False
         self.rarely: Rarely = never
         self._make = make
-        self._resend_nbytes = resend_nbytes
+        self.resend_nbytes = resend_nbytes
         self._kept: deque[tuple[Out, int]] = deque()
         self._kept_nbytes = 0
         self._is_held_back = False
         self._again = 0  # how many of those that are kept are to be sent again first
         self._owed = 0
+        self._owed_nbytes = 0
 
     def next(self, take: Callable[[], Out | None]) -> Out | None:
         """Return the message to write now, numbered and kept; None when there is nothing to say.
@@ -110,20 +114,18 @@ class Session(Generic[Out]):
         if self._again:
             message = self._kept[-self._again][0]
             self._again -= 1
-            message.acknowledged = self.received
-            self._owed = 0
+            self._acknowledge_with(message)
             return message
-        self._is_held_back = self._kept_nbytes >= self._resend_nbytes
+        self._is_held_back = self._kept_nbytes >= self.resend_nbytes
         fresh = None if self._is_held_back else take()
         if fresh is None:
-            if self._owed < ACKNOWLEDGE_AFTER:
+            if not self._is_due:
                 return None
             fresh = self._make()
         self.sent += 1
         fresh.sequence = self.sent
-        fresh.acknowledged = self.received
-        self._owed = 0
-        nbytes = fresh.ByteSize()
+        self._acknowledge_with(fresh)
+        nbytes = _said_nbytes(fresh)
         self._kept.append((fresh, nbytes))
         self._kept_nbytes += nbytes
         return fresh
@@ -131,8 +133,17 @@ class Session(Generic[Out]):
     @property
     def should_write(self) -> bool:
         """Whether what has come calls for a message, or makes room for one: see `next`."""
+        return self._is_due or (self._is_held_back and self._kept_nbytes < self.resend_nbytes)
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether an acknowledgement is to be sent even if there is nothing else to say.
+
+        The peer may wait for it with all that it has to say; one for a mere acknowledgement is not
+        waited for.
+        """
         return self._owed >= ACKNOWLEDGE_AFTER or (
-            self._is_held_back and self._kept_nbytes < self._resend_nbytes
+            self._owed_nbytes > 0 and self._owed_nbytes * ACKNOWLEDGE_SHARE >= self.resend_nbytes
         )
 
     def acknowledge_soon(self) -> None:
@@ -153,6 +164,7 @@ class Session(Generic[Out]):
                 f"but only {self.sent} messages were sent in this session"
             )
         if message.sequence <= self.received:
+            self._forget_until(message.acknowledged)  # sent again, with news of what has come
             return False
         if message.sequence != self.received + 1:
             raise MalformedMessage(
@@ -161,6 +173,7 @@ class Session(Generic[Out]):
             )
         self.received = message.sequence
         self._owed += 1
+        self._owed_nbytes += _said_nbytes(message)
         self._forget_until(message.acknowledged)
         return True
 
@@ -189,6 +202,10 @@ class Session(Generic[Out]):
         """Return what was sent and not acknowledged, oldest first."""
         return [message for message, _ in self._kept]
 
+    def _acknowledge_with(self, message: Out) -> None:
+        message.acknowledged = self.received
+        self._owed = self._owed_nbytes = 0
+
     def _forget_until(self, number: int) -> None:
         if number <= self.acknowledged:
             return
@@ -197,6 +214,12 @@ class Session(Generic[Out]):
             self._kept_nbytes -= kept.popleft()[1]
         self._again = min(self._again, len(kept))
         self.acknowledged = number
+
+
+def _said_nbytes(message: Numbered) -> int:
+    """Return the size of a message without its two numbers: 0 for a mere acknowledgement."""
+    numbers = message.sequence, message.acknowledged
+    return message.ByteSize() - sum(1 + (each.bit_length() + 6) // 7 for each in numbers if each)
 
 
 class Sessions(Generic[Out]):

@@ -115,7 +115,6 @@ class ClientHost(Host):
             unacknowledged = self._session.unacknowledged()
             self._session = Session(scheduler_pb2.FromClient, welcome.session_id)
             self.brain.session_began(unacknowledged)
-        self._session.rarely = self.world.rarely
         self._link = Link(self, stream, 0, self._session, self.brain.take, self._receive)
         self._beat(stream)
         self._link.wake()

@@ -42,6 +42,7 @@ class Link(Generic[In, Out]):
         receive: Callable[[In], None],
     ) -> None:
         self.stream, self.side, self.session = stream, side, session
+        session.rarely, session.resend_nbytes = host.world.rarely, host.world.resend_nbytes
         self.is_over = False
         self._host = host
         self._take, self._receive = take, receive

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from gdistributed.settings import LimitSettings, SchedulerSettings, WorkerSettings
+from gdistributed.settings import MIB, LimitSettings, SchedulerSettings, WorkerSettings
 
 FAULTS: Final = (
     "kill", "out_of_memory", "memory", "power", "nanny_dies", "pause", "hang", "suspend",
@@ -37,6 +37,8 @@ class Options:
         weight 1 in all.
     has_nannies
         Whether workers' ends are reported.
+    resend_nbytes, closed_max
+        Bounds on what is kept to be sent again, and on batches that wait for a client.
     rarely
         How likely a rare choice is, where the code offers one.
     """
@@ -49,6 +51,8 @@ class Options:
     odd: float
     faults: tuple[tuple[str, float], ...]
     has_nannies: bool
+    resend_nbytes: int
+    closed_max: int
     rarely: float
     scheduler: SchedulerSettings
     worker: WorkerSettings
@@ -70,6 +74,8 @@ def drawn(random: Random) -> Options:
         odd=random.choice([0.0, 0.0, 0.1, 0.4]),
         faults=tuple((fault, random.choice([0.02, 0.1, 0.3])) for fault in chosen),
         has_nannies=random.random() < 0.5,
+        resend_nbytes=random.choice([1, 500, 64 * MIB, 64 * MIB]),
+        closed_max=random.choice([1, 32]),
         rarely=random.choice([0.0, 0.0, 0.01, 0.1]),
         scheduler=SchedulerSettings(
             prefetch_s=random.choice([0.0, 0.05, 1.0]),

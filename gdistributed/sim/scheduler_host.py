@@ -172,7 +172,6 @@ class SchedulerHost(Host):
 
     def _begin(self, session: Session[Any], name: str) -> None:
         """A session begins, or goes on."""
-        session.rarely = self.world.rarely
         self.note(f"{'resumes' if session.resumed else 'welcomes'} {name}")
         if session.resumed and session.unacknowledged():
             self.world.reached["resume with replay"] += 1

@@ -50,13 +50,14 @@ class Simulation:
         self.seed = seed
         self.options = options or drawn(Random(f"{seed}/options"))
         self.acts = range(self.options.actions) if acts is None else acts
-        self.world = World(Random(f"{seed}/world"), self.options.rarely)
+        self.world = World(Random(f"{seed}/world"), self.options.rarely, self.options.resend_nbytes)
         self.network = Network(self.world, self.options.delay_s)
         self.workload = Workload(Random(f"{seed}/workload"))
         self.center = CenterHost(self.world)
         self.scheduler = SchedulerHost(
             self.world, self.network, self.center, self.options.scheduler
         )
+        self.scheduler.brain.clients.closed_max = self.options.closed_max
         self.workers: dict[str, WorkerHost] = {}
         self.clients: dict[str, ClientHost] = {}
         self.core: set[str] = set()

@@ -166,7 +166,6 @@ class WorkerHost(Host):
             if last.session_id:
                 same = welcome.scheduler_id == last.scheduler_id
                 self.call(self.brain.session_began, unacknowledged, same_scheduler=same)
-        self._session.rarely = self.world.rarely
         self._link = Link(
             self, stream, 0, self._session, lambda: self.brain.outbox.take(SCHEDULER), self._receive
         )

@@ -23,6 +23,8 @@ class World:
         Decides every delay; the only source of chance here.
     rarely
         How likely a rare choice is, where the code offers one.
+    resend_nbytes
+        How much a session keeps to be sent again.
 
     Attributes
     ----------
@@ -36,8 +38,9 @@ class World:
         What happened.
     """
 
-    def __init__(self, random: Random, rarely: float = 0.0) -> None:
+    def __init__(self, random: Random, rarely: float, resend_nbytes: int) -> None:
         self.random = random
+        self.resend_nbytes = resend_nbytes
         self.reached: Counter[str] = Counter()
         self._rarely = rarely
         self.now = 0.0

@@ -144,3 +144,27 @@ def test_a_capability_that_is_required_must_be_there() -> None:
     own = server_pb2.Software(protocol_major=1, capabilities=["relay"])
     with pytest.raises(CapabilityMissing, match="time travel"):
         check_software(peer, own, "client", "scheduler")
+
+
+def test_a_message_that_is_sent_again_acknowledges_what_came_meanwhile() -> None:
+    ours, theirs = new_session(resend_nbytes=1), new_session()
+    [held] = written(ours, [pb.ToClient(lost=["y"]), pb.ToClient(lost=["z"])])
+    [said] = written(theirs, [pb.ToClient(lost=["x"])])
+    assert ours.admit(pb.ToClient.FromString(said.SerializeToString()))
+    assert theirs.admit(held)
+    theirs.resume(0)
+    [again] = written(theirs, [])
+    assert not ours.admit(again)
+    assert ours.unacknowledged() == []
+    assert ours.should_write  # what was held back
+
+
+def test_a_large_message_is_acknowledged_at_once_and_an_acknowledgement_is_not() -> None:
+    ours, theirs = new_session(resend_nbytes=100), new_session(resend_nbytes=100)
+    [said] = written(ours, [pb.ToClient(lost=["x" * 60])])
+    theirs.admit(said)
+    assert theirs.should_write
+    [answer] = written(theirs, [])
+    ours.admit(answer)
+    assert ours.unacknowledged() == []
+    assert not ours.should_write
