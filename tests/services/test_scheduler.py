@@ -297,6 +297,17 @@ async def test_a_worker_that_breaks_off_is_gone_at_once(
     assert not (await stub.ListWorkers(pb.ListWorkersRequest())).workers
 
 
+async def test_a_worker_that_is_dead_is_gone_though_its_stream_seems_to_live(
+    stub: scheduler_pb2_grpc.SchedulerAsyncStub, scheduler: Scheduler
+) -> None:
+    peer = await join_worker(stub)  # sends no heartbeats, and nobody listens at its address
+    async with asyncio.timeout(20):
+        while scheduler.brain.books.workers:
+            await asyncio.sleep(0.05)
+    assert "refuses connections" in scheduler.brain.deaths["w"].cause
+    peer.call.cancel()
+
+
 async def test_what_is_not_offered_says_so(stub: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match="synchronize") as caught:
         await stub.Synchronize(pb.SynchronizeRequest())

@@ -1,6 +1,7 @@
-"""Whether a worker whose stream broke is dead: its own port says so at once when it refuses.
+"""Whether a worker that fell silent is dead: its own port says so at once when it refuses.
 
-The grace in which a session may be resumed must not make a plain death slow.
+Neither the grace in which a session may be resumed nor a connection whose end nobody noticed must
+make a plain death slow.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ logger = logging.getLogger("gdistributed.scheduler")
 
 # A nanny knows how its worker ended, and says so: hear it first.
 NANNY_S: Final = 1.0
+# A worker of which so many heartbeats are missing is knocked at, though its stream seems to live.
+MISSED_HEARTBEATS: Final = 2.5
 KNOCK_TIMEOUT_S: Final = 5.0
 
 
 class Knocks:
-    """Knocks at the ports of workers whose streams broke.
+    """Knocks at the ports of workers that fell silent.
 
     Parameters
     ----------
@@ -30,29 +33,49 @@ class Knocks:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._watch: asyncio.Task[None] | None = None
 
     def begin(self, hello: worker_pb2.WorkerHello) -> None:
-        """Knock at the port of a worker in the background."""
-        task = asyncio.get_running_loop().create_task(self._knock(hello))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        """Knock at the port of a worker in the background, unless somebody does already."""
+        worker_id = hello.worker_id
+        if worker_id not in self._under_way:
+            task = asyncio.get_running_loop().create_task(self._knock(hello))
+            self._under_way[worker_id] = task
+            task.add_done_callback(lambda _: self._under_way.pop(worker_id, None))
+
+    def watch(self) -> None:
+        """Look from now on for workers whose heartbeats are missing."""
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._look_for_silence())
 
     def close(self) -> None:
         """Stop all knocking."""
-        for task in self._under_way:
+        for task in self._under_way.values():
             task.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    async def _look_for_silence(self) -> None:
+        brain = self._shell.brain
+        heartbeat_s = brain.settings.limits.heartbeat_s
+        while True:
+            await asyncio.sleep(heartbeat_s)
+            due = self._shell.now() - MISSED_HEARTBEATS * heartbeat_s
+            for worker in brain.books.workers.values():
+                if worker.is_connected and worker.last_seen < due:
+                    self.begin(worker.hello)
 
     async def _knock(self, hello: worker_pb2.WorkerHello) -> None:
-        if hello.nanny_address:
-            await asyncio.sleep(NANNY_S)
         brain = self._shell.brain
         worker = brain.books.workers.get(hello.worker_id)
-        if worker is None or worker.is_connected:
-            return
+        last_seen = worker.last_seen if worker is not None else 0.0
+        if hello.nanny_address:
+            await asyncio.sleep(NANNY_S)
         if not await is_refused(hello.address):
             return  # perhaps it comes back: the grace says how long to wait
-        if not worker.is_connected and brain.books.workers.get(worker.id) is worker:
+        is_there = worker is not None and brain.books.workers.get(worker.id) is worker
+        if worker is not None and is_there and worker.last_seen == last_seen:
             cause = f"its process is gone: {hello.address} refuses connections"
             self._shell.call(brain.worker_lost, hello.worker_id, cause)
 

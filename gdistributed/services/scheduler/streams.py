@@ -62,6 +62,7 @@ class Streams:
             session, partial(brain.workers.take, worker_id), receive
         )
         shell.worker_links[worker_id] = link
+        self._knocks.watch()
         fields = {"worker": hello.name or hello.address, "address": hello.address}
         logger.info("worker resumed" if session.resumed else "worker joined", extra=fields)
         try:
