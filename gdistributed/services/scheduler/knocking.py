@@ -17,7 +17,8 @@ logger = logging.getLogger("gdistributed.scheduler")
 
 # A nanny knows how its worker ended, and says so: hear it first.
 NANNY_S: Final = 1.0
-# A worker of which so many heartbeats are missing is knocked at, though its stream seems to live.
+# A worker of which so many heartbeats are missing is knocked at, though its stream seems to live, or
+# though its port was still open as the stream broke: of a process that is killed some port is last.
 MISSED_HEARTBEATS: Final = 2.5
 KNOCK_TIMEOUT_S: Final = 5.0
 
@@ -63,7 +64,7 @@ class Knocks:
             await asyncio.sleep(heartbeat_s)
             due = self._shell.now() - MISSED_HEARTBEATS * heartbeat_s
             for worker in brain.books.workers.values():
-                if worker.is_connected and worker.last_seen < due:
+                if worker.last_seen < due:
                     self.begin(worker.hello)
 
     async def _knock(self, hello: worker_pb2.WorkerHello) -> None:
