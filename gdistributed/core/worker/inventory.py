@@ -26,6 +26,8 @@ def take_inventory(brain: WorkerBrain, unacknowledged: Iterable[worker_pb2.FromW
         if run.state is not EXECUTING:
             brain.move(run, ENDED)
     for data in list(brain.data.values()):
+        if data.put:
+            data.is_freed = True  # unless it is claimed: what it took the place of does not count
         if data.state is not HELD:
             data.is_copied = False
             brain.release(data)

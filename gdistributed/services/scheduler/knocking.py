@@ -17,8 +17,8 @@ logger = logging.getLogger("gdistributed.scheduler")
 
 # A nanny knows how its worker ended, and says so: hear it first.
 NANNY_S: Final = 1.0
-# A worker of which so many heartbeats are missing is knocked at, though its stream seems to live, or
-# though its port was still open as the stream broke: of a process that is killed some port is last.
+# A worker of which so many heartbeats are missing is knocked at, though its stream seems to live,
+# or its port was still open as the stream broke: of a process that is killed some port is last.
 MISSED_HEARTBEATS: Final = 2.5
 KNOCK_TIMEOUT_S: Final = 5.0
 

@@ -105,3 +105,13 @@ def test_what_the_scheduler_does_not_want_is_dropped_and_cancelled() -> None:
         assert s.dropped() == ["held"]
         assert [run.key for run in s.brain.to_cancel] == ["x"]
         s.finish("x")
+
+
+def test_a_value_that_was_put_again_is_claimed_anew_after_a_break_or_goes() -> None:
+    with Script(unclaimed_s=60) as s:
+        s.hold("x")
+        s.brain.data_put(worker_pb2.StoredData(key="x", nbytes=1), now=0)
+        begin_session(s)
+        assert [(held.key, held.put) for held in inventory(s).held] == [("x", 2)]
+        s.brain.on_time(60.0)
+        assert s.dropped() == ["x"]
