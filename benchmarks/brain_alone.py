@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from gdistributed.cli.serving import collect_rarely
 from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.v1 import scheduler_pb2, server_pb2, worker_pb2
 
@@ -158,14 +159,23 @@ def tree(played: Played, count: int) -> int:
     return 2 * leaves - 1
 
 
-def layers(played: Played, count: int) -> int:
+def chains(played: Played, count: int) -> int:
+    """Run layers of 1,000 tasks, each of which needs the one below it."""
+    return _layers(played, count, (0,))
+
+
+def woven_layers(played: Played, count: int) -> int:
     """Run layers of 1,000 tasks, each of which needs three of the layer before."""
+    return _layers(played, count, (-1, 0, 1))
+
+
+def _layers(played: Played, count: int, offsets: tuple[int, ...]) -> int:
     width = 1000
 
     def nodes() -> Iterator[tuple[str, list[str]]]:
         for layer in range(count // width):
             for number in range(width):
-                before = {(number + offset) % width for offset in (-1, 0, 1)} if layer else ()
+                before = {(number + offset) % width for offset in offsets} if layer else ()
                 yield f"t-{layer}-{number}", [f"t-{layer - 1}-{each}" for each in before]
         yield "last", [f"t-{count // width - 1}-{number}" for number in range(width)]
 
@@ -178,7 +188,8 @@ def layers(played: Played, count: int) -> int:
 SHAPES: dict[str, Callable[[Played, int], int]] = {
     "independent": independent,
     "tree": tree,
-    "layers of 1,000": layers,
+    "layers of 1,000, one dependency": chains,
+    "layers of 1,000, three dependencies": woven_layers,
 }
 
 
@@ -202,12 +213,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    collect_rarely()  # as in the scheduler's process
     for shape in SHAPES:
         each = [
             microseconds_a_task(shape, options.tasks, options.workers)
             for _ in range(options.rounds)
         ]
-        print(f"{shape:16} {statistics.median(each):6.1f} µs a task ({min(each):.1f} at best)")
+        print(f"{shape:36} {statistics.median(each):6.1f} µs a task ({min(each):.1f} at best)")
 
 
 if __name__ == "__main__":

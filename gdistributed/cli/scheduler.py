@@ -101,7 +101,7 @@ def scheduler(
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
     set_up_logging(log_level)
-    from gdistributed.cli.serving import serve
+    from gdistributed.cli.serving import collect_rarely, serve
     from gdistributed.services.scheduler.server import Scheduler
 
     settings = SchedulerSettings(
@@ -129,6 +129,7 @@ def scheduler(
         return server
 
     try:
+        collect_rarely()
         serve(make, with_parent=stop_with_parent)
     finally:
         if scheduler_file is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import select
@@ -37,6 +38,9 @@ class Serving(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Serving)
+
+# New objects before a collection of the young ones, and how many of those before the older ones.
+GC_THRESHOLDS: Final = 50_000, 20, 50
 
 logger = logging.getLogger("gdistributed.gd")
 
@@ -91,6 +95,17 @@ class Stopping:
 def _is_closed(descriptor: int) -> bool:
     readable, _, _ = select.select([descriptor], [], [], PARENT_POLL_S)
     return bool(readable) and not os.read(descriptor, 1024)
+
+
+def collect_rarely() -> None:
+    """Have the garbage collector look less often, and not at what was imported.
+
+    For a process that holds millions of small records and makes hardly any cycles: the collector
+    walks all of them each time, which costs a scheduler about a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _nothing_more(_server: object) -> None:

@@ -1560,7 +1560,7 @@ class Dependency(_message.Message):
     """value itself, a serialised Payload, when it is small and the scheduler has it at hand."""
     @_builtins.property
     def holders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """holders: peers that hold it, by their numbers on this stream."""
+        """holders: peers that hold it, by their numbers on this stream; none when the worker itself does."""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ in the story, never an exception; an exception here is a bug of ours.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
@@ -90,6 +91,8 @@ class SchedulerBrain:
         Events for those who watch.
     story
         What happened to tasks.
+    reconsider
+        Puts a task on the worklist: a fact about it has changed.
     """
 
     def __init__(self, settings: SchedulerSettings | None = None, epoch: int = 1) -> None:
@@ -118,6 +121,7 @@ class SchedulerBrain:
         self.warnings: list[tuple[str, str]] = []
         self.report: task_pb2.TaskFinished | None = None
         self._worklist: deque[TaskRecord] = deque()
+        self.reconsider: Callable[[TaskRecord], None] = self._worklist.append
         self._sessions_begun = 0
 
     # Workers
@@ -193,6 +197,8 @@ class SchedulerBrain:
             hello=hello,
             memory_limit_nbytes=hello.memory_limit_nbytes,
             last_seen=now,
+            ahead_ns=self.settings.prefetch_s * placement.NS * hello.nthreads,
+            ahead_tasks=self.settings.prefetch_tasks_min * hello.nthreads,
         )
         self.books.add_worker(worker)
         self.watchers.note(now, "worker", name, "", "joined", detail=hello.address)
@@ -396,10 +402,6 @@ class SchedulerBrain:
 
     # Facts, then decisions
 
-    def reconsider(self, task: TaskRecord) -> None:
-        """Put a task on the worklist: a fact about it has changed."""
-        self._worklist.append(task)
-
     def transition(self, task: TaskRecord, target: State) -> None:
         """Take one edge."""
         origin = task.state
@@ -412,9 +414,11 @@ class SchedulerBrain:
         if target is not FORGOTTEN:
             counts[target] += 1
         edge(self, task)
-        place = task.processing_on or (task.who_has[-1] if task.who_has else None)
-        worker = place.name if place is not None else ""
-        self.story.note(self.now, task.key, target, worker)
+        if task.processing_on is not None:
+            worker = task.processing_on.name
+        else:
+            worker = task.who_has[-1].name if task.who_has else ""
+        self.story.append((self.now, task.key, target, worker))
         if self.watchers.watching:
             self.watchers.note(
                 self.now, "task", task.key, origin, target, worker=worker, prefix=task.prefix
@@ -425,7 +429,9 @@ class SchedulerBrain:
         worklist = self._worklist
         while worklist:
             task = worklist.popleft()
-            while task.state is not FORGOTTEN and (target := next_state(task)) is not task.state:
+            while (state := task.state) is not FORGOTTEN:
+                if (target := next_state(task)) is state:
+                    break
                 self.transition(task, target)
 
     def decide(self) -> None:

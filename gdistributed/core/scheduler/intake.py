@@ -6,8 +6,8 @@ graph; a graph whose tasks come with their dependencies first needs no search fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple
 
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, TemplateRecord
 from gdistributed.errors import BadGraph
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
 NAMED_AT_MOST = 10
+
+
+class Draft(NamedTuple):
+    """A task that is to be entered, with the keys that it depends on."""
+
+    spec: task_pb2.TaskSpec
+    dependencies: tuple[str, ...]
 
 
 def accept_graph(
@@ -31,11 +38,12 @@ def accept_graph(
         Nothing has been entered then.
     """
     tasks = brain.books.tasks
-    specs = {spec.key: spec for spec in graph.tasks}
-    new = {key: spec for key, spec in specs.items() if key not in tasks}
+    drafts = {spec.key: Draft(spec, tuple(spec.dependencies)) for spec in graph.tasks}
+    new = {key: draft for key, draft in drafts.items() if key not in tasks}
     ordered = dependencies_first(new, tasks)
-    for spec in ordered:
-        _template_of(client, spec.template)
+    templates = {
+        number: _template_of(client, number) for number in {each.spec.template for each in ordered}
+    }
     for array in graph.arrays:
         _template_of(client, array.template)
         if len(array.keys) != len(array.arguments):
@@ -43,16 +51,18 @@ def accept_graph(
                 f"an array has {len(array.keys)} keys and {len(array.arguments)} arguments"
             ).with_reason("BAD_TASK")
     wanted = wanted_keys(graph)
-    _check_known(wanted, tasks, specs, graph)
+    _check_known(wanted, tasks, drafts, graph)
 
     base, born = _first_rank(brain, client, graph), brain.epoch_attempts
-    for spec in ordered:
-        template = _template_of(client, spec.template)
+    add_task, arrived = brain.books.add_task, client.arrived.append
+    for spec, dependencies in ordered:
+        template = templates[spec.template]
         rank = template.rank + base + spec.order
         task = TaskRecord(spec.key, template, rank, spec.arguments, born)
-        task.dependencies = tuple(tasks[key] for key in dict.fromkeys(spec.dependencies))
-        brain.books.add_task(task)
-        client.arrived.append(task)
+        if dependencies:
+            task.dependencies = tuple(map(tasks.__getitem__, dict.fromkeys(dependencies)))
+        add_task(task)
+        arrived(task)
     for array in graph.arrays:
         template = _template_of(client, array.template)
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
@@ -121,22 +131,20 @@ def wanted_keys(graph: scheduler_pb2.SubmitGraph) -> list[str]:
 def _check_known(
     wanted: list[str],
     tasks: dict[str, TaskRecord],
-    specs: dict[str, task_pb2.TaskSpec],
+    drafts: dict[str, Draft],
     graph: scheduler_pb2.SubmitGraph,
 ) -> None:
     if not graph.wants:
         return
     arrayed = {key for array in graph.arrays for key in array.keys}
     unknown = [
-        key for key in wanted if key not in tasks and key not in specs and key not in arrayed
+        key for key in wanted if key not in tasks and key not in drafts and key not in arrayed
     ]
     if unknown:
         raise unknown_keys(unknown)
 
 
-def dependencies_first(
-    new: dict[str, task_pb2.TaskSpec], known: dict[str, TaskRecord]
-) -> Iterable[task_pb2.TaskSpec]:
+def dependencies_first(new: dict[str, Draft], known: dict[str, TaskRecord]) -> Collection[Draft]:
     """Return the new tasks in an order in which each comes after all that it depends on.
 
     Linear in tasks and dependencies. Tasks that already come so are returned as they are.
@@ -147,25 +155,23 @@ def dependencies_first(
         If there is no such order, or a dependency is neither known nor in the graph.
     """
     placed: set[str] = set()
-    for key, spec in new.items():
-        if not all(name in placed or name in known for name in spec.dependencies):
-            break
+    for key, (_, dependencies) in new.items():
+        if not placed.issuperset(dependencies) and not all(
+            name in placed or name in known for name in dependencies
+        ):
+            return _sort_topologically(new, known)
         placed.add(key)
-    else:
-        return new.values()
-    return _sort_topologically(new, known)
+    return new.values()
 
 
-def _sort_topologically(
-    new: dict[str, task_pb2.TaskSpec], known: dict[str, TaskRecord]
-) -> list[task_pb2.TaskSpec]:
+def _sort_topologically(new: dict[str, Draft], known: dict[str, TaskRecord]) -> list[Draft]:
     missing: dict[str, int] = {}
     dependents: dict[str, list[str]] = {}
     unknown: dict[str, None] = {}
-    for key, spec in new.items():
-        within = [name for name in dict.fromkeys(spec.dependencies) if name in new]
+    for key, (_, dependencies) in new.items():
+        within = [name for name in dict.fromkeys(dependencies) if name in new]
         unknown.update(
-            (name, None) for name in spec.dependencies if name not in new and name not in known
+            (name, None) for name in dependencies if name not in new and name not in known
         )
         missing[key] = len(within)
         for name in within:
@@ -183,7 +189,7 @@ def _sort_topologically(
     return [new[key] for key in free]
 
 
-def _cycle(new: dict[str, task_pb2.TaskSpec], stuck: set[str]) -> BadGraph:
+def _cycle(new: dict[str, Draft], stuck: set[str]) -> BadGraph:
     """Walk back from a stuck task until one comes again: those between are a cycle."""
     key = next(name for name in new if name in stuck)
     path: dict[str, None] = {}

@@ -69,11 +69,11 @@ def _first_rank(requirement: RequirementRecord) -> int:
 def has_room(worker: WorkerRecord, settings: SchedulerSettings) -> bool:
     """Whether a worker takes tasks now, and is not far enough ahead yet."""
     return (worker.takes_tasks and worker.reserved_for is None) and (
-        (
-            worker.occupancy_ns < settings.prefetch_s * NS * worker.nthreads
+        len(worker.processing) < worker.ahead_tasks
+        or (
+            worker.occupancy_ns < worker.ahead_ns
             and worker.expected_nbytes < settings.prefetch_nbytes
         )
-        or len(worker.processing) < settings.prefetch_tasks_min * worker.nthreads
     )
 
 
@@ -142,9 +142,10 @@ def best_worker(
         return candidates[0] if len(candidates) == 1 else min(candidates, key=wait_ns)
     weighed, most = dict.fromkeys(candidates), brain.settings.candidates
     for dependency in task.dependencies:
-        for holder in islice(dependency.who_has, most):
+        for holder in dependency.who_has[:most]:
             if (
-                holder.takes_tasks
+                holder not in weighed
+                and holder.takes_tasks
                 and holder.reserved_for is None
                 and holder in requirement.eligible
                 and (not requirement.resources or fits(holder, requirement))

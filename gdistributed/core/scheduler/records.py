@@ -148,6 +148,9 @@ class WorkerRecord:
         What it can satisfy; tasks wait by these.
     templates, functions, peers
         What was announced to it.
+    ahead_ns, ahead_tasks
+        It is handed tasks ahead while those that it has are expected to take less than this
+        together, or are fewer.
     resources_used
         How much of each of its resources is booked.
     alone
@@ -185,6 +188,8 @@ class WorkerRecord:
     memory_limit_nbytes: int = 0
     status: int = 1
     last_seen: float = 0.0
+    ahead_ns: float = 0.0
+    ahead_tasks: int = 0
     metrics: worker_pb2.WorkerMetrics | None = None
     processing: dict[TaskRecord, None] = field(default_factory=dict)
     has: dict[TaskRecord, None] = field(default_factory=dict)

@@ -111,8 +111,9 @@ def take_result(
         brain.retiring[worker].todo[task] = None
     if not has_waited:  # how long it was without a thread says nothing about its kind
         learn_run(task.template.prefix, report.run_ns, report.nbytes)
-    report.holders.append(worker.number)
-    brain.report = report
+    if task.wanted_by:
+        report.holders.append(worker.number)
+        brain.report = report
     brain.transition(task, next_state(task))
     brain.report = None
 

@@ -54,8 +54,12 @@ def say_run(brain: SchedulerBrain, task: TaskRecord) -> None:
         expected_ns=task.expected_ns,
         arguments=task.arguments,
     )
+    held = worker.has
     for dependency in task.dependencies:
-        _name_dependency(brain, worker, batch, run.dependencies.add(), dependency)
+        if dependency in held:
+            run.dependencies.add(key=dependency.key, nbytes=dependency.nbytes)
+        else:
+            _name_dependency(brain, worker, batch, run.dependencies.add(), dependency)
 
 
 def _name_dependency(
@@ -67,9 +71,6 @@ def _name_dependency(
 ) -> None:
     message.key = dependency.key
     message.nbytes = dependency.nbytes
-    if dependency in worker.has:
-        message.holders.append(worker.number)
-        return
     if dependency.value:
         message.value = dependency.value
     holders = dependency.who_has

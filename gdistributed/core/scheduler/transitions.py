@@ -36,40 +36,32 @@ Edge = Callable[["SchedulerBrain", TaskRecord], None]
 
 
 def next_state(task: TaskRecord) -> State:
-    """Return the state that follows from a task's facts; its own when nothing is to change."""
+    """Return the state that follows from a task's facts; its own when nothing is to change.
+
+    The hottest function of the scheduler, hence in one piece.
+    """
     state = task.state
+    is_needed = task.wanted_by or task.waiters
     if state is PROCESSING:
-        return _after_processing(task)
+        if task.who_has:
+            return MEMORY
+        if task.error is not None:
+            return ERRED
+        if not is_needed:
+            return RELEASED
+        return PROCESSING if task.processing_on is not None else WAITING
     if state is MEMORY:
-        return MEMORY if task.who_has and (task.wanted_by or task.waiters) else RELEASED
+        return MEMORY if task.who_has and is_needed else RELEASED
     if state is RELEASED:
-        return _after_released(task)
+        if task.who_has:
+            return MEMORY  # if nobody needs it, from there it is freed
+        if is_needed:
+            return WAITING
+        return RELEASED if task.dependents else FORGOTTEN
+    if not is_needed:
+        return RELEASED
     if state is ERRED:
-        return ERRED if task.error is not None and task.is_needed and not task.who_has else RELEASED
-    return _after_waiting(task)
-
-
-def _after_processing(task: TaskRecord) -> State:
-    if task.who_has:
-        return MEMORY
-    if task.error is not None:
-        return ERRED
-    if not task.is_needed:
-        return RELEASED
-    return PROCESSING if task.processing_on is not None else WAITING
-
-
-def _after_released(task: TaskRecord) -> State:
-    if task.who_has:
-        return MEMORY  # if nobody needs it, from there it is freed
-    if task.is_needed:
-        return WAITING
-    return RELEASED if task.dependents else FORGOTTEN
-
-
-def _after_waiting(task: TaskRecord) -> State:
-    if not task.is_needed:
-        return RELEASED
+        return ERRED if task.error is not None and not task.who_has else RELEASED
     if task.who_has:
         return MEMORY
     if task.error is not None:
@@ -89,12 +81,13 @@ def released_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
         task.error = reports.data_lost(task)
     for dependency in task.dependencies:
         dependency.waiters += 1
-        if dependency.state is not MEMORY:  # by its state: its facts may be ahead of its edges
+        state = dependency.state
+        if state is not MEMORY:  # by its state: its facts may be ahead of its edges
             task.waiting_on += 1
             if dependency.error is not None:
                 task.error = dependency.error
-            brain.reconsider(dependency)
-    brain.reconsider(task)
+            if state is RELEASED:
+                brain.reconsider(dependency)
 
 
 def released_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
