@@ -16,7 +16,7 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo test lint format proto docs simulate bench clean buf-lint buf-breaking
+.PHONY: help demo test lint format proto docs simulate bench bench-scale clean buf-lint buf-breaking
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -29,6 +29,7 @@ help:
 	echo "make docs    write docs/protocol.md and docs/errors.md"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
+	echo "make bench-scale  the scheduler alone, up to 10,000 workers and 1,000,000 tasks"
 	echo "make clean   delete .venv, .tools and caches"
 
 demo: .venv/installed-demo
@@ -68,6 +69,9 @@ simulate: .venv/installed-test
 
 bench: .venv/bin/uv
 	$(VENV)/python benchmarks/run.py $(ARGS)
+
+bench-scale: .venv/installed-test
+	$(VENV)/python -m benchmarks.scale --write $(ARGS)
 
 clean:
 	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

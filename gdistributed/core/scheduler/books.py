@@ -104,6 +104,8 @@ class Books:
     def forget_task(self, task: TaskRecord) -> None:
         """Remove a task that nobody needs and nothing depends on."""
         del self.tasks[task.key]
+        if not self.tasks:
+            self.tasks.clear()  # gives the table back, which a deletion never does
         if self.avoided:
             self.avoided.pop(task, None)
         for dependency in task.dependencies:
@@ -124,6 +126,8 @@ class Books:
     def unwant(self, client: ClientRecord, task: TaskRecord) -> None:
         """Note that a client no longer wants a task."""
         client.wants.pop(task, None)
+        if not client.wants:
+            client.wants.clear()
         task.wanted_by = tuple(other for other in task.wanted_by if other is not client)
 
     # Replicas
@@ -141,6 +145,8 @@ class Books:
         """Note that a worker no longer holds a task's result."""
         if task in worker.has:
             del worker.has[task]
+            if not worker.has:
+                worker.has.clear()
             worker.held_nbytes -= task.nbytes
             task.who_has = tuple(other for other in task.who_has if other is not worker)
             if self.moved is not None:

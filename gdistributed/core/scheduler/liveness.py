@@ -8,6 +8,7 @@ until it is heard of again.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import reports, wants
@@ -123,7 +124,7 @@ def suspend_client(brain: SchedulerBrain, client: ClientRecord) -> None:
     """A client's stream broke: keep what it wants for a while, and note its news by key."""
     client.is_live = False
     if client.missed is None:
-        client.missed = {}
+        client.missed = OrderedDict()
     client.gone_at = brain.now + brain.settings.limits.grace_s
     brain.agenda.at(client.gone_at, _end_grace_of_client, brain, client)
     brain.watchers.note(brain.now, "client", client.name, "", "suspended")
@@ -159,7 +160,7 @@ def note_slow_clients(brain: SchedulerBrain) -> None:
     for client_id in brain.clients.overfull:
         client = brain.books.clients.get(client_id)
         if client is not None and client.missed is None:
-            client.missed = {}
+            client.missed = OrderedDict()
     brain.clients.overfull.clear()
 
 
@@ -170,8 +171,7 @@ def tell_missed(brain: SchedulerBrain, client: ClientRecord) -> scheduler_pb2.To
         return None
     limit_nbytes, told_nbytes = brain.settings.limits.batch_nbytes, 0
     while missed and told_nbytes < limit_nbytes:
-        task = next(iter(missed))
-        del missed[task]
+        task, _ = missed.popitem(last=False)
         if task not in client.wants:
             continue
         told_nbytes += len(task.value) + 2 * len(task.key)

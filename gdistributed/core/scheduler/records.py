@@ -275,7 +275,7 @@ class ClientRecord:
     next_rank: int = 0
     expires: float | None = None
     is_live: bool = True
-    missed: dict[TaskRecord, None] | None = None
+    missed: OrderedDict[TaskRecord, None] | None = None
     gone_at: float = 0.0
     alone: tuple[ClientRecord, ...] = ()
 
