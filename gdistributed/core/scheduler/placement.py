@@ -105,7 +105,9 @@ def regain_room(worker: WorkerRecord, settings: SchedulerSettings) -> None:
     """Put a worker back in line where its tasks have left room."""
     if has_room(worker, settings):
         for requirement in worker.requirements:
-            if worker not in requirement.idle and fits(worker, requirement):
+            if worker not in requirement.idle and (
+                not requirement.resources or fits(worker, requirement)
+            ):
                 requirement.idle[worker] = None
 
 

@@ -84,9 +84,9 @@ def _can_be_taken(
     wait_ns = max(placement.wait_ns(victim), (brain.now - victim.busy_since) * placement.NS)
     gain_ns = brain.settings.steal_gain_s * placement.NS
     for task in islice(reversed(victim.processing), LOOKED_AT_MAX):
-        if waiting <= 0:
-            return
         wait_ns -= task.expected_ns / victim.nthreads
+        if waiting <= 0 or wait_ns <= gain_ns:
+            return  # those before it wait less
         if task in victim.revoked or task in victim.started or not _may_run(brain, thief, task):
             continue
         if wait_ns - placement.transfer_ns(brain, task, thief) > gain_ns:
