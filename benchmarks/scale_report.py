@@ -20,10 +20,10 @@ def page(rows: list[Row], machine: str) -> tuple[str, bool]:
     lines = [
         "# How the scheduler scales",
         "",
-        "What a task costs the scheduler's brain, from its submission to its release, with more",
-        "workers and more tasks. The brain is the real one; workers and the client are played in the",
-        "same process and answer at once, so nothing else is measured: no gRPC, no tasks. Each cell",
-        "is a process of its own, the median of its rounds after a warm-up.",
+        "What a task costs the scheduler's brain, from its submission to its release, with",
+        "more workers and more tasks. The brain is the real one; workers and the client are",
+        "played in the same process and answer at once, so nothing else is measured: no gRPC,",
+        "no tasks. Each cell is a process of its own, the median of its rounds after a warm-up.",
         "",
         f"Measured by `make bench-scale` with {machine}.",
         "",
@@ -39,9 +39,9 @@ def page(rows: list[Row], machine: str) -> tuple[str, bool]:
     targets = list(_targets(rows))
     lines += ["", *(f"- {'reached' if good else 'MISSED'}: {text}" for text, good in targets), ""]
     lines += [
-        "Memory is that of the whole process (resident), after the allocator has given back what is",
-        "free. Before means: after 50,000 tasks were run and released, so that the bounded rings of",
-        "events and stories are full.",
+        "Memory is that of the whole process (resident), after the allocator has given back",
+        "what is free. Before means: after tasks were run and released once, so that the",
+        "bounded rings of events and stories are full.",
         "",
     ]
     return "\n".join(lines), all(good for _, good in targets)
@@ -91,7 +91,8 @@ def plot(rows: list[Row]) -> str:
         value = most * step / 4
         lines.append(
             f'<path d="M{LEFT} {_y(value, most):.1f}H{WIDTH - 20}" stroke="#ddd"/>'
-            f'<text x="{LEFT - 8}" y="{_y(value, most) + 4:.1f}" text-anchor="end">{value:.0f}</text>'
+            f'<text x="{LEFT - 8}" y="{_y(value, most) + 4:.1f}" text-anchor="end">'
+            f"{value:.0f}</text>"
         )
     for workers in sorted({row["workers"] for row in rows}):
         lines.append(

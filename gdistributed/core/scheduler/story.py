@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord
+from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     ERRED,
     MEMORY,
@@ -94,14 +95,33 @@ def _explain_queued(task: TaskRecord) -> str:
     assert task.template is not None
     requirement = task.template.requirement
     before = sum(1 for entry in requirement.queue if entry[0] < task.rank)
-    busy = len(requirement.eligible)
-    paused = sum(worker.status == PAUSED for worker in requirement.eligible)
-    if paused == busy:
-        return f"It is ready, but all {busy} workers that may run it are paused for want of memory."
+    count = len(requirement.eligible)
+    if all(worker.status == PAUSED for worker in requirement.eligible):
+        paused = "are paused for want of memory"
+        return f"It is ready, but all {count} workers that may run it {paused}."
+    named = [_hindrance(worker, requirement) for worker in islice(requirement.eligible, 3)]
+    more = f"; there are {count - len(named)} more" if count > len(named) else ""
+    tasks = "1 task comes" if before == 1 else f"{before or 'no'} tasks come"
     return (
-        f"It is ready and waits for a turn: {before} tasks come before it, "
-        f"and {busy} {'worker is' if busy == 1 else 'workers are'} busy with earlier ones."
+        f"It is ready and waits for a turn: {tasks} before it. "
+        f"Of those that may run it, {', '.join(named)}{more}."
     )
+
+
+def _hindrance(worker: WorkerRecord, requirement: RequirementRecord) -> str:
+    """Say why a worker does not take a task now."""
+    if not worker.is_connected:
+        return f"{worker.name!r} is away"
+    if not worker.is_responsive:
+        return f"{worker.name!r} does not respond"
+    if worker.status == PAUSED:
+        return f"{worker.name!r} is paused for want of memory"
+    resources = worker.hello.resources
+    for name, amount in requirement.resources:
+        if resources.get(name, 0.0) - worker.resources_used.get(name, 0.0) < amount:
+            return f"{worker.name!r} has the resource {name!r} booked for others"
+    running = next(iter(worker.processing), None)
+    return f"{worker.name!r} is busy" + (f" with {running.key!r}" if running else "")
 
 
 def _explain_stranded(task: TaskRecord) -> str:

@@ -45,17 +45,17 @@ class Script:
             **hello,
         )
         self.brain.worker_connected(hello, self.now)
-        self._listen()
+        self.listen()
 
     def client(self, name: str) -> None:
         self.brain.client_connected(scheduler_pb2.ClientHello(client_id=name, name=name), self.now)
-        self._listen()
+        self.listen()
         self.heard[name] = []
 
     def worker_breaks(self, name: str) -> None:
         """The stream of a worker breaks."""
         self.brain.worker_disconnected(name, self.now)
-        self._listen()
+        self.listen()
 
     def worker_resumes(self, name: str) -> bool:
         """A worker comes back with its session, having heard all; False if that is gone."""
@@ -65,7 +65,7 @@ class Script:
         assert session is not None
         hello.resume.session_id, hello.resume.received = session.id, session.sent
         session = self.brain.worker_connected(hello, self.now)
-        self._listen(name)
+        self.listen(name)
         return session.resumed
 
     def worker_returns(
@@ -92,7 +92,7 @@ class Script:
     def client_breaks(self, name: str) -> None:
         """The stream of a client breaks."""
         self.brain.client_disconnected(name, self.now)
-        self._listen()
+        self.listen()
 
     def client_resumes(self, name: str) -> bool:
         """A client comes back with its session, having heard all; False if that is gone."""
@@ -101,7 +101,7 @@ class Script:
         if session is not None:
             hello.resume.session_id, hello.resume.received = session.id, session.sent
         session = self.brain.client_connected(hello, self.now)
-        self._listen(name)
+        self.listen(name)
         return session.resumed
 
     def pass_time(self, seconds: float, silent: Iterable[str] = ()) -> None:
@@ -115,21 +115,21 @@ class Script:
                     batch = worker_pb2.FromWorker(heartbeat=heartbeat)
                     self.brain.on_worker(worker.id, batch, self.now)
             self.brain.on_time(self.now)
-        self._listen()
+        self.listen()
 
     def worker_dies(self, name: str) -> None:
         self.brain.worker_lost(name, "killed", self.now)
         self.heard.pop(name, None)
-        self._listen()
+        self.listen()
 
     def worker_leaves(self, name: str) -> None:
         self.brain.worker_lost(name, "goodbye", self.now, died=False)
-        self._listen()
+        self.listen()
 
     def client_leaves(self, name: str) -> None:
         self.brain.client_gone(name, "goodbye", self.now)
         self.heard.pop(name, None)
-        self._listen()
+        self.listen()
 
     # What clients say
 
@@ -202,7 +202,7 @@ class Script:
 
     def say_client(self, client: str, batch: scheduler_pb2.FromClient) -> None:
         self.brain.on_client(client, batch, self.now)
-        self._listen()
+        self.listen()
 
     # What workers say
 
@@ -269,7 +269,7 @@ class Script:
 
     def say_worker(self, worker: str, batch: worker_pb2.FromWorker) -> None:
         self.brain.on_worker(worker, batch, self.now)
-        self._listen()
+        self.listen()
 
     # What was heard
 
@@ -287,7 +287,7 @@ class Script:
         unheard = {peer: words for peer, words in self.heard.items() if words}
         assert not unheard
 
-    def _listen(self, back: str = "") -> None:
+    def listen(self, back: str = "") -> None:
         """Take the mail of those who have streams; `back` is somebody who has one again."""
         books = self.brain.books
         for peer in dict.fromkeys((*self.brain.workers.fresh(), back)):

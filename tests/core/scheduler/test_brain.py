@@ -272,7 +272,7 @@ def test_a_graph_given_for_a_while_ends(script: Script) -> None:
     batch.templates.add(id=1, function_id="f", prefix="f")
     batch.graphs.add(number=1, wants_all=True).tasks.add(key="x", template=1)
     orders.submit(script.brain, batch, "submit:1", 600.0, 0.0)
-    script._listen()
+    script.listen()
     script.finish("w", "x")
     script.pass_time(599.0)
     assert script.state("x") == MEMORY

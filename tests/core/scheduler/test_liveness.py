@@ -182,7 +182,7 @@ def test_a_client_that_does_not_take_its_mail_gets_the_last_news_of_each_key(
     assert client.missed == {}
     script.finish("w", "x")
     assert [task.key for task in client.missed] == ["x"]
-    script._listen("c")
+    script.listen("c")
     assert script.said("c") == ["finished x"]
     assert client.missed is None
     script.finish("w", "y")

@@ -118,7 +118,7 @@ def test_every_state_explains_itself() -> None:
     assert explain(books, books.tasks["y"]) == "It waits for 'x' (processing)."
     assert "should be running" in explain(books, books.tasks["x"])
     assert "1 tasks were handed before" in explain(books, books.tasks["p"])
-    assert "ready and waits for a turn: 0 tasks" in explain(books, books.tasks["q"])
+    assert "ready and waits for a turn: no tasks" in explain(books, books.tasks["q"])
     script.finish("w", "x")
     assert "lies on w:1" in explain(books, books.tasks["x"])
     script.fail("w", "p")

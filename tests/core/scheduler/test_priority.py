@@ -159,7 +159,7 @@ class Timed:
                 key=key, template=templates[prefix], dependencies=dependencies, order=order
             )
         self.brain.on_client("c", batch, self.now)
-        self._listen()
+        self.listen()
         while self.ends:
             self.now, worker, key, attempt = heapq.heappop(self.ends)
             self._end(worker, key, attempt)
@@ -176,12 +176,12 @@ class Timed:
         self.running.discard(worker)
         self.brain.on_worker(worker, report, self.now)
         self._begin(worker)
-        self._listen()
+        self.listen()
 
     def _nbytes(self, key: str) -> int:
         return self.nbytes if key.startswith("produce") else 8
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
         for worker in self.brain.workers.fresh():
             while (batch := self.brain.workers.take(worker)) is not None:
                 for key in batch.free:

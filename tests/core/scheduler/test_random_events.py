@@ -112,21 +112,21 @@ class Chaos:
         orders.replicate(
             self.script.brain, keys[-5:], self.random.choice([0, 2]), (), self.script.now
         )
-        self.script._listen()
+        self.script.listen()
 
     def rebalances(self) -> None:
         orders.rebalance(self.script.brain, (), (), self.script.now)
-        self.script._listen()
+        self.script.listen()
 
     def retires(self) -> None:
         if self.random.random() < 0.3 and (worker := self.any_of(self.books.workers)) is not None:
             if self.random.random() < 0.5:
                 self.script.status(worker, CLOSING)
             leaving = orders.retire(self.script.brain, [worker], self.script.now)
-            self.script._listen()
+            self.script.listen()
             if self.random.random() < 0.5:
                 orders.stay(self.script.brain, leaving, self.script.now)
-            self.script._listen()
+            self.script.listen()
 
     def leaves_as_told(self) -> None:
         for worker, retirement in list(self.script.brain.retiring.items()):

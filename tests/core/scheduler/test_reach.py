@@ -194,7 +194,7 @@ def test_a_stranded_task_errs_with_the_data_when_the_holder_dies() -> None:
 def test_holders_that_do_not_answer_are_not_named_again() -> None:
     script = data_on("v", "u", "w")
     orders.replicate(script.brain, ["data"], 2, (), script.now)
-    script._listen()
+    script.listen()
     copier = "u" if script.said("u") else "w"
     other = "w" if copier == "u" else "u"
     script.stored(copier, "data")

@@ -32,19 +32,19 @@ def holders(script: Script, key: str) -> list[str]:
 
 def replicate(script: Script, keys: str, count: int, workers: str = "") -> int:
     copies = orders.replicate(script.brain, keys.split(), count, workers, script.now)
-    script._listen()
+    script.listen()
     return len(copies)
 
 
 def rebalance(script: Script, keys: str = "", workers: str = "") -> int:
     copies = orders.rebalance(script.brain, keys.split(), workers, script.now)
-    script._listen()
+    script.listen()
     return len(copies)
 
 
 def retire(script: Script, workers: str) -> list[WorkerRecord]:
     leaving = orders.retire(script.brain, workers, script.now)
-    script._listen()
+    script.listen()
     return leaving
 
 

@@ -20,7 +20,7 @@ def test_everything_is_forgotten_and_everybody_is_told() -> None:
     script.heard.clear()
 
     [worker] = orders.forget_all(script.brain, "restarted", script.now)
-    script._listen()
+    script.listen()
 
     assert worker.name == "a"
     assert script.brain.books.tasks == {}

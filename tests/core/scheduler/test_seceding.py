@@ -114,7 +114,7 @@ def test_a_worker_that_retires_waits_for_what_has_seceded() -> None:
     script.said("v")
     script.secede(where, "x")
     orders.retire(script.brain, [where], script.now)
-    script._listen()
+    script.listen()
     assert script.said(where) == []
     script.finish(where, "x")
     assert script.heard.pop("w" if where == "v" else "v") == [f"fetch x from {where}"]
