@@ -14,6 +14,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -42,7 +43,9 @@ class Cell:
     held_nbytes
         Memory of the process for each task that is done and held.
     left
-        Memory of the process after all was released, against before; 1.0 is the same.
+        What is allocated after all was released, against before; 1.0 is the same.
+    resident
+        The same for the memory of the whole process, which the allocator returns in large pieces.
     """
 
     workers: int
@@ -50,6 +53,7 @@ class Cell:
     microseconds: float
     held_nbytes: float
     left: float
+    resident: float
 
 
 def main() -> int:
@@ -77,15 +81,30 @@ def measured(workers: int, tasks: int, rounds: int) -> Cell:
     collect_rarely()
     played = Played(workers)
     _round(played, WARM_TASKS, 0)
-    costs, held, left = [], [], []
+    costs, held, resident = [], [], []
     for number in range(rounds):
         before = _memory_nbytes()
         played.spent_s = 0.0
         at_most = _round(played, tasks, number + 1)
         costs.append(played.spent_s / tasks * 1e6)
         held.append((at_most - before) / tasks)
-        left.append(_memory_nbytes() / before)
-    return Cell(workers, tasks, statistics.median(costs), statistics.median(held), left[-1])
+        resident.append(_memory_nbytes() / before)
+    cost, held_nbytes = statistics.median(costs), statistics.median(held)
+    return Cell(workers, tasks, cost, held_nbytes, _left(workers), resident[-1])
+
+
+def _left(workers: int) -> float:
+    """Return how much is allocated after tasks were run and released, against before."""
+    tracemalloc.start()
+    played = Played(workers)
+    _round(played, WARM_TASKS, 0)
+    gc.collect()
+    before, _ = tracemalloc.get_traced_memory()
+    _round(played, WARM_TASKS, 1)
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return after / before
 
 
 def _round(played: Played, tasks: int, number: int) -> int:

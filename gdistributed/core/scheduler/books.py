@@ -231,6 +231,8 @@ class Books:
         del processing[task]
         if len(processing) < worker.nthreads:
             self.dry[worker] = None
+            if not processing:
+                processing.clear()  # gives the table back, which a deletion never does
         if worker.started:
             worker.started.pop(task, None)
         worker.expected_nbytes -= task.expected_nbytes

@@ -24,12 +24,13 @@ LOOKED_AT_MAX = 16
 
 def balance(brain: SchedulerBrain) -> None:
     """Ask workers that have more than they can begin for some of it, for those that lack work."""
+    victims = sorted(_victims(brain), key=placement.wait_ns, reverse=True)
     dry = brain.books.dry
-    for _ in range(min(len(dry), brain.settings.candidates)):
+    for _ in range(min(len(dry), brain.settings.candidates) if victims else 0):
         thief = next(iter(dry))
         dry.move_to_end(thief)
         if thief.takes_tasks and thief.reserved_for is None:
-            _steal_for(brain, thief)
+            _steal_for(brain, thief, victims)
 
 
 def hand_over(brain: SchedulerBrain) -> None:
@@ -49,10 +50,10 @@ def hand_over(brain: SchedulerBrain) -> None:
             begin_run(brain, task, thief)
 
 
-def _steal_for(brain: SchedulerBrain, thief: WorkerRecord) -> None:
+def _steal_for(brain: SchedulerBrain, thief: WorkerRecord, victims: list[WorkerRecord]) -> None:
     """Take back for a worker as many tasks as it has threads, at most, from the most loaded."""
     missing = thief.nthreads - len(thief.processing)
-    for victim in sorted(_victims(brain), key=placement.wait_ns, reverse=True):
+    for victim in victims:
         for task in list(_can_be_taken(brain, victim, thief)):
             victim.revoked[task] = thief
             reports.say_revoke(brain, victim, task)
@@ -63,13 +64,15 @@ def _steal_for(brain: SchedulerBrain, thief: WorkerRecord) -> None:
 
 
 def _victims(brain: SchedulerBrain) -> Iterator[WorkerRecord]:
-    """Yield a few workers that have more than they can begin, and put them last in line."""
+    """Yield a few workers whose tasks may wait too long, and put them last in line."""
     loaded = brain.books.loaded
+    gain_ns = brain.settings.steal_gain_s * placement.NS
     for _ in range(min(len(loaded), brain.settings.candidates)):
         worker = next(iter(loaded))
         if len(worker.processing) > worker.nthreads:
             loaded.move_to_end(worker)
-            if worker.is_connected and worker.is_responsive:
+            is_heard = worker.is_connected and worker.is_responsive
+            if is_heard and _expected_wait_ns(brain, worker) > gain_ns:
                 yield worker
         else:
             del loaded[worker]
@@ -80,8 +83,7 @@ def _can_be_taken(
 ) -> Iterator[TaskRecord]:
     """Yield tasks, the last ones first, that a worker has not begun and another would sooner."""
     waiting = len(victim.processing) - victim.nthreads - len(victim.revoked)
-    # A worker that has ended nothing for long will not soon, whatever was expected.
-    wait_ns = max(placement.wait_ns(victim), (brain.now - victim.busy_since) * placement.NS)
+    wait_ns = _expected_wait_ns(brain, victim)
     gain_ns = brain.settings.steal_gain_s * placement.NS
     for task in islice(reversed(victim.processing), LOOKED_AT_MAX):
         wait_ns -= task.expected_ns / victim.nthreads
@@ -92,6 +94,14 @@ def _can_be_taken(
         if wait_ns - placement.transfer_ns(brain, task, thief) > gain_ns:
             waiting -= 1
             yield task
+
+
+def _expected_wait_ns(brain: SchedulerBrain, worker: WorkerRecord) -> float:
+    """Return how long a worker needs for what it has.
+
+    One that has ended nothing for long will not soon, whatever was expected.
+    """
+    return max(placement.wait_ns(worker), (brain.now - worker.busy_since) * placement.NS)
 
 
 def _may_run(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> bool:
