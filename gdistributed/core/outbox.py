@@ -72,9 +72,11 @@ class Outbox(Generic[Batch]):
         come after something of a later field goes into a batch of its own.
         """
         batch = self._open.get(peer)
-        if batch is not None and any(getattr(batch, kind) for kind in kinds):
-            self._close(peer, batch)
-            return self._begin(peer, nbytes)
+        if batch is not None:
+            for kind in kinds:
+                if getattr(batch, kind):
+                    self._close(peer, batch)
+                    return self._begin(peer, nbytes)
         return self.to(peer, nbytes)
 
     def close(self, peer: str) -> None:

@@ -18,6 +18,7 @@ from gdistributed.data.codecs import NEUTRAL_CODECS, decode, encode
 from gdistributed.data.codecs.encoded import varint, write_payload
 from gdistributed.data.codecs.pickled import (
     CLOUDPICKLE,
+    NAMES_SOMETHING,
     PICKLE,
     PROTOCOL,
     Unpickler,
@@ -268,7 +269,8 @@ def _with_json_references(value: object, refs: dict[str, None]) -> object:
 def _unpickle_call(packed: pb.Payload, results: Mapping[str, object]) -> Any:  # noqa: ANN401
     if not packed.refs:
         return unpickle(packed.data, packed.buffers)
-    reader = Unpickler(io.BytesIO(packed.data), buffers=writable(packed.buffers))
+    kind = Unpickler if NAMES_SOMETHING in packed.data else pickle.Unpickler
+    reader = kind(io.BytesIO(packed.data), buffers=writable(packed.buffers))
     reader.persistent_load = results.__getitem__  # type: ignore[method-assign]
     return reader.load()
 

@@ -26,6 +26,7 @@ from gdistributed.runtime.threads import Threads
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 
 SIZE_GUESS: Final = 8
+TICKET: Final = [1]
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +123,7 @@ class Call:
     is_rescheduled: bool = False
     is_awaited: bool = False
     _times_away: int = 0
-    _ticket: list[None] = field(default_factory=lambda: [None])
+    _ticket: list[int] = field(default_factory=TICKET.copy)
 
     def withdraw(self) -> bool:
         """Take the call back if no thread has begun it; say whether that was so."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
 from gdistributed.core.client.futures import (
     CANCELLED,
@@ -24,7 +25,7 @@ from gdistributed.core.client.futures import (
     move,
 )
 from gdistributed.settings import LimitSettings
-from gdistributed.v1 import error_pb2, task_pb2
+from gdistributed.v1 import error_pb2, server_pb2, task_pb2
 from gdistributed.v1 import scheduler_pb2 as pb
 
 MESSAGE_OVERHEAD_NBYTES = 64
@@ -216,27 +217,9 @@ class ClientBrain:
 
     def on_scheduler(self, batch: pb.ToClient) -> None:
         """Take in one batch of the scheduler, kind by kind in the order of the field numbers."""
-        for peer in batch.peers:
-            self.peers[peer.number] = task_pb2.Peer.FromString(peer.SerializeToString())
-        for refused in batch.refused:
-            self._refused(refused)
-        for key in batch.lost:
-            if (record := self._current(key)) is not None:
-                self._move(record, LOST)
-        self._finished(batch.finished)
-        for erred in batch.erred:
-            if (record := self._current(erred.key)) is not None:
-                error = error_pb2.TaskError()
-                error.CopyFrom(erred.error)
-                self._move(record, ERROR, error)
-        for cancelled in batch.cancelled:
-            self._was_cancelled(cancelled)
-        self._graphs_accepted = max(self._graphs_accepted, batch.graphs_accepted)
-        if batch.HasField("workers"):
-            self.workers.CopyFrom(batch.workers)
-            self.fired.extend(self._worker_watches)
-        if batch.HasField("closing"):
-            self.closing = batch.closing.reason or "it stops"
+        for field, said in batch.ListFields():  # only what is in it: a small batch costs little
+            if (take := self.FROM_SCHEDULER.get(field.name)) is not None:
+                take(self, said)
 
     def session_began(self, unacknowledged: Iterable[pb.FromClient] = ()) -> None:
         """A new session: the scheduler may know nothing of this client.
@@ -325,6 +308,15 @@ class ClientBrain:
     def _move(self, record: FutureRecord, target: FutureState, outcome: Outcome = None) -> None:
         self.fired.extend(move(record, target, outcome))
 
+    def _peers(self, peers: Iterable[task_pb2.Peer]) -> None:
+        for peer in peers:
+            self.peers[peer.number] = task_pb2.Peer.FromString(peer.SerializeToString())
+
+    def _lost(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            if (record := self._current(key)) is not None:
+                self._move(record, LOST)
+
     def _finished(self, reports: Iterable[task_pb2.TaskFinished]) -> None:
         records, fired, cancelling = self.records, self.fired, self._cancelling
         for report in reports:
@@ -336,13 +328,35 @@ class ClientBrain:
             if watches:
                 fired.extend(watches)
 
-    def _refused(self, refused: pb.GraphRefused) -> None:
-        for key in refused.wanted:
-            record = self._current(key)
-            if record is not None:
-                error = own_error(key, "BAD_GRAPH", refused.message)
-                error.missing_keys.extend(refused.keys)
+    def _erred(self, reports: Iterable[task_pb2.TaskErred]) -> None:
+        for report in reports:
+            if (record := self._current(report.key)) is not None:
+                error = error_pb2.TaskError()
+                error.CopyFrom(report.error)
                 self._move(record, ERROR, error)
+
+    def _refused(self, refusals: Iterable[pb.GraphRefused]) -> None:
+        for refused in refusals:
+            for key in refused.wanted:
+                record = self._current(key)
+                if record is not None:
+                    error = own_error(key, "BAD_GRAPH", refused.message)
+                    error.missing_keys.extend(refused.keys)
+                    self._move(record, ERROR, error)
+
+    def _accepted(self, number: int) -> None:
+        self._graphs_accepted = max(self._graphs_accepted, number)
+
+    def _counted(self, workers: pb.WorkerCount) -> None:
+        self.workers.CopyFrom(workers)
+        self.fired.extend(self._worker_watches)
+
+    def _closes(self, closing: server_pb2.Closing) -> None:
+        self.closing = closing.reason or "it stops"
+
+    def _cancelled(self, keys: Iterable[pb.KeyCancelled]) -> None:
+        for cancelled in keys:
+            self._was_cancelled(cancelled)
 
     def _was_cancelled(self, cancelled: pb.KeyCancelled) -> None:
         key = cancelled.key
@@ -378,6 +392,18 @@ class ClientBrain:
             batch.cancel.extend(old.cancel)
             self._cancelling.update(key for cancel in old.cancel for key in cancel.keys)
             self._close()
+
+    FROM_SCHEDULER: ClassVar[dict[str, Callable[[ClientBrain, Any], None]]] = {
+        "peers": _peers,
+        "refused": _refused,
+        "lost": _lost,
+        "finished": _finished,
+        "erred": _erred,
+        "cancelled": _cancelled,
+        "graphs_accepted": _accepted,
+        "workers": _counted,
+        "closing": _closes,
+    }
 
 
 def own_error(key: str, reason: str, message: str) -> error_pb2.TaskError:

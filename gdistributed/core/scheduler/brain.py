@@ -20,13 +20,13 @@ from gdistributed.core.scheduler import (
     placement,
     reach,
     replicas,
-    reported,
     stealing,
     suspects,
     wants,
 )
 from gdistributed.core.scheduler.books import Books
 from gdistributed.core.scheduler.estimates import Bandwidths
+from gdistributed.core.scheduler.hearing import hear_client, hear_worker
 from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
@@ -219,29 +219,7 @@ class SchedulerBrain:
             self.story.note(now, worker_id, "a message of a worker that is not known, skipped")
             return
         liveness.heard_of(self, worker)
-        if batch.HasField("inventory"):
-            inventory.take_piece(self, worker, batch.inventory)
-        if batch.HasField("heartbeat"):
-            reported.heartbeat(self, worker, batch.heartbeat)
-        for begun in batch.started:
-            reported.started(self, worker, begun)
-        for stored in batch.stored:
-            reported.stored(self, worker, stored)
-        for finished in batch.finished:
-            reported.finished(self, worker, finished)
-        for erred in batch.erred:
-            reported.erred(self, worker, erred)
-        for secession in batch.seceded:
-            reported.seceded(self, worker, secession)
-        for rescheduled in batch.rescheduled:
-            reported.rescheduled(self, worker, rescheduled)
-        for answer in batch.revoked:
-            reported.revoked(self, worker, answer)
-        for key in batch.dropped:
-            reported.dropped(self, worker, key)
-        for missing in batch.missing:
-            self.story.note(now, missing.key, "was not found where it should be", worker.name)
-            loss.lose_replica(self, worker, missing)
+        hear_worker(self, worker, batch)
         self.decide()
 
     def worker_lost(self, worker_id: str, cause: str, now: float, died: bool = True) -> None:
@@ -333,29 +311,7 @@ class SchedulerBrain:
         client = self.books.clients.get(client_id)
         if client is None:
             return
-        session = self.client_sessions.of(client_id)
-        if batch.heartbeat and session is not None:
-            session.acknowledge_soon()
-        for function in batch.functions:
-            client.functions[function.id] = function
-        for template in batch.templates:
-            wants.announce(self, client, template)
-        for scattered in batch.scattered:
-            wants.bring(self, client, scattered)
-        for graph in batch.graphs:
-            wants.submit(self, client, graph)
-        for hold in batch.hold:
-            holders.hold(self, client, hold)
-        self.settle()
-        for retry in batch.retry:
-            wants.retry(self, client, retry.keys)
-        for cancel in batch.cancel:
-            wants.cancel(self, client, cancel.keys, cancel.reason, cancel.force)
-        wants.release(self, client, batch.release)
-        for name in batch.unhold:
-            holders.end(self, name)
-        if batch.HasField("wanted"):
-            liveness.restate(self, client, batch.wanted)
+        hear_client(self, client, batch)
         self.decide()
 
     def take_for_client(self, client_id: str) -> scheduler_pb2.ToClient | None:

@@ -17,10 +17,10 @@ from gdistributed.core.agenda import Agenda
 from gdistributed.core.chance import Rarely, never
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call, rest
-from gdistributed.core.worker.handed import cancel, copy, free, give_back, receive
+from gdistributed.core.worker.hearing import hear_scheduler
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
 from gdistributed.core.worker.memory import MemoryWatch
-from gdistributed.core.worker.puts import book_put, claim
+from gdistributed.core.worker.puts import book_put
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
@@ -133,23 +133,7 @@ class WorkerBrain:
     def on_scheduler(self, batch: worker_pb2.ToWorker, now: float) -> None:
         """Take a batch of the scheduler, kind by kind in the order of the protocol."""
         self.now = now
-        self._learn(batch)
-        if batch.HasField("reconcile"):
-            cancel(self, batch.reconcile.cancel)
-            free(self, batch.reconcile.drop)
-        cancel(self, batch.cancel)
-        give_back(self, batch.revoke)
-        claim(self, batch.claim)
-        free(self, batch.free)
-        for wanted in batch.fetch:
-            copy(self, wanted)
-        for task in batch.run:
-            receive(self, task)
-        for function_id in batch.forget_functions:
-            self.functions.pop(function_id, None)
-        for template_id in batch.forget_templates:
-            self.templates.pop(template_id, None)
-        self.is_draining = self.is_draining or batch.drain
+        hear_scheduler(self, batch)
         self._decide()
 
     def tasks_ended(
@@ -161,6 +145,7 @@ class WorkerBrain:
     ) -> None:
         """Runs are over. The values of those that `is_awaited` named are in the store."""
         self.now = now
+        mail = self.mail_of_value
         for report in finished:
             run = self._running(report.key, report.attempt)
             if run is None:
@@ -169,7 +154,8 @@ class WorkerBrain:
                 data = self.hold(run.key, report.nbytes, report.type)
                 data.is_freed = False
                 data.attempt = run.attempt
-                self.mail_of_value(len(report.value)).finished.append(report)
+                mail(len(report.value)).finished.append(report)
+                mail = self.mail  # nothing is said to be gone in between
             self.move(run, ENDED)
         for failure in erred:
             run = self._running(failure.key, failure.attempt)
@@ -429,18 +415,6 @@ class WorkerBrain:
 
     # ---- Steps of events
 
-    def _learn(self, batch: worker_pb2.ToWorker) -> None:
-        for function in batch.functions:
-            self.functions[function.id] = function
-        for template in batch.templates:
-            self.templates[template.id] = template
-        for peer in batch.peers:
-            known = self.peers.get(peer.number)
-            if known is None or known.worker_id != peer.worker_id:
-                self.peers[peer.number] = PeerRecord(
-                    peer.number, peer.worker_id, peer.address, peer.host, {}
-                )
-
     def hold(self, key: str, nbytes: int, type_name: str) -> DataRecord:
         """Book a value that is in the store now, however it came there."""
         data = self.data.get(key)
@@ -488,8 +462,10 @@ class WorkerBrain:
 
     def _begin_runs(self) -> None:
         """Give the threads work for a while ahead, at least one run each."""
+        if self.status != RUNNING:
+            return
         capacity_ns = self.nthreads * self.slot_ns
-        while self.ready and self.load_ns < capacity_ns and self.status == RUNNING:
+        while self.ready and self.load_ns < capacity_ns:
             run = heappop(self.ready)[2]
             if run.state is READY:
                 self.move(run, EXECUTING)

@@ -52,6 +52,7 @@ class Shell:
         self.worker_left: Callable[[str, str], None] | None = None
         self._revision = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
         self._started = time.monotonic()
 
     @property
@@ -101,7 +102,8 @@ class Shell:
             self.news = asyncio.Event()
         if brain.books.moved and self.located is not None:
             self.located()
-        self._set_timer()
+        if brain.deadline != self._timer_at:
+            self._set_timer(brain.deadline)
 
     def _end_departed(self) -> None:
         """End the streams of workers that the brain has given up, and tell who asked to know."""
@@ -113,18 +115,18 @@ class Shell:
             if self.worker_left is not None:
                 self.worker_left(worker_id, cause)
 
-    def _set_timer(self) -> None:
-        deadline = self.brain.deadline
+    def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer, self._timer_at = None, deadline
         if deadline is not None:
             delay_s = max(0.0, deadline - self.now())
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(delay_s, self.call, self.brain.on_time)
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer_at = None
+        self.call(self.brain.on_time)
 
     def close(self) -> None:
         """Stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._set_timer(None)
