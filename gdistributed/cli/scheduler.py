@@ -136,18 +136,6 @@ def scheduler(
             scheduler_file.unlink(missing_ok=True)
 
 
-def collect_rarely() -> None:
-    """Let the garbage collector look at a scheduler's many long-lived records less often.
-
-    Hardly any of them end in a cycle; to walk them again and again took a tenth off the rate of a
-    chain of tasks.
-    """
-    import gc
-
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
 def log_start(server: Scheduler) -> None:
     """Say where a scheduler listens, and which Center it belongs to."""
     if server.address_to_workers == server.address_to_clients:

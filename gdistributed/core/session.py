@@ -24,6 +24,8 @@ ACKNOWLEDGE_AFTER = 32
 UNACKNOWLEDGED_NBYTES = 64 * MIB
 # An acknowledgement is also due when this share of the bound has come: the peer may be held back.
 ACKNOWLEDGE_SHARE = 4
+# What the two numbers of a message take at most: a tag and ten bytes each.
+NUMBERS_NBYTES = 22
 
 
 class Numbered(Protocol):
@@ -217,9 +219,8 @@ class Session(Generic[Out]):
 
 
 def _said_nbytes(message: Numbered) -> int:
-    """Return the size of a message without its two numbers: 0 for a mere acknowledgement."""
-    numbers = message.sequence, message.acknowledged
-    return message.ByteSize() - sum(1 + (each.bit_length() + 6) // 7 for each in numbers if each)
+    """Return about the size of a message: 0 for a mere acknowledgement."""
+    return max(message.ByteSize() - NUMBERS_NBYTES, 0)
 
 
 class Sessions(Generic[Out]):

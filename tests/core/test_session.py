@@ -107,12 +107,13 @@ def test_a_bare_acknowledgement_is_sent_after_many_messages_and_calls_for_none()
 
 def test_what_is_not_acknowledged_is_bounded() -> None:
     session = new_session(resend_nbytes=5)
-    mail = [pb.ToClient(lost=[word]) for word in ("first", "second", "third")]
-    assert [batch.lost[0] for batch in written(session, mail)] == ["first"]
+    first, second, third = ("first " * 9, "second " * 9, "third " * 9)
+    mail = [pb.ToClient(lost=[word]) for word in (first, second, third)]
+    assert [batch.lost[0] for batch in written(session, mail)] == [first]
     assert not session.should_write
     session.admit(message(1, acknowledged=1))
     assert session.should_write
-    assert [batch.lost[0] for batch in written(session, mail)] == ["second"]
+    assert [batch.lost[0] for batch in written(session, mail)] == [second]
 
 
 def test_only_the_last_session_of_a_peer_is_resumed() -> None:
@@ -148,7 +149,7 @@ def test_a_capability_that_is_required_must_be_there() -> None:
 
 def test_a_message_that_is_sent_again_acknowledges_what_came_meanwhile() -> None:
     ours, theirs = new_session(resend_nbytes=1), new_session()
-    [held] = written(ours, [pb.ToClient(lost=["y"]), pb.ToClient(lost=["z"])])
+    [held] = written(ours, [pb.ToClient(lost=["y" * 50]), pb.ToClient(lost=["z"])])
     [said] = written(theirs, [pb.ToClient(lost=["x"])])
     assert ours.admit(pb.ToClient.FromString(said.SerializeToString()))
     assert theirs.admit(held)

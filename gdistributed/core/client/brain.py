@@ -321,7 +321,7 @@ class ClientBrain:
         records, fired, cancelling = self.records, self.fired, self._cancelling
         for report in reports:
             record = records.get(report.key)
-            if record is None or report.key in cancelling:
+            if record is None or (cancelling and record.key in cancelling):
                 continue  # released, or it is of the task that was cancelled
             record.type = sys.intern(report.type)
             watches = move(record, FINISHED, report.value or tuple(report.holders))

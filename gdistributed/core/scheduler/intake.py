@@ -41,19 +41,20 @@ def accept_graph(
     drafts = {spec.key: Draft(spec, tuple(spec.dependencies)) for spec in graph.tasks}
     new = {key: draft for key, draft in drafts.items() if key not in tasks}
     ordered = dependencies_first(new, tasks)
-    templates = {
-        number: _template_of(client, number) for number in {each.spec.template for each in ordered}
-    }
-    for array in graph.arrays:
-        _template_of(client, array.template)
-        if len(array.keys) != len(array.arguments):
-            raise BadGraph(
-                f"an array has {len(array.keys)} keys and {len(array.arguments)} arguments"
-            ).with_reason("BAD_TASK")
+    templates: dict[int, TemplateRecord] = {}
+    for spec, _ in ordered:
+        if spec.template not in templates:
+            templates[spec.template] = _template_of(client, spec.template)
+    arrays = graph.arrays
+    for array in arrays:
+        _check_array(client, array)
     wanted = wanted_keys(graph)
     _check_known(wanted, tasks, drafts, graph)
 
-    base, born = _first_rank(brain, client, graph), brain.epoch_attempts
+    span = 1 + max([spec.order for spec, _ in drafts.values()], default=0)
+    for array in arrays:
+        span = max(span, array.first_order + len(array.keys))
+    base, born = _first_rank(brain, client, graph, span), brain.epoch_attempts
     add_task, arrived = brain.books.add_task, client.arrived.append
     for spec, dependencies in ordered:
         template = templates[spec.template]
@@ -63,24 +64,22 @@ def accept_graph(
             task.dependencies = tuple(map(tasks.__getitem__, dict.fromkeys(dependencies)))
         add_task(task)
         arrived(task)
-    for array in graph.arrays:
+    for array in arrays:
         template = _template_of(client, array.template)
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
     return [tasks[key] for key in wanted]
 
 
 def _first_rank(
-    brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph
+    brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph, span: int
 ) -> int:
-    """Return where a graph stands in the order of all graphs of its priority, and book its place.
+    """Return where a graph stands in the order of all graphs of its priority, and book its span.
 
     The graphs of one client come one after the other. A client that begins while others have many
     tasks waiting begins where they have come to, so that from there on they take turns (start-time
     fair queuing: Goyal, Vin and Cheng, 1996). What a task submits comes just before that task's own
     generation.
     """
-    span = 1 + max((spec.order for spec in graph.tasks), default=0)
-    span = max(span, *(array.first_order + len(array.keys) for array in graph.arrays), 0)
     parent = brain.books.tasks.get(graph.submitted_by) if graph.submitted_by else None
     if parent is not None and parent.template is not None:
         return parent.rank - parent.template.rank - span
@@ -89,6 +88,14 @@ def _first_rank(
     client.next_rank = max(client.next_rank, client.first_rank + span)
     brain.books.last_rank = max(brain.books.last_rank, client.next_rank)
     return client.first_rank
+
+
+def _check_array(client: ClientRecord, array: task_pb2.TaskArray) -> None:
+    _template_of(client, array.template)
+    if len(array.keys) != len(array.arguments):
+        raise BadGraph(
+            f"an array has {len(array.keys)} keys and {len(array.arguments)} arguments"
+        ).with_reason("BAD_TASK")
 
 
 def _enter_array(

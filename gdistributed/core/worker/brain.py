@@ -87,6 +87,8 @@ class WorkerBrain:
         Whether there is room for more tasks.
     functions, templates
         What was announced on the stream, by id.
+    timeouts_s
+        How long a run of some templates may take, by id.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class WorkerBrain:
         self.agenda = Agenda()
         self.functions: dict[str, task_pb2.Function] = {}
         self.templates: dict[int, task_pb2.TaskTemplate] = {}
+        self.timeouts_s: dict[int, float] = {}
         self.peers: dict[int, PeerRecord] = {}
         self.peers_to_ask: dict[PeerRecord, None] = {}
         self.runs: dict[str, RunRecord] = {}
@@ -420,7 +423,9 @@ class WorkerBrain:
         data = self.data.get(key)
         if data is None:
             data = self.data[key] = DataRecord(key, nbytes, type_name)
-        elif data.state is HELD:
+            self.move(data, HELD)
+            return data
+        if data.state is HELD:
             self.held_nbytes += nbytes - data.nbytes
         elif data.state is not KNOWN:
             self.move(data, KNOWN)

@@ -41,6 +41,10 @@ def _function(brain: WorkerBrain, function: task_pb2.Function) -> None:
 
 def _template(brain: WorkerBrain, template: task_pb2.TaskTemplate) -> None:
     brain.templates[template.id] = template
+    if template.HasField("timeout"):
+        brain.timeouts_s[template.id] = template.timeout.ToNanoseconds() / 1e9
+    else:
+        brain.timeouts_s.pop(template.id, None)
 
 
 def _peer(brain: WorkerBrain, peer: task_pb2.Peer) -> None:
@@ -62,6 +66,7 @@ def _forget_function(brain: WorkerBrain, function_id: str) -> None:
 
 def _forget_template(brain: WorkerBrain, template_id: int) -> None:
     brain.templates.pop(template_id, None)
+    brain.timeouts_s.pop(template_id, None)
 
 
 def _drain(brain: WorkerBrain, said: bool) -> None:

@@ -69,7 +69,7 @@ def drop_all(brain: WorkerBrain) -> None:
 
 def forget_numbers(brain: WorkerBrain) -> None:
     """Another scheduler will give its own numbers to templates and peers."""
-    brain.functions, brain.templates, brain.peers = {}, {}, {}
+    brain.functions, brain.templates, brain.peers, brain.timeouts_s = {}, {}, {}, {}
 
 
 def _reports(

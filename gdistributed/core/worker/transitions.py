@@ -69,9 +69,7 @@ def ready_to_executing(brain: WorkerBrain, run: RunRecord) -> None:
     brain.load_ns += run.cost_ns
     brain.executing_count += 1
     brain.to_run.append(run)
-    template = brain.templates.get(run.task.template)
-    if template is not None and template.HasField("timeout"):
-        timeout_s = template.timeout.ToNanoseconds() / 1e9
+    if brain.timeouts_s and (timeout_s := brain.timeouts_s.get(run.task.template)) is not None:
         brain.agenda.at(brain.now + timeout_s, _time_out, brain, run, timeout_s)
     if run.cost_ns >= brain.slot_ns:
         brain.mail().started.add(key=run.key, attempt=run.attempt)
