@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
@@ -15,10 +14,11 @@ from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.nested import find_futures
 from gdistributed.client.options import TaskOptions, Workers, task_options
+from gdistributed.client.sizes import ARGUMENTS, FUNCTION, check_size
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
 from gdistributed.data.plain_calls import pack_plain_call
-from gdistributed.v1 import task_pb2
+from gdistributed.v1 import scheduler_pb2, task_pb2
 
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
@@ -83,6 +83,8 @@ class Computing(ClientBase):
             If `function` cannot be called.
         UnpicklableArgument
             If the function or an argument cannot be sent; the message names it.
+        ArgumentTooLarge
+            If the function or the arguments are larger than a message may be.
         ValueError
             If a future of another client is among the arguments.
         """
@@ -96,7 +98,9 @@ class Computing(ClientBase):
         prefix = _prefix(function, key)
         namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
-        self._warn_of_size(len(arguments), prefix)
+        settings = self.connection.settings
+        check_size(announced.ByteSize(), FUNCTION, prefix, settings)
+        check_size(len(arguments), ARGUMENTS, prefix, settings)
         name = wire_name(key)
         with self.connection.locked() as brain:
             is_new = name not in brain.records
@@ -166,6 +170,7 @@ class Computing(ClientBase):
         keys = _given_keys(key, len(calls))
         prefix = key if isinstance(key, str) else function_name(function)
         announced = pack_function(function)
+        check_size(announced.ByteSize(), FUNCTION, prefix, self.connection.settings)
         mapped = _MappedCalls(
             self, announced, prefix, options, Namer(prefix, announced.id, pure, self.connection.id)
         )
@@ -335,31 +340,23 @@ class Computing(ClientBase):
         wanted = [graph.names[key] for key in keys]
 
         def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
+            check_size(function.ByteSize(), FUNCTION, prefix, self.connection.settings)
             with self.connection.locked() as brain:
                 return self.template(brain, function, prefix, chosen)
 
         pieces = list(graph_pieces(graph, wanted, options, template_of))
-        self._warn_of_large_nodes(pieces)
+        self._check_sizes(pieces)
         with self.connection.locked() as brain:
             records = [brain.want(name) for name in wanted]
             brain.submit_graph(pieces)
         return {key: self.future(key, record) for key, record in zip(keys, records, strict=True)}
 
-    def _warn_of_large_nodes(self, pieces: Sequence[Any]) -> None:
-        limit = self.connection.settings.large_argument_nbytes
+    def _check_sizes(self, pieces: Sequence[scheduler_pb2.SubmitGraph]) -> None:
+        settings = self.connection.settings
         for piece in pieces:
-            if piece.ByteSize() > limit:
+            if piece.ByteSize() > settings.large_argument_nbytes:
                 for task in piece.tasks:
-                    self._warn_of_size(len(task.arguments), task.key)
-
-    def _warn_of_size(self, nbytes: int, what: str) -> None:
-        if nbytes > self.connection.settings.large_argument_nbytes:
-            warnings.warn(
-                f"the arguments of {what!r} are {nbytes / 2**20:.1f} MiB and travel through the "
-                f"scheduler: put large data on the workers with client.scatter(data) and pass the "
-                f"future",
-                stacklevel=3,
-            )
+                    check_size(len(task.arguments), ARGUMENTS, task.key, settings)
 
 
 class _MappedCalls:
@@ -391,6 +388,8 @@ class _MappedCalls:
 
     def _enter(self, packed: list[PackedCall]) -> list[Future]:
         connection = self._client.connection
+        largest = max([len(arguments) for _, arguments, _ in packed], default=0)
+        check_size(largest, ARGUMENTS, self._prefix, connection.settings)
         array_keys: list[str] = []
         array_arguments: list[bytes] = []
         futures = []

@@ -144,19 +144,27 @@ class Report:
     def __init__(self, path: Path) -> None:
         self._file = path.open("w")
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Write that a file could not be read."""
+        if report.failed:
+            self._write(report, 0.0)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the end of a test: when it was called, or what went wrong before or after."""
         if report.when == "call" or report.outcome != "passed":
-            crash = getattr(report.longrepr, "reprcrash", None)
-            line = {
-                "test": report.nodeid,
-                "outcome": report.outcome,
-                "seconds": round(report.duration, 3),
-                "error": str(getattr(crash, "message", report.longrepr or ""))[:500],
-            }
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
+            self._write(report, report.duration)
 
     def pytest_unconfigure(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _write(self, report: pytest.TestReport | pytest.CollectReport, seconds: float) -> None:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        line = {
+            "test": report.nodeid,
+            "outcome": report.outcome,
+            "seconds": round(seconds, 3),
+            "error": str(getattr(crash, "message", report.longrepr or ""))[:500],
+        }
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()

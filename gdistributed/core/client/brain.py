@@ -139,6 +139,8 @@ class ClientBrain:
 
     def submit_graph(self, pieces: Iterable[pb.SubmitGraph]) -> None:
         """Submit a graph in pieces, which get one number; the last one says `more` no longer."""
+        if self._releases:
+            self._close()  # what they needed may have names that are other tasks in this graph
         self._last_graph += 1
         for piece in pieces:
             piece.number = self._last_graph
