@@ -31,7 +31,10 @@ SUITES: Final = (
     "dask/tests/test_base.py",
     "dask/tests/test_delayed.py",
 )
+MARKS: Final = "not network and not gpu and not array_expr"
 KNOWN: Final = HERE / "known.toml"
+SLOW: Final = HERE / "slow.txt"
+SLOW_S: Final = 0.2
 STOP_TIMEOUT_S: Final = 60.0
 
 
@@ -148,13 +151,15 @@ def known_failures() -> dict[str, str]:
 @click.option("-n", "nprocesses", type=int, default=os.cpu_count(), help="Processes.")
 @click.option("--timeout", "timeout_s", type=float, default=3000, help="Seconds for all tests.")
 @click.option("--folder", type=Path, help="Where to keep the reports.")
-@click.option("-m", "mark", default="not network and not gpu", help="As pytest's -m.")
+@click.option("--write-slow", is_flag=True, help="Name in slow.txt what took long.")
+@click.option("-m", "mark", default=MARKS, help="As pytest's -m.")
 def main(
     tests: tuple[str, ...],
     choose: int,
     nprocesses: int,
     timeout_s: float,
     folder: Path | None,
+    write_slow: bool,
     mark: str,
 ) -> None:
     """Run dask's own tests (all suites, or TESTS) with a gdistributed client as scheduler."""
@@ -165,8 +170,12 @@ def main(
         known = known_failures()
         options = ["-m", mark]
         if choose:
-            options += ["--choose", str(choose), *runner.leave_out(known)]
+            slow = SLOW.read_text().splitlines()
+            options += ["--choose", str(choose), *runner.leave_out([*known, *slow])]
         ours = runner.run("gdistributed", tests or SUITES, options, timeout_s)
+        if write_slow:
+            slow = sorted(test for test, seconds in ours.seconds.items() if seconds > SLOW_S)
+            SLOW.write_text("".join(f"{test}\n" for test in slow))
         threads: Outcome | None = None
         if ours.failed:
             threads = runner.run("threads", ours.failed, [], timeout_s)
@@ -182,7 +191,7 @@ def _tell(ours: Outcome, fails_on_threads: set[str], known: dict[str, str]) -> i
         if test not in fails_on_threads and test not in known
     }
     for test, error in sorted(new.items()):
-        print(f"FAILED {test}\n       {error}")
+        print(f"FAILED {test}\n       {error.partition(chr(10))[0]}")
     print(f"dask {dask.__version__}, computed by gdistributed:")
     print(f"{counts['passed']:6} passed")
     print(f"{counts['skipped']:6} skipped, or failed as dask expects")
