@@ -15,10 +15,11 @@ from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.nested import find_futures
 from gdistributed.client.options import TaskOptions, Workers, task_options
+from gdistributed.core.client.futures import FutureRecord
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
 from gdistributed.data.plain_calls import pack_plain_call
-from gdistributed.v1 import task_pb2
+from gdistributed.v1 import scheduler_pb2, task_pb2
 
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
@@ -328,29 +329,50 @@ class Computing(ClientBase):
     def submit_graph(
         self, dsk: Expression | Mapping[Key, Any], keys: Iterable[Key], options: TaskOptions
     ) -> dict[Key, Future]:
-        """Submit a graph, and return futures of some of its keys. Errors are those of `get`."""
+        """Submit a graph, and return futures of some of its keys. Errors are those of `get`.
+
+        It goes out in pieces while it is being packed, and what has gone out begins to run.
+        """
         self.connection.check_open()
         keys = list(dict.fromkeys(keys))
         graph = plan_graph(dsk, keys)
-        wanted = [graph.names[key] for key in keys]
+        wanted = list(dict.fromkeys(graph.names[key] for key in keys))
 
         def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
             with self.connection.locked() as brain:
                 return self.template(brain, function, prefix, chosen)
 
-        pieces = list(graph_pieces(graph, wanted, options, template_of))
-        self._warn_of_large_nodes(pieces)
-        with self.connection.locked() as brain:
-            records = [brain.want(name) for name in wanted]
-            brain.submit_graph(pieces)
-        return {key: self.future(key, record) for key, record in zip(keys, records, strict=True)}
+        pieces = graph_pieces(graph, wanted, options, template_of)
+        records = self._submit_pieces(pieces)
+        return {key: self.future(key, records[graph.names[key]]) for key in keys}
 
-    def _warn_of_large_nodes(self, pieces: Sequence[Any]) -> None:
-        limit = self.connection.settings.large_argument_nbytes
-        for piece in pieces:
-            if piece.ByteSize() > limit:
-                for task in piece.tasks:
-                    self._warn_of_size(len(task.arguments), task.key)
+    def _submit_pieces(
+        self, pieces: Iterable[scheduler_pb2.SubmitGraph]
+    ) -> dict[str, FutureRecord]:
+        """Submit a graph piece by piece, and return the records of what it wants, by name.
+
+        A piece that cannot be made ends the graph: the scheduler drops what has come of it.
+        """
+        begun_by = 0
+        records: dict[str, FutureRecord] = {}
+        try:
+            for piece in pieces:
+                self._warn_of_large_nodes(piece)
+                with self.connection.locked() as brain:
+                    records = {name: brain.want(name) for name in piece.wants}
+                    number = brain.submit_graph(piece, begun_by)
+                begun_by = begun_by or number
+        except BaseException:
+            if begun_by:
+                with self.connection.locked() as brain:
+                    brain.submit_graph(scheduler_pb2.SubmitGraph(), begun_by)
+            raise
+        return records
+
+    def _warn_of_large_nodes(self, piece: scheduler_pb2.SubmitGraph) -> None:
+        if piece.ByteSize() > self.connection.settings.large_argument_nbytes:
+            for task in piece.tasks:
+                self._warn_of_size(len(task.arguments), task.key)
 
     def _warn_of_size(self, nbytes: int, what: str) -> None:
         if nbytes > self.connection.settings.large_argument_nbytes:
