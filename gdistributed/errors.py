@@ -28,6 +28,7 @@ GDistributedError
     ├── UnpicklableArgument  an argument or function cannot be sent
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
+    ├── LimitDiffers         a semaphore has another limit than was said
     ├── NotInTask            only a task may do this
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
@@ -332,6 +333,16 @@ class NameTaken(UsageError, ValueError):
     """
 
     reason = "NAME_TAKEN"
+
+
+class LimitDiffers(UsageError, ValueError):
+    """A lock or semaphore of this name has another limit than was said.
+
+    All who use a name must give the same number of leases; a lock has one. To do: choose another
+    name, or wait until nobody holds or waits for this one.
+    """
+
+    reason = "LIMIT_DIFFERS"
 
 
 class NotInTask(UsageError, ValueError):
