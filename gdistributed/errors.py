@@ -29,6 +29,7 @@ GDistributedError
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
     ├── LimitDiffers         a semaphore has another limit than was said
+    ├── NotHeld              a lock is released by somebody who does not hold it
     ├── NotInTask            only a task may do this
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
@@ -343,6 +344,16 @@ class LimitDiffers(UsageError, ValueError):
     """
 
     reason = "LIMIT_DIFFERS"
+
+
+class NotHeld(UsageError, RuntimeError):
+    """A lock or semaphore is released that this object has not acquired, or released already.
+
+    To do: use it in a ``with`` block. A copy, in a task for instance, does not hold what the
+    original does.
+    """
+
+    reason = "NOT_HELD"
 
 
 class NotInTask(UsageError, ValueError):

@@ -266,7 +266,8 @@ class NamesServicer(object):
 
     def Subscribe(self, request, context):
         """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
-        is sent at once: what is published after it has come will be in the stream.
+        is sent at once: what is published after it has come will be in the stream. There
+        `gdistributed-number` is the number of the newest message so far.
 
         Errors:
         - INVALID_ARGUMENT (BAD_NAME): the topic is empty.

@@ -133,7 +133,8 @@ class NamesStub:
     """
     Subscribe: _grpc.UnaryStreamMultiCallable[_names_pb2.SubscribeRequest, _names_pb2.SubscribeResponse]
     """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
-    is sent at once: what is published after it has come will be in the stream.
+    is sent at once: what is published after it has come will be in the stream. There
+    `gdistributed-number` is the number of the newest message so far.
 
     Errors:
     - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
@@ -244,7 +245,8 @@ class NamesAsyncStub(NamesStub):
     """
     Subscribe: _aio.UnaryStreamMultiCallable[_names_pb2.SubscribeRequest, _names_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
-    is sent at once: what is published after it has come will be in the stream.
+    is sent at once: what is published after it has come will be in the stream. There
+    `gdistributed-number` is the number of the newest message so far.
 
     Errors:
     - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
@@ -430,7 +432,8 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_names_pb2.SubscribeResponse], _abc.AsyncIterator[_names_pb2.SubscribeResponse]]:
         """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
-        is sent at once: what is published after it has come will be in the stream.
+        is sent at once: what is published after it has come will be in the stream. There
+        `gdistributed-number` is the number of the newest message so far.
 
         Errors:
         - INVALID_ARGUMENT (BAD_NAME): the topic is empty.

@@ -220,7 +220,11 @@ Global___ClientHello: _TypeAlias = ClientHello  # noqa: Y015
 
 @_typing.final
 class SubmitGraph(_message.Message):
-    """SubmitGraph adds tasks. A graph is accepted or refused whole."""
+    """SubmitGraph adds tasks. A graph is accepted or refused whole.
+
+    A graph without tasks and wants is a question whether all before it has been taken in: the
+    scheduler answers at once, by graphs_accepted.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

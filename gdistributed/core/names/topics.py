@@ -21,6 +21,8 @@ class Subscription:
 
     Attributes
     ----------
+    began
+        Number of the newest message when it began.
     pending
         Messages that are to be sent to it. The shell takes them.
     is_slow
@@ -28,6 +30,7 @@ class Subscription:
     """
 
     topic: str
+    began: int
     pending: deque[pb.PublishedMessage] = field(default_factory=deque)
     is_slow: bool = False
 
@@ -116,7 +119,7 @@ class Topics:
     def subscribe(self, name: str, after: int | None = None) -> Subscription:
         """Follow a topic, from a number or from now on."""
         topic = self.by_name.setdefault(name, Topic())
-        subscription = Subscription(name)
+        subscription = Subscription(name, topic.number)
         if after is not None:
             subscription.pending.extend(topic.after(after))
         topic.subscriptions[subscription] = None

@@ -23,6 +23,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Result = TypeVar("Result")
 
 CAPABILITY = "names"
+NUMBER_KEY = "gdistributed-number"
 
 
 class NamesService(names_pb2_grpc.NamesServicer):
@@ -182,7 +183,7 @@ class NamesService(names_pb2_grpc.NamesServicer):
         subscription = self._tell(self.brain.subscribe, request)
         news = self._news[subscription] = asyncio.Event()
         try:
-            await context.send_initial_metadata(())
+            await context.send_initial_metadata(((NUMBER_KEY, str(subscription.began)),))
             while not self._is_closed:
                 news.clear()
                 while subscription.pending:

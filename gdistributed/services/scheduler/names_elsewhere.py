@@ -83,8 +83,7 @@ class NamesElsewhere(names_pb2_grpc.NamesServicer):
         """Stream the messages of a topic."""
         stream = self._names.Subscribe(request)
         try:
-            await stream.initial_metadata()
-            await context.send_initial_metadata(())
+            await context.send_initial_metadata(tuple(await stream.initial_metadata()))
             async for response in stream:
                 yield response
         except grpc.aio.AioRpcError as error:
