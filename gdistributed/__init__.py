@@ -5,6 +5,8 @@ wait, as_completed, progress     waiting for futures
 get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
 get_worker, secede, rejoin,
 Reschedule
+Lock, MultiLock, Semaphore,      what processes share by name
+Event, Queue, Variable
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 Server, rpc                      the foundation: your own servers, and a client of any server
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
     from gdistributed.client.inside import get_client, worker_client
+    from gdistributed.client.names.event import Event
+    from gdistributed.client.names.lock import Lock
+    from gdistributed.client.names.multi_lock import MultiLock
+    from gdistributed.client.names.queue import Queue
+    from gdistributed.client.names.semaphore import Semaphore
+    from gdistributed.client.names.variable import Variable
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
@@ -41,14 +49,20 @@ _HOMES = {
     "AsyncClient": "client.client",
     "Center": "services.center.server",
     "Client": "client.client",
+    "Event": "client.names.event",
     "Executor": "client.client",
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
+    "Lock": "client.names.lock",
+    "MultiLock": "client.names.multi_lock",
     "Nanny": "services.nanny.server",
+    "Queue": "client.names.queue",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
+    "Semaphore": "client.names.semaphore",
     "Server": "wire.server",
     "TaskError": "errors",
+    "Variable": "client.names.variable",
     "Worker": "services.worker.server",
     "as_completed": "client.waiting",
     "as_current": "client.current",
@@ -68,14 +82,20 @@ __all__ = [
     "AsyncClient",
     "Center",
     "Client",
+    "Event",
     "Executor",
     "Future",
     "LocalCluster",
+    "Lock",
+    "MultiLock",
     "Nanny",
+    "Queue",
     "Reschedule",
     "Scheduler",
+    "Semaphore",
     "Server",
     "TaskError",
+    "Variable",
     "Worker",
     "__version__",
     "as_completed",

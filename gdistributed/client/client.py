@@ -19,6 +19,7 @@ from gdistributed.client.current import add_default, current_client, remove_defa
 from gdistributed.client.datasets import Datasets
 from gdistributed.client.moving import Moving
 from gdistributed.client.starting import Cluster, start_cluster
+from gdistributed.client.topics import Topics
 from gdistributed.errors import UsageError
 from gdistributed.settings import ClientSettings
 from gdistributed.wire.loop_thread import LoopThread
@@ -30,7 +31,7 @@ TIMEOUT_S: Final = 10.0
 NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and make one there"
 
 
-class AsyncClient(Computing, Moving, Datasets):
+class AsyncClient(Computing, Moving, Datasets, Topics):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
@@ -353,6 +354,11 @@ class Client:
     unpublish_dataset = blocking(AsyncClient.unpublish_dataset)
     set_collection = blocking(AsyncClient.set_collection)
     get_collection = blocking(AsyncClient.get_collection)
+
+    log_event = blocking(AsyncClient.log_event)
+    get_events = blocking(AsyncClient.get_events)
+    subscribe_topic = plain(AsyncClient.subscribe_topic)
+    unsubscribe_topic = plain(AsyncClient.unsubscribe_topic)
 
     close = blocking(AsyncClient.close)
 

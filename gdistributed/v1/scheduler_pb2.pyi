@@ -223,6 +223,9 @@ class SubmitGraph(_message.Message):
     """SubmitGraph adds tasks: a graph, or a piece of one that is large. A graph is accepted or refused
     whole. Its pieces are sent while it is still being made; each names its tasks after all that they
     depend on, and what has come begins to run.
+
+    A graph without tasks and wants is a question whether all before it has been taken in: the
+    scheduler answers at once, by graphs_accepted.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

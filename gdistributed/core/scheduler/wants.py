@@ -30,7 +30,12 @@ def announce(brain: SchedulerBrain, client: ClientRecord, template: task_pb2.Tas
 
 
 def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph) -> None:
-    """Enter a graph, or refuse it; one that is sent again after a break is passed over."""
+    """Enter a graph, or refuse it; one that is sent again after a break is passed over.
+
+    An empty one is a question whether all before it has come: it is answered at once.
+    """
+    if client.connected and not (graph.tasks or graph.arrays or graph.wants or graph.more):
+        brain.clients.to(client.id)  # a batch goes out, and says which graphs were accepted
     if graph.number <= client.graphs_accepted:
         return
     client.graphs_accepted = graph.number
