@@ -7,6 +7,8 @@ get_worker, secede, rejoin,
 Reschedule
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
+WorkerPlugin, SchedulerPlugin,   what `client.register_plugin` adds to them
+NannyPlugin
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import Reschedule, TaskError
+    from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
     from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
     from gdistributed.services.nanny.server import Nanny
@@ -45,11 +48,14 @@ _HOMES = {
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
     "Nanny": "services.nanny.server",
+    "NannyPlugin": "plugins",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
+    "SchedulerPlugin": "plugins",
     "Server": "wire.server",
     "TaskError": "errors",
     "Worker": "services.worker.server",
+    "WorkerPlugin": "plugins",
     "as_completed": "client.waiting",
     "as_current": "client.current",
     "current_client": "client.current",
@@ -72,11 +78,14 @@ __all__ = [
     "Future",
     "LocalCluster",
     "Nanny",
+    "NannyPlugin",
     "Reschedule",
     "Scheduler",
+    "SchedulerPlugin",
     "Server",
     "TaskError",
     "Worker",
+    "WorkerPlugin",
     "__version__",
     "as_completed",
     "as_current",
