@@ -137,7 +137,11 @@ class AsyncClient(Computing, Moving, Datasets, Inspecting, Running, Extending, M
         if self._set_as_default and add_default(self._default):
             dask_scheduler.install()
         if not self.connection.worker_id:
-            await self.warn_of_versions()
+            try:
+                await self.warn_of_versions()
+            except BaseException:  # a warning may be made an error
+                await self.close()
+                raise
         return self
 
     async def close(self) -> None:

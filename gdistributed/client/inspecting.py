@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable
 from typing import Any, Final
@@ -24,6 +25,8 @@ from gdistributed.v1 import (
     worker_pb2_grpc,
 )
 from gdistributed.wire.software import own_versions
+
+logger = logging.getLogger("gdistributed.client")
 
 LINES_MAX: Final = 10_000
 CHECKED_MAX: Final = 1_000
@@ -178,9 +181,13 @@ class Inspecting(ClientBase):
         The first thousand workers are looked at: this is done whenever a client connects.
         """
         request = scheduler_pb2.ListWorkersRequest(page_size=CHECKED_MAX)
-        answer = await self.connection.ask(
-            self.connection.scheduler.ListWorkers, request, "listing the workers"
-        )
+        try:
+            answer = await self.connection.ask(
+                self.connection.scheduler.ListWorkers, request, "listing the workers"
+            )
+        except GDistributedError as error:
+            logger.warning("the software of the workers is not known", extra={"cause": str(error)})
+            return
         for difference in _differences(answer.workers):
             warnings.warn(
                 f"{difference}: values may not be understood; install the same version on both "

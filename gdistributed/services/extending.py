@@ -123,8 +123,7 @@ class Extended:
             return failure_at(self._server, error)
         finally:
             self._changed()
-        fields = {"name_of_extension": extension.name}
-        logger.info("extension installed", extra=fields)
+        logger.info("extension installed", extra={"extension": extension.name})
         return None
 
     async def _set_up(self, extension: extensions_pb2.Extension) -> None:

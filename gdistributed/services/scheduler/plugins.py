@@ -53,8 +53,8 @@ class Plugins:
                     _call(
                         plugin.transition,
                         event.subject,
-                        event.origin,
-                        event.target,
+                        str(event.origin),
+                        str(event.target),
                         worker=event.worker,
                     )
             elif event.target in ("joined", "left"):
