@@ -17,6 +17,7 @@ GDistributedError
 │   ├── PeerBusy             a worker has no room for another transfer now
 │   ├── NoWorker             no worker can ever run the task
 │   ├── AddressInUse         a server cannot listen where it was told to
+│   ├── SoftwareDiffers      client and workers are made of software that does not fit
 │   └── NotFound             a name, key or worker that nobody knows
 ├── ProtocolError            the peer's fault
 │   ├── VersionMismatch      its protocol has another major version
@@ -31,6 +32,7 @@ GDistributedError
     ├── LimitDiffers         a semaphore has another limit than was said
     ├── NotHeld              a lock is released by somebody who does not hold it
     ├── NotInTask            only a task may do this
+    ├── NotAllowed           the scheduler runs no code of users
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
 
@@ -232,13 +234,25 @@ class AddressInUse(ClusterError, OSError):
     reason = "ADDRESS_IN_USE"
 
 
-class NotFound(ClusterError, LookupError):
+class SoftwareDiffers(ClusterError, ValueError):
+    """Client and workers have versions of software that may not understand each other's values.
+
+    To do: install the same version on both sides; the message names what differs, and where.
+    """
+
+    reason = "SOFTWARE_DIFFERS"
+
+
+class NotFound(ClusterError, KeyError):
     """A name, key or worker that nobody knows.
 
     A key may have been released or cancelled, or belong to another cluster.
     """
 
     reason = "NOT_FOUND"
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # a KeyError shows its message in quotes
 
 
 class ProtocolError(GDistributedError):
@@ -363,6 +377,16 @@ class NotInTask(UsageError, ValueError):
     """
 
     reason = "NOT_IN_TASK"
+
+
+class NotAllowed(UsageError, ValueError):
+    """The scheduler was asked to run code of a user, and was not started so that it may.
+
+    Whoever can make it do so has its rights. To do: start it with ``gd scheduler --allow-run`` if
+    all who reach it may have them.
+    """
+
+    reason = "RUN_NOT_ALLOWED"
 
 
 class ClientClosed(UsageError, RuntimeError):
