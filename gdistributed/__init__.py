@@ -5,6 +5,7 @@ wait, as_completed, progress     waiting for futures
 get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
 get_worker, secede, rejoin,
 Reschedule
+Actor, ActorFuture               objects that live on a worker, and what their methods return
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 Server, rpc                      the foundation: your own servers, and a client of any server
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gdistributed.version import __version__
 
 if TYPE_CHECKING:
+    from gdistributed.client.actors import Actor, ActorFuture
     from gdistributed.client.client import AsyncClient, Client, Executor
     from gdistributed.client.current import as_current, current_client
     from gdistributed.client.forgetting import fire_and_forget
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 # Where each name lives. It is imported when it is first used.
 _HOMES = {
+    "Actor": "client.actors",
+    "ActorFuture": "client.actors",
     "AsyncClient": "client.client",
     "Center": "services.center.server",
     "Client": "client.client",
@@ -65,6 +69,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Actor",
+    "ActorFuture",
     "AsyncClient",
     "Center",
     "Client",

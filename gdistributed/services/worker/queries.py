@@ -18,6 +18,7 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.data.transfer import accept_values, serve_values
 from gdistributed.errors import MalformedMessage, SerializationError
+from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import error_pb2, worker_pb2, worker_pb2_grpc
 from gdistributed.wire.status import StatusError
@@ -134,6 +135,16 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
         except Exception as error:
             return worker_pb2.RunResponse(error=self._failure(error))
         return worker_pb2.RunResponse(value=payload)
+
+    async def CallActor(
+        self, requests: AsyncIterator[worker_pb2.CallActorRequest], _: Context
+    ) -> AsyncIterator[worker_pb2.CallActorResponse]:
+        """Call methods of actors."""
+        first = await anext(requests, None)
+        if first is not None:
+            self._must_be(first.worker_id)
+            async for response in serve_calls(self._shell, first, requests):
+                yield response
 
     async def GetStatus(
         self, _request: worker_pb2.GetStatusRequest, _: Context
