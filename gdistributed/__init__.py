@@ -6,8 +6,12 @@ get_client, worker_client,       inside tasks: the worker's client, the worker i
 get_worker, secede, rejoin,
 Reschedule
 Actor, ActorFuture               objects that live on a worker, and what their methods return
+Lock, MultiLock, Semaphore,      what processes share by name
+Event, Queue, Variable
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
+WorkerPlugin, SchedulerPlugin,   what `client.register_plugin` adds to them
+NannyPlugin
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -26,10 +30,17 @@ if TYPE_CHECKING:
     from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
     from gdistributed.client.inside import get_client, worker_client
+    from gdistributed.client.names.event import Event
+    from gdistributed.client.names.lock import Lock
+    from gdistributed.client.names.multi_lock import MultiLock
+    from gdistributed.client.names.queue import Queue
+    from gdistributed.client.names.semaphore import Semaphore
+    from gdistributed.client.names.variable import Variable
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import Reschedule, TaskError
+    from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
     from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
     from gdistributed.services.nanny.server import Nanny
@@ -45,15 +56,24 @@ _HOMES = {
     "AsyncClient": "client.client",
     "Center": "services.center.server",
     "Client": "client.client",
+    "Event": "client.names.event",
     "Executor": "client.client",
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
+    "Lock": "client.names.lock",
+    "MultiLock": "client.names.multi_lock",
     "Nanny": "services.nanny.server",
+    "NannyPlugin": "plugins",
+    "Queue": "client.names.queue",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
+    "SchedulerPlugin": "plugins",
+    "Semaphore": "client.names.semaphore",
     "Server": "wire.server",
     "TaskError": "errors",
+    "Variable": "client.names.variable",
     "Worker": "services.worker.server",
+    "WorkerPlugin": "plugins",
     "as_completed": "client.waiting",
     "as_current": "client.current",
     "current_client": "client.current",
@@ -74,15 +94,24 @@ __all__ = [
     "AsyncClient",
     "Center",
     "Client",
+    "Event",
     "Executor",
     "Future",
     "LocalCluster",
+    "Lock",
+    "MultiLock",
     "Nanny",
+    "NannyPlugin",
+    "Queue",
     "Reschedule",
     "Scheduler",
+    "SchedulerPlugin",
+    "Semaphore",
     "Server",
     "TaskError",
+    "Variable",
     "Worker",
+    "WorkerPlugin",
     "__version__",
     "as_completed",
     "as_current",
