@@ -5,6 +5,7 @@ GDistributedError
 │   ├── TaskError            raised remotely, and the original cannot be rebuilt here
 │   ├── KilledWorker         the task was executing on worker after worker as they died
 │   ├── DataLost             data that cannot be computed again was lost with its worker
+│   ├── ActorLost            the worker on which an actor lived is gone, and its state with it
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
@@ -132,6 +133,16 @@ class DataLost(TaskFailed):
     """
 
     reason = "DATA_LOST"
+
+
+class ActorLost(TaskFailed):
+    """The worker on which an actor lived is gone, and the actor's state with it.
+
+    Calls that were under way may or may not have been made. To do: submit the class again, or have
+    the task computed again by ``client.retry``: both make a new instance.
+    """
+
+    reason = "ACTOR_LOST"
 
 
 class SerializationError(TaskFailed, TypeError):

@@ -68,7 +68,8 @@ class Computing(ClientBase):
         pure
             Whether equal calls have equal results (the default): they are computed once.
         actor
-            Whether `function` is a class whose instance is to live on a worker.
+            Whether `function` is a class whose instance is to live on a worker: the result is its
+            handle, an `Actor`.
         timeout
             Seconds that one run may take; then it fails with TaskTimeout, which `retries` counts. A
             coroutine is cancelled; a function in a thread cannot be stopped, and holds its thread
