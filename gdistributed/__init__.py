@@ -5,6 +5,8 @@ wait, as_completed, progress     waiting for futures
 get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
 get_worker, secede, rejoin,
 Reschedule
+Lock, MultiLock, Semaphore,      what processes share by name
+Event, Queue, Variable
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 WorkerPlugin, SchedulerPlugin,   what `client.register_plugin` adds to them
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
     from gdistributed.client.inside import get_client, worker_client
+    from gdistributed.client.names.event import Event
+    from gdistributed.client.names.lock import Lock
+    from gdistributed.client.names.multi_lock import MultiLock
+    from gdistributed.client.names.queue import Queue
+    from gdistributed.client.names.semaphore import Semaphore
+    from gdistributed.client.names.variable import Variable
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
@@ -44,16 +52,22 @@ _HOMES = {
     "AsyncClient": "client.client",
     "Center": "services.center.server",
     "Client": "client.client",
+    "Event": "client.names.event",
     "Executor": "client.client",
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
+    "Lock": "client.names.lock",
+    "MultiLock": "client.names.multi_lock",
     "Nanny": "services.nanny.server",
     "NannyPlugin": "plugins",
+    "Queue": "client.names.queue",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
     "SchedulerPlugin": "plugins",
+    "Semaphore": "client.names.semaphore",
     "Server": "wire.server",
     "TaskError": "errors",
+    "Variable": "client.names.variable",
     "Worker": "services.worker.server",
     "WorkerPlugin": "plugins",
     "as_completed": "client.waiting",
@@ -74,16 +88,22 @@ __all__ = [
     "AsyncClient",
     "Center",
     "Client",
+    "Event",
     "Executor",
     "Future",
     "LocalCluster",
+    "Lock",
+    "MultiLock",
     "Nanny",
     "NannyPlugin",
+    "Queue",
     "Reschedule",
     "Scheduler",
     "SchedulerPlugin",
+    "Semaphore",
     "Server",
     "TaskError",
+    "Variable",
     "Worker",
     "WorkerPlugin",
     "__version__",

@@ -29,6 +29,8 @@ GDistributedError
     ├── UnpicklableArgument  an argument or function cannot be sent
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
+    ├── LimitDiffers         a semaphore has another limit than was said
+    ├── NotHeld              a lock is released by somebody who does not hold it
     ├── NotInTask            only a task may do this
     ├── NotAllowed           the scheduler runs no code of users
     └── ClientClosed         the client is closed
@@ -346,6 +348,26 @@ class NameTaken(UsageError, ValueError):
     """
 
     reason = "NAME_TAKEN"
+
+
+class LimitDiffers(UsageError, ValueError):
+    """A lock or semaphore of this name has another limit than was said.
+
+    All who use a name must give the same number of leases; a lock has one. To do: choose another
+    name, or wait until nobody holds or waits for this one.
+    """
+
+    reason = "LIMIT_DIFFERS"
+
+
+class NotHeld(UsageError, RuntimeError):
+    """A lock or semaphore is released that this object has not acquired, or released already.
+
+    To do: use it in a ``with`` block. A copy, in a task for instance, does not hold what the
+    original does.
+    """
+
+    reason = "NOT_HELD"
 
 
 class NotInTask(UsageError, ValueError):

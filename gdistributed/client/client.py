@@ -13,11 +13,11 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from gdistributed.client import dask_scheduler
 from gdistributed.client.bridge import BLOCKING, SUSPENDING, Bridge
-from gdistributed.client.computing import Computing
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import add_default, current_client, remove_default
 from gdistributed.client.dataset_mapping import DatasetMapping
 from gdistributed.client.datasets import Datasets
+from gdistributed.client.executor import Executing
 from gdistributed.client.extending import Extending
 from gdistributed.client.inspecting import Inspecting
 from gdistributed.client.metadata import Metadata
@@ -25,6 +25,7 @@ from gdistributed.client.moving import Moving
 from gdistributed.client.presenting import presented, presented_in_html
 from gdistributed.client.running import Running
 from gdistributed.client.starting import Cluster, start_cluster
+from gdistributed.client.topics import Topics
 from gdistributed.errors import UsageError
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2
@@ -37,7 +38,7 @@ TIMEOUT_S: Final = 10.0
 NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and make one there"
 
 
-class AsyncClient(Computing, Moving, Datasets, Inspecting, Running, Extending, Metadata):
+class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Extending, Metadata):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
@@ -366,6 +367,7 @@ class Client:
     persist = plain(AsyncClient.persist)
     cancel = plain(AsyncClient.cancel)
     retry = plain(AsyncClient.retry)
+    get_executor = plain(AsyncClient.get_executor)
 
     gather = blocking(AsyncClient.gather)
     scatter = blocking(AsyncClient.scatter)
@@ -403,6 +405,11 @@ class Client:
     unpublish_dataset = blocking(AsyncClient.unpublish_dataset)
     set_collection = blocking(AsyncClient.set_collection)
     get_collection = blocking(AsyncClient.get_collection)
+
+    log_event = blocking(AsyncClient.log_event)
+    get_events = blocking(AsyncClient.get_events)
+    subscribe_topic = plain(AsyncClient.subscribe_topic)
+    unsubscribe_topic = plain(AsyncClient.unsubscribe_topic)
 
     shutdown = blocking(AsyncClient.shutdown)
     close = blocking(AsyncClient.close)

@@ -49,6 +49,17 @@ def find_client() -> AnyClient | None:
     return client or _client_of_task()
 
 
+def nearest_client() -> AnyClient:
+    """Return the client of this context, else that of this task's worker, else the default one.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    return _in_context.get() or _client_of_task() or current_client()
+
+
 def _client_of_task() -> AnyClient | None:
     """Return the client of the worker on which this task runs; None outside of a task."""
     if current_task() is None:

@@ -35,6 +35,7 @@ CODES: Final[tuple[tuple[type[GDistributedError], grpc.StatusCode], ...]] = (
     (errors.CapabilityMissing, Code.FAILED_PRECONDITION),
     (errors.Superseded, Code.ABORTED),
     (errors.NameTaken, Code.ALREADY_EXISTS),
+    (errors.LimitDiffers, Code.FAILED_PRECONDITION),
     (errors.NotFound, Code.NOT_FOUND),
     (errors.WaitTimeout, Code.DEADLINE_EXCEEDED),
     (errors.ConnectTimeout, Code.UNAVAILABLE),

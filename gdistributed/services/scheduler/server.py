@@ -11,14 +11,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gdistributed.core.center.brain import CenterBrain
+from gdistributed.core.names.brain import NamesBrain
 from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
 from gdistributed.services.calling import SCHEDULER, Caller
+from gdistributed.services.center import names
 from gdistributed.services.center.service import CenterService
 from gdistributed.services.extending import Extended
 from gdistributed.services.extensible import RunnerService
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
 from gdistributed.services.scheduler.extensions import ExtensionsService
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
+from gdistributed.services.scheduler.names_elsewhere import NamesElsewhere
 from gdistributed.services.scheduler.operations import CAPABILITIES, Operations
 from gdistributed.services.scheduler.plugins import Plugins
 from gdistributed.services.scheduler.queries import Queries
@@ -30,6 +33,7 @@ from gdistributed.v1 import (
     center_pb2,
     center_pb2_grpc,
     extensions_pb2_grpc,
+    names_pb2_grpc,
     scheduler_pb2,
     scheduler_pb2_grpc,
     server_pb2,
@@ -94,7 +98,7 @@ class Scheduler(Server):
     True
     """
 
-    capabilities = CAPABILITIES
+    capabilities = (*CAPABILITIES, names.CAPABILITY)
 
     def __init__(
         self,
@@ -119,6 +123,7 @@ class Scheduler(Server):
         self._channels = Channels()
         self._shell: Shell | None = None
         self._center: CenterService | None = None
+        self._names: names.NamesService | None = None
         self._membership: Membership | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._begin()
@@ -145,9 +150,13 @@ class Scheduler(Server):
             self._center.brain.locations = BooksView(self.brain.books)
             self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, self._center)
             self._shell.worker_left = self._center.worker_left
+            self._names = names.NamesService(NamesBrain(self.cluster_id[:8]))
+            self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, self._names)
         elif self.center_address is not None:
-            elsewhere = CenterElsewhere(self._channels.get(self.center_address))
-            self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, elsewhere)
+            channel = self._channels.get(self.center_address)
+            add = center_pb2_grpc.add_CenterServicer_to_server
+            self.add_servicer(add, CenterElsewhere(channel))
+            self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, NamesElsewhere(channel))
         self.service = SchedulerService(
             self._shell, self._channels, self._welcome, self._summary, self.stop
         )
@@ -204,6 +213,8 @@ class Scheduler(Server):
     async def closing(self, grace_s: float) -> None:
         """Tell all peers, and leave the Center."""
         self.service.close("the scheduler was closed")
+        if self._names is not None:
+            self._names.close()
         if self._membership is not None:
             await self._membership.leave("closed")
 

@@ -7,12 +7,12 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from gdistributed.core.worker.brain import WorkerBrain
-from gdistributed.data.codecs import codec_names
+from gdistributed.data.codecs import codec_names, encode_readable
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
 from gdistributed.plugins import WorkerPlugin
@@ -21,6 +21,7 @@ from gdistributed.runtime.context import close_with
 from gdistributed.services.extending import CAPABILITY, Extended, overriding
 from gdistributed.services.extensible import ExtensibleService
 from gdistributed.services.worker.memory import watch_memory
+from gdistributed.services.worker.publishing import Publishing
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
@@ -127,12 +128,14 @@ class Worker(Server):
         self._shell: Shell | None = None
         self._extended: Extended | None = None
         self._stream: SchedulerStream | None = None
+        self._publishing: Publishing | None = None
         self._serving: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._begin()
 
     async def opening(self) -> None:
         """Make the brain, and what is around it."""
+        self._publishing = Publishing(self._channels, self.scheduler_address)
         self.name = self._given_name or self.address
         place = Place(
             worker_id=self.id,
@@ -179,6 +182,30 @@ class Worker(Server):
             await asyncio.wait([connected, self._serving], return_when=asyncio.FIRST_COMPLETED)
             connected.cancel()
 
+    def log_event(self, topic: str | Iterable[str], msg: object) -> None:
+        """Publish a message soon; for tasks (`get_worker`), from any thread.
+
+        Parameters
+        ----------
+        topic
+            The topic, or several.
+        msg
+            Any value that can be pickled.
+
+        Raises
+        ------
+        SerializationError
+            If the message cannot be pickled.
+
+        Examples
+        --------
+        >>> def report(step):
+        ...     get_worker().log_event("progress", {"step": step})
+        """
+        topics = [topic] if isinstance(topic, str) else list(topic)
+        if self._publishing is not None:
+            self._publishing.publish(topics, encode_readable(msg))
+
     async def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
         """Leave without a loss: finish what runs, and let others copy what lies here alone.
 
@@ -194,6 +221,8 @@ class Worker(Server):
 
     async def closing(self, grace_s: float) -> None:
         """Say goodbye to the scheduler."""
+        if self._publishing is not None:
+            await self._publishing.close(GOODBYE_TIMEOUT_S)
         if self._stream is not None and self._serving is not None:
             if self._stream.finish("closed"):
                 await asyncio.wait([self._serving], timeout=GOODBYE_TIMEOUT_S)
