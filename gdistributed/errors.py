@@ -27,6 +27,7 @@ GDistributedError
 │   └── MalformedMessage     it said what must not be said
 └── UsageError               the caller's fault
     ├── UnpicklableArgument  an argument or function cannot be sent
+    ├── ArgumentTooLarge     the arguments of a task are larger than a message may be
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
     ├── LimitDiffers         a semaphore has another limit than was said
@@ -129,8 +130,8 @@ class DataLost(TaskFailed):
 class SerializationError(TaskFailed, TypeError):
     """A result cannot be encoded where it was made, or decoded where it is wanted.
 
-    The message names the type; the worker lives on. To do: return plain data instead of open
-    files, locks, connections or generators.
+    The message names the type; the worker lives on, and tasks that run on it may use the value. To
+    do: return plain data instead of open files, locks, connections or generators.
     """
 
     reason = "SERIALIZATION_FAILED"
@@ -321,6 +322,16 @@ class UnpicklableArgument(UsageError, TypeError):
     """
 
     reason = "UNPICKLABLE_ARGUMENT"
+
+
+class ArgumentTooLarge(UsageError, ValueError):
+    """The arguments of a task are larger than a message may be; the message names the task.
+
+    To do: put large data on the workers with ``client.scatter(data)`` and pass the future, or have
+    the task read it.
+    """
+
+    reason = "ARGUMENT_TOO_LARGE"
 
 
 class BadGraph(UsageError, ValueError):
