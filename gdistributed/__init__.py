@@ -5,8 +5,13 @@ wait, as_completed, progress     waiting for futures
 get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
 get_worker, secede, rejoin,
 Reschedule
+Actor, ActorFuture               objects that live on a worker, and what their methods return
+Lock, MultiLock, Semaphore,      what processes share by name
+Event, Queue, Variable
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
+WorkerPlugin, SchedulerPlugin,   what `client.register_plugin` adds to them
+NannyPlugin
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -19,15 +24,23 @@ from typing import TYPE_CHECKING, Any
 from gdistributed.version import __version__
 
 if TYPE_CHECKING:
+    from gdistributed.client.actors import Actor, ActorFuture
     from gdistributed.client.client import AsyncClient, Client, Executor
     from gdistributed.client.current import as_current, current_client
     from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
     from gdistributed.client.inside import get_client, worker_client
+    from gdistributed.client.names.event import Event
+    from gdistributed.client.names.lock import Lock
+    from gdistributed.client.names.multi_lock import MultiLock
+    from gdistributed.client.names.queue import Queue
+    from gdistributed.client.names.semaphore import Semaphore
+    from gdistributed.client.names.variable import Variable
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import Reschedule, TaskError
+    from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
     from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
     from gdistributed.services.nanny.server import Nanny
@@ -38,18 +51,29 @@ if TYPE_CHECKING:
 
 # Where each name lives. It is imported when it is first used.
 _HOMES = {
+    "Actor": "client.actors",
+    "ActorFuture": "client.actors",
     "AsyncClient": "client.client",
     "Center": "services.center.server",
     "Client": "client.client",
+    "Event": "client.names.event",
     "Executor": "client.client",
     "Future": "client.future",
     "LocalCluster": "deploy.local_cluster",
+    "Lock": "client.names.lock",
+    "MultiLock": "client.names.multi_lock",
     "Nanny": "services.nanny.server",
+    "NannyPlugin": "plugins",
+    "Queue": "client.names.queue",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
+    "SchedulerPlugin": "plugins",
+    "Semaphore": "client.names.semaphore",
     "Server": "wire.server",
     "TaskError": "errors",
+    "Variable": "client.names.variable",
     "Worker": "services.worker.server",
+    "WorkerPlugin": "plugins",
     "as_completed": "client.waiting",
     "as_current": "client.current",
     "current_client": "client.current",
@@ -65,18 +89,29 @@ _HOMES = {
 }
 
 __all__ = [
+    "Actor",
+    "ActorFuture",
     "AsyncClient",
     "Center",
     "Client",
+    "Event",
     "Executor",
     "Future",
     "LocalCluster",
+    "Lock",
+    "MultiLock",
     "Nanny",
+    "NannyPlugin",
+    "Queue",
     "Reschedule",
     "Scheduler",
+    "SchedulerPlugin",
+    "Semaphore",
     "Server",
     "TaskError",
+    "Variable",
     "Worker",
+    "WorkerPlugin",
     "__version__",
     "as_completed",
     "as_current",

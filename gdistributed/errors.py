@@ -5,6 +5,7 @@ GDistributedError
 │   ├── TaskError            raised remotely, and the original cannot be rebuilt here
 │   ├── KilledWorker         the task was executing on worker after worker as they died
 │   ├── DataLost             data that cannot be computed again was lost with its worker
+│   ├── ActorLost            the worker on which an actor lived is gone, and its state with it
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
@@ -17,6 +18,7 @@ GDistributedError
 │   ├── PeerBusy             a worker has no room for another transfer now
 │   ├── NoWorker             no worker can ever run the task
 │   ├── AddressInUse         a server cannot listen where it was told to
+│   ├── SoftwareDiffers      client and workers are made of software that does not fit
 │   └── NotFound             a name, key or worker that nobody knows
 ├── ProtocolError            the peer's fault
 │   ├── VersionMismatch      its protocol has another major version
@@ -29,7 +31,10 @@ GDistributedError
     ├── ArgumentTooLarge     the arguments of a task are larger than a message may be
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
+    ├── LimitDiffers         a semaphore has another limit than was said
+    ├── NotHeld              a lock is released by somebody who does not hold it
     ├── NotInTask            only a task may do this
+    ├── NotAllowed           the scheduler runs no code of users
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
 
@@ -85,6 +90,13 @@ class TaskError(TaskFailed):
         Traceback in the habit of the language in which it happened; may be empty.
     runtime
         Language in which it happened, ``"python"`` by default.
+
+    Examples
+    --------
+    >>> try:
+    ...     client.submit(function_in_go).result()  # doctest: +SKIP
+    ... except TaskError as error:
+    ...     print(error.type_name, error.traceback_text)
     """
 
     reason = "TASK_ERROR"
@@ -123,6 +135,16 @@ class DataLost(TaskFailed):
     reason = "DATA_LOST"
 
 
+class ActorLost(TaskFailed):
+    """The worker on which an actor lived is gone, and the actor's state with it.
+
+    Calls that were under way may or may not have been made. To do: submit the class again, or have
+    the task computed again by ``client.retry``: both make a new instance.
+    """
+
+    reason = "ACTOR_LOST"
+
+
 class SerializationError(TaskFailed, TypeError):
     """A result cannot be encoded where it was made, or decoded where it is wanted.
 
@@ -153,6 +175,13 @@ class Reschedule(TaskFailed):
 
     It is no failure, and takes none of the task's retries: a task that always raises it is run for
     ever.
+
+    Examples
+    --------
+    >>> def on_a_good_machine():
+    ...     if too_hot():
+    ...         raise Reschedule  # another worker runs it
+    ...     return work()
     """
 
     reason = "RESCHEDULE"
@@ -231,13 +260,25 @@ class AddressInUse(ClusterError, OSError):
     reason = "ADDRESS_IN_USE"
 
 
-class NotFound(ClusterError, LookupError):
+class SoftwareDiffers(ClusterError, ValueError):
+    """Client and workers have versions of software that may not understand each other's values.
+
+    To do: install the same version on both sides; the message names what differs, and where.
+    """
+
+    reason = "SOFTWARE_DIFFERS"
+
+
+class NotFound(ClusterError, KeyError):
     """A name, key or worker that nobody knows.
 
     A key may have been released or cancelled, or belong to another cluster.
     """
 
     reason = "NOT_FOUND"
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # a KeyError shows its message in quotes
 
 
 class ProtocolError(GDistributedError):
@@ -345,6 +386,26 @@ class NameTaken(UsageError, ValueError):
     reason = "NAME_TAKEN"
 
 
+class LimitDiffers(UsageError, ValueError):
+    """A lock or semaphore of this name has another limit than was said.
+
+    All who use a name must give the same number of leases; a lock has one. To do: choose another
+    name, or wait until nobody holds or waits for this one.
+    """
+
+    reason = "LIMIT_DIFFERS"
+
+
+class NotHeld(UsageError, RuntimeError):
+    """A lock or semaphore is released that this object has not acquired, or released already.
+
+    To do: use it in a ``with`` block. A copy, in a task for instance, does not hold what the
+    original does.
+    """
+
+    reason = "NOT_HELD"
+
+
 class NotInTask(UsageError, ValueError):
     """Only code that runs inside a task may do this: there is no worker here.
 
@@ -352,6 +413,16 @@ class NotInTask(UsageError, ValueError):
     """
 
     reason = "NOT_IN_TASK"
+
+
+class NotAllowed(UsageError, ValueError):
+    """The scheduler was asked to run code of a user, and was not started so that it may.
+
+    Whoever can make it do so has its rights. To do: start it with ``gd scheduler --allow-run`` if
+    all who reach it may have them.
+    """
+
+    reason = "RUN_NOT_ALLOWED"
 
 
 class ClientClosed(UsageError, RuntimeError):

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, Final
 
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.collections import compute_plan, persist_plan
 from gdistributed.client.future import Future
 from gdistributed.client.gathering import gathered
-from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
+from gdistributed.client.graph_sending import send_graph
+from gdistributed.client.graphs import Expression
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
+from gdistributed.client.mapped_calls import Calls, MappedCalls, PackedCall
 from gdistributed.client.nested import find_futures
-from gdistributed.client.options import TaskOptions, Workers, task_options
+from gdistributed.client.options import PLAIN, TaskOptions, Workers, task_options
 from gdistributed.client.sizes import ARGUMENTS, FUNCTION, check_size
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
 from gdistributed.data.plain_calls import pack_plain_call
-from gdistributed.v1 import scheduler_pb2, task_pb2
 
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
-
-PackedCall = tuple[Key, bytes, tuple[str, ...]]
-Calls = list[tuple[Any, ...]]
 
 
 class Computing(ClientBase):
@@ -71,7 +68,8 @@ class Computing(ClientBase):
         pure
             Whether equal calls have equal results (the default): they are computed once.
         actor
-            Whether `function` is a class whose instance is to live on a worker.
+            Whether `function` is a class whose instance is to live on a worker: the result is its
+            handle, an `Actor`.
         timeout
             Seconds that one run may take; then it fails with TaskTimeout, which `retries` counts. A
             coroutine is cancelled; a function in a thread cannot be stopped, and holds its thread
@@ -87,16 +85,37 @@ class Computing(ClientBase):
             If the function or the arguments are larger than a message may be.
         ValueError
             If a future of another client is among the arguments.
+
+        Examples
+        --------
+        >>> client.submit(sum, [1, 2, 3]).result()
+        6
+        >>> total = client.submit(sum, [client.submit(abs, -4), 5], retries=2, priority=1)
+        >>> total.result()
+        9
         """
-        self.connection.check_open()
-        if not callable(function):
-            raise TypeError(f"submit needs a function and got {function!r}")
         options = task_options(
             priority, retries, workers, allow_other_workers, resources, actor, timeout
         )
+        return self.submit_call(function, args, kwargs, key=key, options=options, pure=pure)
+
+    def submit_call(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        key: Key | None = None,
+        options: TaskOptions = PLAIN,
+        pure: bool = True,
+    ) -> Future:
+        """Submit a call whose keyword arguments may have any names. As `submit` otherwise."""
+        self.connection.check_open()
+        if not callable(function):
+            raise TypeError(f"submit needs a function and got {function!r}")
         announced = pack_function(function)
         prefix = _prefix(function, key)
-        namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
+        namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
         settings = self.connection.settings
         check_size(announced.ByteSize(), FUNCTION, prefix, settings)
@@ -151,6 +170,13 @@ class Computing(ClientBase):
             If an iterable is an iterator or a queue, whose end is not known.
         ValueError
             If there are not as many keys as calls.
+
+        Examples
+        --------
+        >>> client.gather(client.map(pow, [1, 2, 3], [2, 2, 2]))
+        [1, 4, 9]
+        >>> client.gather(client.map(int, ["10", "11"], base=2))
+        [2, 3]
         """
         self.connection.check_open()
         if not callable(function):
@@ -167,18 +193,39 @@ class Computing(ClientBase):
             priority, retries, workers, allow_other_workers, resources, actor, timeout
         )
         calls: Calls = list(zip(*iterables, strict=False))
-        keys = _given_keys(key, len(calls))
-        prefix = key if isinstance(key, str) else function_name(function)
+        return self.map_calls(
+            function,
+            calls,
+            kwargs,
+            keys=_given_keys(key, len(calls)),
+            options=options,
+            prefix=key if isinstance(key, str) else function_name(function),
+            pure=pure,
+            batch_size=batch_size,
+        )
+
+    def map_calls(
+        self,
+        function: Callable[..., Any],
+        calls: Calls,
+        kwargs: dict[str, Any] | None = None,
+        *,
+        keys: Sequence[Key] | None = None,
+        options: TaskOptions = PLAIN,
+        prefix: str = "",
+        pure: bool = True,
+        batch_size: int | None = None,
+    ) -> list[Future]:
+        """Submit a call for each tuple of arguments. As `map` otherwise."""
         announced = pack_function(function)
         check_size(announced.ByteSize(), FUNCTION, prefix, self.connection.settings)
-        mapped = _MappedCalls(
-            self, announced, prefix, options, Namer(prefix, announced.id, pure, self.connection.id)
-        )
+        namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
+        mapped = MappedCalls(self, announced, prefix, options, namer)
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
         while start < len(calls):
             end = start + size
-            futures.extend(mapped.submit(calls[start:end], kwargs, keys and keys[start:end]))
+            futures.extend(mapped.submit(calls[start:end], kwargs or {}, keys and keys[start:end]))
             start, size = end, batch_size or min(2 * size, PIECE_MAX)
         return futures
 
@@ -217,6 +264,11 @@ class Computing(ClientBase):
             If the graph has a cycle or names keys that nobody holds; it names them.
         Exception
             Whatever a task raised.
+
+        Examples
+        --------
+        >>> client.get({"one": 1, "two": (abs, -2), "sum": (sum, ["one", "two"])}, "sum")
+        3
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         futures = self.submit_graph(dsk, _flat(keys), options)
@@ -257,6 +309,15 @@ class Computing(ClientBase):
         -------
         A future for each collection (for a single one, a single future); with `sync` the values.
         What is no collection is returned as it is.
+
+        Examples
+        --------
+        >>> import dask.array
+        >>> total = dask.array.ones((100, 100), chunks=50).sum()
+        >>> client.compute(total).result()
+        np.float64(10000.0)
+        >>> client.compute([total, total + 1], sync=True)
+        [np.float64(10000.0), np.float64(10001.0)]
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         plan = compute_plan(collections, optimize_graph, traverse)
@@ -283,6 +344,13 @@ class Computing(ClientBase):
         -------
         Collections of the same kinds, at once, whose graphs are futures. Parameters are those of
         `compute`.
+
+        Examples
+        --------
+        >>> import dask.array
+        >>> ones = client.persist(dask.array.ones(100, chunks=50))
+        >>> float(ones.sum().compute())
+        100.0
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         plan = persist_plan(collections, optimize_graph)
@@ -305,13 +373,25 @@ class Computing(ClientBase):
             Whether to give them up for other clients too.
         reason
             For those who wait.
+
+        Examples
+        --------
+        >>> future = client.submit(sum, [1, 2], key="given-up")
+        >>> client.cancel(future, reason="no longer needed")
+        >>> future.cancelled()
+        True
         """
         keys = key_names(futures_of(futures))
         with self.connection.locked() as brain:
             brain.cancel(keys, reason, force)
 
     def retry(self, futures: Any) -> None:  # noqa: ANN401
-        """Have tasks that erred computed again, with those that they erred of."""
+        """Have tasks that erred computed again, with those that they erred of.
+
+        Examples
+        --------
+        >>> client.retry(futures)  # doctest: +SKIP
+        """
         keys = key_names(futures_of(futures))
         with self.connection.locked() as brain:
             brain.retry(keys)
@@ -333,81 +413,11 @@ class Computing(ClientBase):
     def submit_graph(
         self, dsk: Expression | Mapping[Key, Any], keys: Iterable[Key], options: TaskOptions
     ) -> dict[Key, Future]:
-        """Submit a graph, and return futures of some of its keys. Errors are those of `get`."""
-        self.connection.check_open()
-        keys = list(dict.fromkeys(keys))
-        graph = plan_graph(dsk, keys)
-        wanted = [graph.names[key] for key in keys]
+        """Submit a graph, and return futures of some of its keys. Errors are those of `get`.
 
-        def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
-            check_size(function.ByteSize(), FUNCTION, prefix, self.connection.settings)
-            with self.connection.locked() as brain:
-                return self.template(brain, function, prefix, chosen)
-
-        pieces = list(graph_pieces(graph, wanted, options, template_of))
-        self._check_sizes(pieces)
-        with self.connection.locked() as brain:
-            records = [brain.want(name) for name in wanted]
-            brain.submit_graph(pieces)
-        return {key: self.future(key, record) for key, record in zip(keys, records, strict=True)}
-
-    def _check_sizes(self, pieces: Sequence[scheduler_pb2.SubmitGraph]) -> None:
-        settings = self.connection.settings
-        for piece in pieces:
-            if piece.ByteSize() > settings.large_argument_nbytes:
-                for task in piece.tasks:
-                    check_size(len(task.arguments), ARGUMENTS, task.key, settings)
-
-
-class _MappedCalls:
-    """Submits the calls of one `map`, piece by piece."""
-
-    def __init__(
-        self,
-        client: Computing,
-        function: task_pb2.Function,
-        prefix: str,
-        options: TaskOptions,
-        namer: Namer,
-    ) -> None:
-        self._client = client
-        self._function = function
-        self._prefix = prefix
-        self._options = options
-        self._namer = namer
-
-    def submit(
-        self, calls: Calls, kwargs: dict[str, Any], keys: Sequence[Key] | None
-    ) -> list[Future]:
-        """Submit some calls: as an array those that need no other results, one by one the rest."""
-        pack, namer = self._client.pack, self._namer
-        names: Iterable[Key | None] = repeat(None) if keys is None else keys
-        return self._enter(
-            [pack(namer, key, args, kwargs) for key, args in zip(names, calls, strict=False)]
-        )
-
-    def _enter(self, packed: list[PackedCall]) -> list[Future]:
-        connection = self._client.connection
-        largest = max([len(arguments) for _, arguments, _ in packed], default=0)
-        check_size(largest, ARGUMENTS, self._prefix, connection.settings)
-        array_keys: list[str] = []
-        array_arguments: list[bytes] = []
-        futures = []
-        with connection.locked() as brain:
-            template = self._client.template(brain, self._function, self._prefix, self._options)
-            known, want = brain.records, brain.want
-            for key, arguments, dependencies in packed:
-                name = key if type(key) is str else wire_name(key)
-                if name not in known:
-                    if dependencies:
-                        brain.submit(name, template, dependencies, arguments)
-                    else:
-                        array_keys.append(name)
-                        array_arguments.append(arguments)
-                futures.append(Future(key, connection, want(name)))
-            if array_keys:
-                brain.submit_array(template, array_keys, array_arguments)
-        return futures
+        It goes out in pieces while it is being packed, and what has gone out begins to run.
+        """
+        return send_graph(self, dsk, keys, options)
 
 
 def futures_of(value: object) -> list[Future]:

@@ -21,6 +21,8 @@ import grpc.aio
 
 from gdistributed.client.bridge import Bridge
 from gdistributed.client.discovery import find_scheduler
+from gdistributed.client.names.following import Following
+from gdistributed.client.names.leases import Leases
 from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import CANCELLED, ERROR, FutureRecord, FutureState, Watch
 from gdistributed.core.session import Session, check_software
@@ -38,7 +40,14 @@ from gdistributed.errors import (
 )
 from gdistributed.runtime.context import current_key
 from gdistributed.settings import ClientSettings
-from gdistributed.v1 import center_pb2_grpc, scheduler_pb2_grpc, server_pb2
+from gdistributed.v1 import (
+    center_pb2_grpc,
+    extensions_pb2_grpc,
+    names_pb2_grpc,
+    scheduler_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+)
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.link import Link
@@ -84,14 +93,22 @@ class Connection:
         The incarnation of the scheduler.
     status
         "created", "running", "connecting" (again, after a break), "closing" or "closed".
-    center, scheduler
-        Stubs of the unary calls, for `ask`.
+    center, names, scheduler, server, runner, extensions
+        Stubs of the unary calls of Center and scheduler, for `ask`.
+    leases
+        What this client holds of locks and semaphores.
+    following
+        The topics that it follows.
     channels
         Channels to workers.
     """
 
     center: center_pb2_grpc.CenterAsyncStub
     scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
+    names: names_pb2_grpc.NamesAsyncStub
+    server: server_pb2_grpc.ServerAsyncStub
+    runner: extensions_pb2_grpc.RunnerAsyncStub
+    extensions: extensions_pb2_grpc.ExtensionsAsyncStub
 
     def __init__(
         self,
@@ -111,6 +128,8 @@ class Connection:
         self.scheduler_id = ""
         self.status = "created"
         self.channels = Channels()
+        self.leases = Leases(self)
+        self.following = Following(self)
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
         self._locked = _Locked(self)
@@ -138,6 +157,11 @@ class Connection:
             If its scheduler is gone for good.
         """
         return self._locked
+
+    @property
+    def workers(self) -> pb.WorkerCount:
+        """How many workers there are, as the scheduler has last said."""
+        return self._brain.workers
 
     def check_open(self) -> None:
         """Raise when nothing can be asked of this client. Errors are those of `locked`."""
@@ -238,6 +262,8 @@ class Connection:
             return
         self.status = "closing"
         self._end = ClientClosed("the client is closed: make a new one")
+        await self.following.close()
+        await self.leases.close()
         link = self._link
         if link is not None and self._life is not None:
             with self._lock:
@@ -257,7 +283,11 @@ class Connection:
         await self._close_control()
         self._control = found.channels
         self.center = center_pb2_grpc.CenterStub(found.center)
+        self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
+        self.server = server_pb2_grpc.ServerStub(found.scheduler)
+        self.runner = extensions_pb2_grpc.RunnerStub(found.scheduler)
+        self.extensions = extensions_pb2_grpc.ExtensionsStub(found.scheduler)
         stream = self.scheduler.ConnectClient()
         try:
             async with asyncio.timeout(timeout_s):
@@ -416,6 +446,10 @@ class Connection:
             return await method(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise error_from_call(error, self.address, doing) from error
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            raise ConnectionLost(f"{doing}: the connection was closed") from None
 
     async def _close_control(self) -> None:
         for channel in self._control:

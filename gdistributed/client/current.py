@@ -34,6 +34,11 @@ def current_client() -> AnyClient:
     ------
     UsageError
         If there is none.
+
+    Examples
+    --------
+    >>> current_client() is client
+    True
     """
     client = find_client()
     if client is None:
@@ -47,6 +52,17 @@ def find_client() -> AnyClient | None:
     if client is None and _defaults:
         client = _defaults[-1]
     return client or _client_of_task()
+
+
+def nearest_client() -> AnyClient:
+    """Return the client of this context, else that of this task's worker, else the default one.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    return _in_context.get() or _client_of_task() or current_client()
 
 
 def _client_of_task() -> AnyClient | None:
@@ -80,7 +96,14 @@ def binding_to(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_current(client: AnyClient) -> Iterator[AnyClient]:
-    """Make a client the current one of this thread or task, for the time of a `with` block."""
+    """Make a client the current one of this thread or task, for the time of a `with` block.
+
+    Examples
+    --------
+    >>> with as_current(client):
+    ...     current_client() is client
+    True
+    """
     token = _in_context.set(client)
     try:
         yield client

@@ -6,12 +6,13 @@ import asyncio
 import atexit
 import itertools
 import logging
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from gdistributed.client.html import facts, listing
 from gdistributed.deploy.machine import workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
@@ -19,6 +20,10 @@ from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.channel import connect
 from gdistributed.wire.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from gdistributed.services.scheduler.server import Scheduler
+    from gdistributed.services.worker.server import Worker
 
 WORKERS_POLL_S: Final = 0.02
 START_TIMEOUT_S: Final = 60.0
@@ -39,12 +44,15 @@ class LocalWorker:
         Of the process it lives in; another one when its nanny had to start it anew.
     nthreads
         How many tasks it runs at once.
+    server
+        The worker itself, where it lives in this process; None otherwise.
     """
 
     name: str
     address: str
     process_id: int
     nthreads: int
+    server: Worker | None = None
 
 
 class AsyncLocalCluster:
@@ -59,13 +67,17 @@ class AsyncLocalCluster:
         threads_per_worker: int | None = None,
         processes: bool = True,
         *,
+        nthreads: Sequence[int] | None = None,
         host: str = LOOPBACK,
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
+        allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
-        if n_workers is None and not processes:
+        if nthreads is not None:
+            n_workers, threads_per_worker = len(nthreads), threads_per_worker or 1
+        elif n_workers is None and not processes:
             n_workers = 1
         n_workers, threads_per_worker = workers_and_threads(n_workers, threads_per_worker)
         self._options = ClusterOptions(
@@ -73,8 +85,10 @@ class AsyncLocalCluster:
             scheduler_port=scheduler_port,
             n_workers=n_workers,
             threads_per_worker=threads_per_worker,
+            nthreads={str(number): count for number, count in enumerate(nthreads or ())},
             memory_limit=memory_limit,
             silence_logs=silence_logs,
+            allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )
         self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
@@ -91,12 +105,17 @@ class AsyncLocalCluster:
     @property
     def workers(self) -> dict[str, LocalWorker]:
         """The workers that live, by name."""
-        nthreads = self._options.threads_per_worker
+        parts, nthreads_of = self._parts, self._options.nthreads_of
         return {
-            name: LocalWorker(name, *self._parts.place_of(name), nthreads)
-            for name in self._parts.living()
+            name: LocalWorker(name, *parts.place_of(name), nthreads_of(name), parts.server_of(name))
+            for name in parts.living()
             if name in self._joined
         }
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself, where it lives in this process; None otherwise."""
+        return self._parts.scheduler
 
     async def start(self) -> Self:
         """Start the scheduler and the workers, and wait until they know each other.
@@ -195,6 +214,18 @@ class AsyncLocalCluster:
         where = self._address or "nowhere yet"
         return f"<LocalCluster {where} {self.status}, workers={len(workers)}, threads={threads}>"
 
+    def _repr_html_(self) -> str:
+        workers = self.workers.values()
+        rows = ((each.name, each.address, each.process_id, each.nthreads) for each in workers)
+        summary = {
+            "scheduler": self._address or "nowhere yet",
+            "status": self.status,
+            "workers": len(workers),
+            "threads": sum(worker.nthreads for worker in workers),
+        }
+        columns = ("name", "address", "process", "threads")
+        return facts("LocalCluster", summary) + listing("Workers", columns, rows)
+
 
 class LocalCluster:
     """A scheduler and workers on this machine; `with` closes it.
@@ -213,6 +244,9 @@ class LocalCluster:
         Whether scheduler and workers are processes of their own (the default: tasks do not share
         Python's interpreter lock, and a nanny starts another worker for one that dies), or live in
         this one (quick to start, easy to debug).
+    nthreads
+        How many tasks each worker runs at once, a number for each; in the place of `n_workers` and
+        `threads_per_worker`, which then says it for workers that come later (default 1).
     host
         Where all servers listen; 127.0.0.1 by default.
     scheduler_port
@@ -223,6 +257,8 @@ class LocalCluster:
     silence_logs
         Lowest level, of the module `logging`, of the lines that the processes log here; WARNING
         by default.
+    allow_run
+        Whether clients may run code in the scheduler; by default they may not.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
     asynchronous
@@ -248,10 +284,12 @@ class LocalCluster:
         threads_per_worker: int | None = None,
         processes: bool = True,
         *,
+        nthreads: Sequence[int] | None = None,
         host: str = LOOPBACK,
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
+        allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
     ) -> None:
@@ -259,10 +297,12 @@ class LocalCluster:
             n_workers,
             threads_per_worker,
             processes,
+            nthreads=nthreads,
             host=host,
             scheduler_port=scheduler_port,
             memory_limit=memory_limit,
             silence_logs=silence_logs,
+            allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()
@@ -284,6 +324,11 @@ class LocalCluster:
         return self._cluster.workers
 
     @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself, where it lives in this process; None otherwise."""
+        return self._cluster.scheduler
+
+    @property
     def status(self) -> str:
         """What it does now, for instance "running" or "closed"."""
         return self._cluster.status
@@ -292,11 +337,20 @@ class LocalCluster:
         """Have `n` workers: start new ones, or stop the youngest.
 
         A worker that leaves finishes what it runs and hands over what it holds.
+
+        Examples
+        --------
+        >>> cluster.scale(4)  # doctest: +SKIP
         """
         self._loop.run(self._cluster.scale(n))
 
     def close(self) -> None:
-        """Stop the workers and the scheduler. Closing again changes nothing."""
+        """Stop the workers and the scheduler. Closing again changes nothing.
+
+        Examples
+        --------
+        >>> cluster.close()  # doctest: +SKIP
+        """
         atexit.unregister(self.close)
         if self.status != "closed":
             self._loop.run(self._cluster.close())
@@ -314,3 +368,6 @@ class LocalCluster:
 
     def __repr__(self) -> str:
         return repr(self._cluster)
+
+    def _repr_html_(self) -> str:
+        return self._cluster._repr_html_()

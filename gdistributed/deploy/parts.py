@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -37,10 +38,14 @@ class ClusterOptions:
         How many workers there are at the start.
     threads_per_worker
         How many tasks each runs at once.
+    nthreads
+        The same for single workers, by name, where it differs.
     memory_limit
         Of each worker, as `worker_memory_nbytes` understands it.
     silence_logs
         Lowest level of the lines that processes log here.
+    allow_run
+        Whether clients may run code in the scheduler.
     start_timeout_s
         How long the parts may take to find each other.
     """
@@ -49,9 +54,15 @@ class ClusterOptions:
     scheduler_port: int
     n_workers: int
     threads_per_worker: int
+    nthreads: Mapping[str, int] = field(default_factory=dict)
     memory_limit: str | float | None
     silence_logs: int
+    allow_run: bool
     start_timeout_s: float
+
+    def nthreads_of(self, worker: str) -> int:
+        """How many tasks a worker runs at once."""
+        return self.nthreads.get(worker, self.threads_per_worker)
 
     @property
     def memory_nbytes(self) -> int:
@@ -76,6 +87,13 @@ class Parts(Protocol):
 
     def place_of(self, worker: str) -> tuple[str, int]:
         """Address and process id of a worker."""
+
+    def server_of(self, worker: str) -> Worker | None:
+        """A worker itself, where it lives in this process."""
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself, where it lives in this process."""
 
     def check(self) -> None:
         """Raise ClusterError if a part has ended that should live."""
@@ -108,6 +126,7 @@ class ProcessParts:
                 f"--port={self._options.scheduler_port}",
                 f"--scheduler-file={self._scheduler_file}",
                 f"--log-level={_level_name(self._options.silence_logs)}",
+                *(["--allow-run"] if self._options.allow_run else []),
             ],
         )
         await self.add(workers)
@@ -125,7 +144,7 @@ class ProcessParts:
             self._nannies[name] = Nanny(
                 self._scheduler_file,
                 options.host,
-                nthreads=options.threads_per_worker,
+                nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
                 log_level=_level_name(options.silence_logs),
@@ -148,6 +167,13 @@ class ProcessParts:
         """Address and process id of a worker, which change when its nanny starts another."""
         process = self._nannies[worker].worker
         return process.address, process.process_id
+
+    def server_of(self, worker: str) -> None:
+        """Nothing: it lives in another process."""
+
+    @property
+    def scheduler(self) -> None:
+        """Nothing: it lives in another process."""
 
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
@@ -186,7 +212,9 @@ class LocalParts:
         from gdistributed.services.scheduler.server import Scheduler
 
         options = self._options
-        self._scheduler = Scheduler(options.host, options.scheduler_port)
+        self._scheduler = Scheduler(
+            options.host, options.scheduler_port, allow_run=options.allow_run
+        )
         await self._scheduler.start()
         self._address = self._scheduler.address_to_clients
         await self.add(workers)
@@ -201,7 +229,7 @@ class LocalParts:
             self._workers[name] = Worker(
                 scheduler=self._address,
                 hostname=options.host,
-                nthreads=options.threads_per_worker,
+                nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
             )
@@ -220,6 +248,15 @@ class LocalParts:
     def place_of(self, worker: str) -> tuple[str, int]:
         """Address of a worker, and the id of this process."""
         return self._workers[worker].address, os.getpid()
+
+    def server_of(self, worker: str) -> Worker:
+        """A worker itself."""
+        return self._workers[worker]
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself; None before the start."""
+        return self._scheduler
 
     def check(self) -> None:
         """Nothing to see: an error of a part in this process is raised where it happens."""

@@ -10,6 +10,7 @@ from gdistributed.v1 import value_pb2 as _value_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -35,14 +36,17 @@ class AcquireRequest(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     LEASE_FIELD_NUMBER: _builtins.int
     AT_LEAST_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """limit: how many leases each semaphore has; 0 means 1: a lock."""
     count: _builtins.int
     """count of leases to take of each; 0 means 1."""
     holder: _builtins.str
-    """holder: session or worker that will hold them, for people."""
+    """holder: who will hold them, for people."""
     at_least: _builtins.int
-    """at_least: take as soon as this many of the names are free; 0 means all of them."""
+    """at_least: take so many of the names, as soon as so many are free; 0 means all of them."""
+    request_id: _builtins.str
+    """request_id: see the service."""
     @_builtins.property
     def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """names of the semaphores."""
@@ -65,10 +69,11 @@ class AcquireRequest(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         lease: _duration_pb2.Duration | None = ...,
         at_least: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "count", b"count", "holder", b"holder", "lease", b"lease", "limit", b"limit", "names", b"names", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "count", b"count", "holder", b"holder", "lease", b"lease", "limit", b"limit", "names", b"names", "request_id", b"request_id", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,16 +141,23 @@ Global___RenewRequest: _TypeAlias = RenewRequest  # noqa: Y015
 
 @_typing.final
 class RenewResponse(_message.Message):
-    """RenewResponse is empty."""
+    """RenewResponse says which leases are not held any more."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    GONE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """gone: leases that ran out or were released. Somebody else may have them."""
+
     def __init__(
         self,
+        *,
+        gone: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gone", b"gone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -158,18 +170,24 @@ class ReleaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LEASE_IDS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lease_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """lease_ids to release."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """names of semaphores of which all leases are to end, whoever holds them."""
 
     def __init__(
         self,
         *,
         lease_ids: _abc.Iterable[_builtins.str] | None = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_ids", b"lease_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_ids", b"lease_ids", "names", b"names"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -177,20 +195,113 @@ Global___ReleaseRequest: _TypeAlias = ReleaseRequest  # noqa: Y015
 
 @_typing.final
 class ReleaseResponse(_message.Message):
-    """ReleaseResponse is empty."""
+    """ReleaseResponse says what ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    RELEASED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def released(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """released: leases that were held until now."""
+
     def __init__(
         self,
+        *,
+        released: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["released", b"released"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseResponse: _TypeAlias = ReleaseResponse  # noqa: Y015
+
+@_typing.final
+class GetSemaphoreRequest(_message.Message):
+    """GetSemaphoreRequest names a lock or a semaphore."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """name of it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSemaphoreRequest: _TypeAlias = GetSemaphoreRequest  # noqa: Y015
+
+@_typing.final
+class GetSemaphoreResponse(_message.Message):
+    """GetSemaphoreResponse describes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """limit: how many leases it has; 0 when nobody holds one or waits."""
+    waiting: _builtins.int
+    """waiting: how many wait."""
+    @_builtins.property
+    def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldLease]:
+        """leases that are held, the oldest first."""
+
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+        leases: _abc.Iterable[Global___HeldLease] | None = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leases", b"leases", "limit", b"limit", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSemaphoreResponse: _TypeAlias = GetSemaphoreResponse  # noqa: Y015
+
+@_typing.final
+class HeldLease(_message.Message):
+    """HeldLease is a lease that somebody holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    lease_id: _builtins.str
+    """lease_id of it."""
+    holder: _builtins.str
+    """holder, as it called itself."""
+    @_builtins.property
+    def remaining(self) -> _duration_pb2.Duration:
+        """remaining: when it ends if it is not renewed."""
+
+    def __init__(
+        self,
+        *,
+        lease_id: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        remaining: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["remaining", b"remaining"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "lease_id", b"lease_id", "remaining", b"remaining"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldLease: _TypeAlias = HeldLease  # noqa: Y015
 
 @_typing.final
 class SetEventRequest(_message.Message):
@@ -288,17 +399,17 @@ class PutQueueRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
-    KEY_FIELD_NUMBER: _builtins.int
     MAX_SIZE_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """name of the queue."""
-    key: _builtins.str
-    """key: append the result of this task instead of a value; the queue holds the key."""
     max_size: _builtins.int
     """max_size of the queue; 0 means no limit."""
+    request_id: _builtins.str
+    """request_id: see the service."""
     @_builtins.property
-    def value(self) -> _value_pb2.Payload:
+    def value(self) -> Global___NamedValue:
         """value to append."""
 
     @_builtins.property
@@ -309,14 +420,14 @@ class PutQueueRequest(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        value: _value_pb2.Payload | None = ...,
-        key: _builtins.str = ...,
+        value: Global___NamedValue | None = ...,
         max_size: _builtins.int = ...,
         timeout: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "max_size", b"max_size", "name", b"name", "timeout", b"timeout", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_size", b"max_size", "name", b"name", "request_id", b"request_id", "timeout", b"timeout", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,29 +463,37 @@ class GetQueueRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
     PEEK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """name of the queue."""
     count: _builtins.int
     """count: at most so many; 0 means 1."""
+    at_least: _builtins.int
+    """at_least: how many to wait for; 0 means 1. They are taken together or not at all."""
     peek: _builtins.bool
     """peek: only tell the size."""
+    request_id: _builtins.str
+    """request_id: see the service."""
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """timeout: how long to wait for the first; absent means for ever; zero means not at all."""
+        """timeout: how long to wait; absent means for ever; zero means not at all."""
 
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         count: _builtins.int = ...,
+        at_least: _builtins.int = ...,
         timeout: _duration_pb2.Duration | None = ...,
         peek: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "name", b"name", "peek", b"peek", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "count", b"count", "name", b"name", "peek", b"peek", "request_id", b"request_id", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -410,27 +529,43 @@ Global___GetQueueResponse: _TypeAlias = GetQueueResponse  # noqa: Y015
 
 @_typing.final
 class NamedValue(_message.Message):
-    """NamedValue is what a queue or a variable holds."""
+    """NamedValue is what a queue or a variable holds.
+
+    Results of tasks are referred to by their keys. Whoever puts them there has them held (see
+    HoldKeys), and says by which holder; it does so before, so that the keys are known when the value
+    is found. Whoever takes the value away, out of a queue or by setting a variable anew, ends the
+    holder, after having wanted the keys itself.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the task whose result it is."""
+    holder: _builtins.str
+    """holder of the keys; empty for none."""
     @_builtins.property
     def value(self) -> _value_pb2.Payload:
         """value itself."""
+
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """keys of the results that are referred to from inside the value."""
 
     def __init__(
         self,
         *,
         value: _value_pb2.Payload | None = ...,
         key: _builtins.str = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        holder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "key", b"key", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "key", b"key", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "holder", b"holder", "key", b"key", "keys", b"keys", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["value", "key"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
@@ -446,8 +581,11 @@ class SetVariableRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """name of the variable."""
+    request_id: _builtins.str
+    """request_id: see the service."""
     @_builtins.property
     def value(self) -> Global___NamedValue:
         """value to set; absent deletes the variable."""
@@ -457,10 +595,11 @@ class SetVariableRequest(_message.Message):
         *,
         name: _builtins.str = ...,
         value: Global___NamedValue | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -468,16 +607,23 @@ Global___SetVariableRequest: _TypeAlias = SetVariableRequest  # noqa: Y015
 
 @_typing.final
 class SetVariableResponse(_message.Message):
-    """SetVariableResponse is empty."""
+    """SetVariableResponse tells of the value before."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    REPLACED_HOLDER_FIELD_NUMBER: _builtins.int
+    replaced_holder: _builtins.str
+    """replaced_holder: the holder of the value that was replaced, which the caller is to end; empty
+    for none.
+    """
     def __init__(
         self,
+        *,
+        replaced_holder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replaced_holder", b"replaced_holder"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -537,14 +683,19 @@ Global___GetVariableResponse: _TypeAlias = GetVariableResponse  # noqa: Y015
 
 @_typing.final
 class PublishRequest(_message.Message):
-    """PublishRequest carries a message for a topic."""
+    """PublishRequest carries a message for topics."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    TOPIC_FIELD_NUMBER: _builtins.int
+    TOPICS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
-    topic: _builtins.str
-    """topic it goes to."""
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """request_id: see the service."""
+    @_builtins.property
+    def topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """topics it goes to."""
+
     @_builtins.property
     def message(self) -> _value_pb2.Payload:
         """message itself."""
@@ -552,12 +703,13 @@ class PublishRequest(_message.Message):
     def __init__(
         self,
         *,
-        topic: _builtins.str = ...,
+        topics: _abc.Iterable[_builtins.str] | None = ...,
         message: _value_pb2.Payload | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "request_id", b"request_id", "topics", b"topics"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -571,7 +723,7 @@ class PublishResponse(_message.Message):
 
     SUBSCRIBERS_FIELD_NUMBER: _builtins.int
     subscribers: _builtins.int
-    """subscribers of the topic."""
+    """subscribers of the topics."""
     def __init__(
         self,
         *,
@@ -586,24 +738,120 @@ class PublishResponse(_message.Message):
 Global___PublishResponse: _TypeAlias = PublishResponse  # noqa: Y015
 
 @_typing.final
+class PublishedMessage(_message.Message):
+    """PublishedMessage is a message of a topic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """topic it was published to."""
+    number: _builtins.int
+    """number of the message in its topic, counted from 1: a gap means a loss."""
+    @_builtins.property
+    def published(self) -> _timestamp_pb2.Timestamp:
+        """published: when it came, by the clock of the Center."""
+
+    @_builtins.property
+    def message(self) -> _value_pb2.Payload:
+        """message itself."""
+
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        number: _builtins.int = ...,
+        published: _timestamp_pb2.Timestamp | None = ...,
+        message: _value_pb2.Payload | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "published", b"published"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "number", b"number", "published", b"published", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishedMessage: _TypeAlias = PublishedMessage  # noqa: Y015
+
+@_typing.final
+class ListMessagesRequest(_message.Message):
+    """ListMessagesRequest names a topic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """topic to list; empty means all of them."""
+    after: _builtins.int
+    """after: only messages with greater numbers."""
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMessagesRequest: _TypeAlias = ListMessagesRequest  # noqa: Y015
+
+@_typing.final
+class ListMessagesResponse(_message.Message):
+    """ListMessagesResponse carries messages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublishedMessage]:
+        """messages that are kept, topic by topic in the order in which these were first used."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___PublishedMessage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
+
+@_typing.final
 class SubscribeRequest(_message.Message):
     """SubscribeRequest names a topic."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOPIC_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     topic: _builtins.str
     """topic to follow."""
+    after: _builtins.int
+    """after: begin with the messages behind this number, as far as they are kept; absent means with
+    the next one.
+    """
     def __init__(
         self,
         *,
         topic: _builtins.str = ...,
+        after: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__after: _TypeAlias = _typing.Literal["after"]  # noqa: Y015
+    _WhichOneofArgType__after: _TypeAlias = _typing.Literal["_after", b"_after"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after) -> _WhichOneofReturnType__after | None: ...
 
 Global___SubscribeRequest: _TypeAlias = SubscribeRequest  # noqa: Y015
 
@@ -613,23 +861,19 @@ class SubscribeResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    NUMBER_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
-    number: _builtins.int
-    """number of the message in its topic, counted from 1: a gap means a loss."""
     @_builtins.property
-    def message(self) -> _value_pb2.Payload:
-        """message itself."""
+    def message(self) -> Global___PublishedMessage:
+        """message of the topic."""
 
     def __init__(
         self,
         *,
-        number: _builtins.int = ...,
-        message: _value_pb2.Payload | None = ...,
+        message: Global___PublishedMessage | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "number", b"number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,11 +26,22 @@ if _version_not_supported:
 
 
 class NamesStub(object):
-    """Names is offered by a Center with the capability "names"; without it every call ends with
-    UNIMPLEMENTED.
+    """Names is offered by a Center with the capability "names", and by a scheduler on behalf of its
+    Center; without it every call ends with UNIMPLEMENTED.
+
+    Names need not be made: a name is there while it holds something or somebody waits for it. They
+    live in the memory of the Center and end with it.
 
     What a holder acquires it holds by a lease: when it is not renewed in time, the lease ends as if
     it had been released.
+
+    Those who wait are served in the order in which they came. Where several names or leases are
+    wanted together, they are taken together or not at all, and others that can be served meanwhile
+    are: nobody holds one name while it waits for another.
+
+    Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
+    id: it keeps its place in the line, and is answered as it would have been the first time, for a
+    minute. A call that ends before it was answered is given up: what was taken for it is put back.
     """
 
     def __init__(self, channel):
@@ -53,6 +64,11 @@ class NamesStub(object):
                 '/gdistributed.v1.Names/Release',
                 request_serializer=gdistributed_dot_v1_dot_names__pb2.ReleaseRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_names__pb2.ReleaseResponse.FromString,
+                _registered_method=True)
+        self.GetSemaphore = channel.unary_unary(
+                '/gdistributed.v1.Names/GetSemaphore',
+                request_serializer=gdistributed_dot_v1_dot_names__pb2.GetSemaphoreRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_names__pb2.GetSemaphoreResponse.FromString,
                 _registered_method=True)
         self.SetEvent = channel.unary_unary(
                 '/gdistributed.v1.Names/SetEvent',
@@ -89,6 +105,11 @@ class NamesStub(object):
                 request_serializer=gdistributed_dot_v1_dot_names__pb2.PublishRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_names__pb2.PublishResponse.FromString,
                 _registered_method=True)
+        self.ListMessages = channel.unary_unary(
+                '/gdistributed.v1.Names/ListMessages',
+                request_serializer=gdistributed_dot_v1_dot_names__pb2.ListMessagesRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_names__pb2.ListMessagesResponse.FromString,
+                _registered_method=True)
         self.Subscribe = channel.unary_stream(
                 '/gdistributed.v1.Names/Subscribe',
                 request_serializer=gdistributed_dot_v1_dot_names__pb2.SubscribeRequest.SerializeToString,
@@ -97,11 +118,22 @@ class NamesStub(object):
 
 
 class NamesServicer(object):
-    """Names is offered by a Center with the capability "names"; without it every call ends with
-    UNIMPLEMENTED.
+    """Names is offered by a Center with the capability "names", and by a scheduler on behalf of its
+    Center; without it every call ends with UNIMPLEMENTED.
+
+    Names need not be made: a name is there while it holds something or somebody waits for it. They
+    live in the memory of the Center and end with it.
 
     What a holder acquires it holds by a lease: when it is not renewed in time, the lease ends as if
     it had been released.
+
+    Those who wait are served in the order in which they came. Where several names or leases are
+    wanted together, they are taken together or not at all, and others that can be served meanwhile
+    are: nobody holds one name while it waits for another.
+
+    Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
+    id: it keeps its place in the line, and is answered as it would have been the first time, for a
+    minute. A call that ends before it was answered is given up: what was taken for it is put back.
     """
 
     def Acquire(self, request, context):
@@ -111,17 +143,18 @@ class NamesServicer(object):
         Errors:
         - DEADLINE_EXCEEDED (ACQUIRE_TIMEOUT): they were not free within the timeout.
         - FAILED_PRECONDITION (LIMIT_DIFFERS): a name exists with another limit.
-        - INVALID_ARGUMENT (BAD_NAME): a name is empty, or the limit is 0.
+        - INVALID_ARGUMENT (BAD_NAME): a name is empty, or there is none.
+        - INVALID_ARGUMENT (BAD_COUNT): more leases than the limit, or more names than are given, are
+        asked for: that can never be.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Renew(self, request, context):
-        """Renew keeps leases alive.
+        """Renew keeps leases alive: each lasts anew from now.
 
-        Errors:
-        - NOT_FOUND (LEASE_GONE): a lease ran out or was released; the message names it.
+        Errors: none of its own; leases that are gone are listed in the response.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +164,17 @@ class NamesServicer(object):
         """Release ends leases.
 
         Errors: none of its own; a lease that is gone is no error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSemaphore(self, request, context):
+        """GetSemaphore tells who holds a lock or a semaphore, and how many wait for it. One that nobody
+        holds or waits for is unknown, which is no error.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,7 +194,8 @@ class NamesServicer(object):
         """WaitEvent waits until an event is set.
 
         Errors:
-        - DEADLINE_EXCEEDED (WAIT_TIMEOUT): it was not set within the timeout.
+        - DEADLINE_EXCEEDED (EVENT_TIMEOUT): it was not set within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,6 +206,7 @@ class NamesServicer(object):
 
         Errors:
         - DEADLINE_EXCEEDED (QUEUE_FULL): there was no room within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,7 +216,8 @@ class NamesServicer(object):
         """GetQueue takes values from the front of a queue, and waits while it is empty.
 
         Errors:
-        - DEADLINE_EXCEEDED (QUEUE_EMPTY): there was no value within the timeout.
+        - DEADLINE_EXCEEDED (QUEUE_EMPTY): there were not enough values within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -191,26 +238,41 @@ class NamesServicer(object):
 
         Errors:
         - DEADLINE_EXCEEDED (VARIABLE_UNSET): it had no value within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Publish(self, request, context):
-        """Publish sends a message to all that are subscribed to a topic now.
+        """Publish sends a message to all that are subscribed to a topic. The newest messages of a topic
+        are kept for those who come later.
 
         Errors:
-        - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
+        - INVALID_ARGUMENT (BAD_NAME): there is no topic, or an empty one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMessages(self, request, context):
+        """ListMessages returns the messages of a topic that are kept.
+
+        Errors: none of its own; a topic without messages is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """Subscribe streams the messages of a topic until the caller ends the call.
+        """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
+        is sent at once: what is published after it has come will be in the stream. There
+        `gdistributed-number` is the number of the newest message so far.
 
         Errors:
-        - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly and messages were lost.
+        - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
+        - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly; subscribe again with
+        `after`, and a gap in the numbers shows what was lost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,6 +295,11 @@ def add_NamesServicer_to_server(servicer, server):
                     servicer.Release,
                     request_deserializer=gdistributed_dot_v1_dot_names__pb2.ReleaseRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_names__pb2.ReleaseResponse.SerializeToString,
+            ),
+            'GetSemaphore': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSemaphore,
+                    request_deserializer=gdistributed_dot_v1_dot_names__pb2.GetSemaphoreRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_names__pb2.GetSemaphoreResponse.SerializeToString,
             ),
             'SetEvent': grpc.unary_unary_rpc_method_handler(
                     servicer.SetEvent,
@@ -269,6 +336,11 @@ def add_NamesServicer_to_server(servicer, server):
                     request_deserializer=gdistributed_dot_v1_dot_names__pb2.PublishRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_names__pb2.PublishResponse.SerializeToString,
             ),
+            'ListMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMessages,
+                    request_deserializer=gdistributed_dot_v1_dot_names__pb2.ListMessagesRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_names__pb2.ListMessagesResponse.SerializeToString,
+            ),
             'Subscribe': grpc.unary_stream_rpc_method_handler(
                     servicer.Subscribe,
                     request_deserializer=gdistributed_dot_v1_dot_names__pb2.SubscribeRequest.FromString,
@@ -283,11 +355,22 @@ def add_NamesServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Names(object):
-    """Names is offered by a Center with the capability "names"; without it every call ends with
-    UNIMPLEMENTED.
+    """Names is offered by a Center with the capability "names", and by a scheduler on behalf of its
+    Center; without it every call ends with UNIMPLEMENTED.
+
+    Names need not be made: a name is there while it holds something or somebody waits for it. They
+    live in the memory of the Center and end with it.
 
     What a holder acquires it holds by a lease: when it is not renewed in time, the lease ends as if
     it had been released.
+
+    Those who wait are served in the order in which they came. Where several names or leases are
+    wanted together, they are taken together or not at all, and others that can be served meanwhile
+    are: nobody holds one name while it waits for another.
+
+    Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
+    id: it keeps its place in the line, and is answered as it would have been the first time, for a
+    minute. A call that ends before it was answered is given up: what was taken for it is put back.
     """
 
     @staticmethod
@@ -361,6 +444,33 @@ class Names(object):
             '/gdistributed.v1.Names/Release',
             gdistributed_dot_v1_dot_names__pb2.ReleaseRequest.SerializeToString,
             gdistributed_dot_v1_dot_names__pb2.ReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSemaphore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Names/GetSemaphore',
+            gdistributed_dot_v1_dot_names__pb2.GetSemaphoreRequest.SerializeToString,
+            gdistributed_dot_v1_dot_names__pb2.GetSemaphoreResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -550,6 +660,33 @@ class Names(object):
             '/gdistributed.v1.Names/Publish',
             gdistributed_dot_v1_dot_names__pb2.PublishRequest.SerializeToString,
             gdistributed_dot_v1_dot_names__pb2.PublishResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Names/ListMessages',
+            gdistributed_dot_v1_dot_names__pb2.ListMessagesRequest.SerializeToString,
+            gdistributed_dot_v1_dot_names__pb2.ListMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,11 +29,22 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NamesStub:
-    """Names is offered by a Center with the capability "names"; without it every call ends with
-    UNIMPLEMENTED.
+    """Names is offered by a Center with the capability "names", and by a scheduler on behalf of its
+    Center; without it every call ends with UNIMPLEMENTED.
+
+    Names need not be made: a name is there while it holds something or somebody waits for it. They
+    live in the memory of the Center and end with it.
 
     What a holder acquires it holds by a lease: when it is not renewed in time, the lease ends as if
     it had been released.
+
+    Those who wait are served in the order in which they came. Where several names or leases are
+    wanted together, they are taken together or not at all, and others that can be served meanwhile
+    are: nobody holds one name while it waits for another.
+
+    Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
+    id: it keeps its place in the line, and is answered as it would have been the first time, for a
+    minute. A call that ends before it was answered is given up: what was taken for it is put back.
     """
 
     @_typing.overload
@@ -47,18 +58,26 @@ class NamesStub:
     Errors:
     - DEADLINE_EXCEEDED (ACQUIRE_TIMEOUT): they were not free within the timeout.
     - FAILED_PRECONDITION (LIMIT_DIFFERS): a name exists with another limit.
-    - INVALID_ARGUMENT (BAD_NAME): a name is empty, or the limit is 0.
+    - INVALID_ARGUMENT (BAD_NAME): a name is empty, or there is none.
+    - INVALID_ARGUMENT (BAD_COUNT): more leases than the limit, or more names than are given, are
+      asked for: that can never be.
     """
     Renew: _grpc.UnaryUnaryMultiCallable[_names_pb2.RenewRequest, _names_pb2.RenewResponse]
-    """Renew keeps leases alive.
+    """Renew keeps leases alive: each lasts anew from now.
 
-    Errors:
-    - NOT_FOUND (LEASE_GONE): a lease ran out or was released; the message names it.
+    Errors: none of its own; leases that are gone are listed in the response.
     """
     Release: _grpc.UnaryUnaryMultiCallable[_names_pb2.ReleaseRequest, _names_pb2.ReleaseResponse]
     """Release ends leases.
 
     Errors: none of its own; a lease that is gone is no error.
+    """
+    GetSemaphore: _grpc.UnaryUnaryMultiCallable[_names_pb2.GetSemaphoreRequest, _names_pb2.GetSemaphoreResponse]
+    """GetSemaphore tells who holds a lock or a semaphore, and how many wait for it. One that nobody
+    holds or waits for is unknown, which is no error.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     SetEvent: _grpc.UnaryUnaryMultiCallable[_names_pb2.SetEventRequest, _names_pb2.SetEventResponse]
     """SetEvent sets or clears an event.
@@ -70,19 +89,22 @@ class NamesStub:
     """WaitEvent waits until an event is set.
 
     Errors:
-    - DEADLINE_EXCEEDED (WAIT_TIMEOUT): it was not set within the timeout.
+    - DEADLINE_EXCEEDED (EVENT_TIMEOUT): it was not set within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     PutQueue: _grpc.UnaryUnaryMultiCallable[_names_pb2.PutQueueRequest, _names_pb2.PutQueueResponse]
     """PutQueue appends a value to a queue, and waits while the queue is full.
 
     Errors:
     - DEADLINE_EXCEEDED (QUEUE_FULL): there was no room within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     GetQueue: _grpc.UnaryUnaryMultiCallable[_names_pb2.GetQueueRequest, _names_pb2.GetQueueResponse]
     """GetQueue takes values from the front of a queue, and waits while it is empty.
 
     Errors:
-    - DEADLINE_EXCEEDED (QUEUE_EMPTY): there was no value within the timeout.
+    - DEADLINE_EXCEEDED (QUEUE_EMPTY): there were not enough values within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     SetVariable: _grpc.UnaryUnaryMultiCallable[_names_pb2.SetVariableRequest, _names_pb2.SetVariableResponse]
     """SetVariable sets a variable, or deletes it.
@@ -95,27 +117,49 @@ class NamesStub:
 
     Errors:
     - DEADLINE_EXCEEDED (VARIABLE_UNSET): it had no value within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     Publish: _grpc.UnaryUnaryMultiCallable[_names_pb2.PublishRequest, _names_pb2.PublishResponse]
-    """Publish sends a message to all that are subscribed to a topic now.
+    """Publish sends a message to all that are subscribed to a topic. The newest messages of a topic
+    are kept for those who come later.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_NAME): there is no topic, or an empty one.
+    """
+    ListMessages: _grpc.UnaryUnaryMultiCallable[_names_pb2.ListMessagesRequest, _names_pb2.ListMessagesResponse]
+    """ListMessages returns the messages of a topic that are kept.
+
+    Errors: none of its own; a topic without messages is empty.
+    """
+    Subscribe: _grpc.UnaryStreamMultiCallable[_names_pb2.SubscribeRequest, _names_pb2.SubscribeResponse]
+    """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
+    is sent at once: what is published after it has come will be in the stream. There
+    `gdistributed-number` is the number of the newest message so far.
 
     Errors:
     - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
-    """
-    Subscribe: _grpc.UnaryStreamMultiCallable[_names_pb2.SubscribeRequest, _names_pb2.SubscribeResponse]
-    """Subscribe streams the messages of a topic until the caller ends the call.
-
-    Errors:
-    - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly and messages were lost.
+    - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly; subscribe again with
+      `after`, and a gap in the numbers shows what was lost.
     """
 
 @_typing.type_check_only
 class NamesAsyncStub(NamesStub):
-    """Names is offered by a Center with the capability "names"; without it every call ends with
-    UNIMPLEMENTED.
+    """Names is offered by a Center with the capability "names", and by a scheduler on behalf of its
+    Center; without it every call ends with UNIMPLEMENTED.
+
+    Names need not be made: a name is there while it holds something or somebody waits for it. They
+    live in the memory of the Center and end with it.
 
     What a holder acquires it holds by a lease: when it is not renewed in time, the lease ends as if
     it had been released.
+
+    Those who wait are served in the order in which they came. Where several names or leases are
+    wanted together, they are taken together or not at all, and others that can be served meanwhile
+    are: nobody holds one name while it waits for another.
+
+    Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
+    id: it keeps its place in the line, and is answered as it would have been the first time, for a
+    minute. A call that ends before it was answered is given up: what was taken for it is put back.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -126,18 +170,26 @@ class NamesAsyncStub(NamesStub):
     Errors:
     - DEADLINE_EXCEEDED (ACQUIRE_TIMEOUT): they were not free within the timeout.
     - FAILED_PRECONDITION (LIMIT_DIFFERS): a name exists with another limit.
-    - INVALID_ARGUMENT (BAD_NAME): a name is empty, or the limit is 0.
+    - INVALID_ARGUMENT (BAD_NAME): a name is empty, or there is none.
+    - INVALID_ARGUMENT (BAD_COUNT): more leases than the limit, or more names than are given, are
+      asked for: that can never be.
     """
     Renew: _aio.UnaryUnaryMultiCallable[_names_pb2.RenewRequest, _names_pb2.RenewResponse]  # type: ignore[assignment]
-    """Renew keeps leases alive.
+    """Renew keeps leases alive: each lasts anew from now.
 
-    Errors:
-    - NOT_FOUND (LEASE_GONE): a lease ran out or was released; the message names it.
+    Errors: none of its own; leases that are gone are listed in the response.
     """
     Release: _aio.UnaryUnaryMultiCallable[_names_pb2.ReleaseRequest, _names_pb2.ReleaseResponse]  # type: ignore[assignment]
     """Release ends leases.
 
     Errors: none of its own; a lease that is gone is no error.
+    """
+    GetSemaphore: _aio.UnaryUnaryMultiCallable[_names_pb2.GetSemaphoreRequest, _names_pb2.GetSemaphoreResponse]  # type: ignore[assignment]
+    """GetSemaphore tells who holds a lock or a semaphore, and how many wait for it. One that nobody
+    holds or waits for is unknown, which is no error.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     SetEvent: _aio.UnaryUnaryMultiCallable[_names_pb2.SetEventRequest, _names_pb2.SetEventResponse]  # type: ignore[assignment]
     """SetEvent sets or clears an event.
@@ -149,19 +201,22 @@ class NamesAsyncStub(NamesStub):
     """WaitEvent waits until an event is set.
 
     Errors:
-    - DEADLINE_EXCEEDED (WAIT_TIMEOUT): it was not set within the timeout.
+    - DEADLINE_EXCEEDED (EVENT_TIMEOUT): it was not set within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     PutQueue: _aio.UnaryUnaryMultiCallable[_names_pb2.PutQueueRequest, _names_pb2.PutQueueResponse]  # type: ignore[assignment]
     """PutQueue appends a value to a queue, and waits while the queue is full.
 
     Errors:
     - DEADLINE_EXCEEDED (QUEUE_FULL): there was no room within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     GetQueue: _aio.UnaryUnaryMultiCallable[_names_pb2.GetQueueRequest, _names_pb2.GetQueueResponse]  # type: ignore[assignment]
     """GetQueue takes values from the front of a queue, and waits while it is empty.
 
     Errors:
-    - DEADLINE_EXCEEDED (QUEUE_EMPTY): there was no value within the timeout.
+    - DEADLINE_EXCEEDED (QUEUE_EMPTY): there were not enough values within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     SetVariable: _aio.UnaryUnaryMultiCallable[_names_pb2.SetVariableRequest, _names_pb2.SetVariableResponse]  # type: ignore[assignment]
     """SetVariable sets a variable, or deletes it.
@@ -174,26 +229,48 @@ class NamesAsyncStub(NamesStub):
 
     Errors:
     - DEADLINE_EXCEEDED (VARIABLE_UNSET): it had no value within the timeout.
+    - INVALID_ARGUMENT (BAD_NAME): the name is empty.
     """
     Publish: _aio.UnaryUnaryMultiCallable[_names_pb2.PublishRequest, _names_pb2.PublishResponse]  # type: ignore[assignment]
-    """Publish sends a message to all that are subscribed to a topic now.
+    """Publish sends a message to all that are subscribed to a topic. The newest messages of a topic
+    are kept for those who come later.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_NAME): there is no topic, or an empty one.
+    """
+    ListMessages: _aio.UnaryUnaryMultiCallable[_names_pb2.ListMessagesRequest, _names_pb2.ListMessagesResponse]  # type: ignore[assignment]
+    """ListMessages returns the messages of a topic that are kept.
+
+    Errors: none of its own; a topic without messages is empty.
+    """
+    Subscribe: _aio.UnaryStreamMultiCallable[_names_pb2.SubscribeRequest, _names_pb2.SubscribeResponse]  # type: ignore[assignment]
+    """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
+    is sent at once: what is published after it has come will be in the stream. There
+    `gdistributed-number` is the number of the newest message so far.
 
     Errors:
     - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
-    """
-    Subscribe: _aio.UnaryStreamMultiCallable[_names_pb2.SubscribeRequest, _names_pb2.SubscribeResponse]  # type: ignore[assignment]
-    """Subscribe streams the messages of a topic until the caller ends the call.
-
-    Errors:
-    - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly and messages were lost.
+    - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly; subscribe again with
+      `after`, and a gap in the numbers shows what was lost.
     """
 
 class NamesServicer(metaclass=_abc_1.ABCMeta):
-    """Names is offered by a Center with the capability "names"; without it every call ends with
-    UNIMPLEMENTED.
+    """Names is offered by a Center with the capability "names", and by a scheduler on behalf of its
+    Center; without it every call ends with UNIMPLEMENTED.
+
+    Names need not be made: a name is there while it holds something or somebody waits for it. They
+    live in the memory of the Center and end with it.
 
     What a holder acquires it holds by a lease: when it is not renewed in time, the lease ends as if
     it had been released.
+
+    Those who wait are served in the order in which they came. Where several names or leases are
+    wanted together, they are taken together or not at all, and others that can be served meanwhile
+    are: nobody holds one name while it waits for another.
+
+    Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
+    id: it keeps its place in the line, and is answered as it would have been the first time, for a
+    minute. A call that ends before it was answered is given up: what was taken for it is put back.
     """
 
     @_abc_1.abstractmethod
@@ -208,7 +285,9 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - DEADLINE_EXCEEDED (ACQUIRE_TIMEOUT): they were not free within the timeout.
         - FAILED_PRECONDITION (LIMIT_DIFFERS): a name exists with another limit.
-        - INVALID_ARGUMENT (BAD_NAME): a name is empty, or the limit is 0.
+        - INVALID_ARGUMENT (BAD_NAME): a name is empty, or there is none.
+        - INVALID_ARGUMENT (BAD_COUNT): more leases than the limit, or more names than are given, are
+          asked for: that can never be.
         """
 
     @_abc_1.abstractmethod
@@ -217,10 +296,9 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         request: _names_pb2.RenewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_names_pb2.RenewResponse, _abc.Awaitable[_names_pb2.RenewResponse]]:
-        """Renew keeps leases alive.
+        """Renew keeps leases alive: each lasts anew from now.
 
-        Errors:
-        - NOT_FOUND (LEASE_GONE): a lease ran out or was released; the message names it.
+        Errors: none of its own; leases that are gone are listed in the response.
         """
 
     @_abc_1.abstractmethod
@@ -232,6 +310,19 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         """Release ends leases.
 
         Errors: none of its own; a lease that is gone is no error.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSemaphore(
+        self,
+        request: _names_pb2.GetSemaphoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_names_pb2.GetSemaphoreResponse, _abc.Awaitable[_names_pb2.GetSemaphoreResponse]]:
+        """GetSemaphore tells who holds a lock or a semaphore, and how many wait for it. One that nobody
+        holds or waits for is unknown, which is no error.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
 
     @_abc_1.abstractmethod
@@ -255,7 +346,8 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         """WaitEvent waits until an event is set.
 
         Errors:
-        - DEADLINE_EXCEEDED (WAIT_TIMEOUT): it was not set within the timeout.
+        - DEADLINE_EXCEEDED (EVENT_TIMEOUT): it was not set within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
 
     @_abc_1.abstractmethod
@@ -268,6 +360,7 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - DEADLINE_EXCEEDED (QUEUE_FULL): there was no room within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
 
     @_abc_1.abstractmethod
@@ -279,7 +372,8 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         """GetQueue takes values from the front of a queue, and waits while it is empty.
 
         Errors:
-        - DEADLINE_EXCEEDED (QUEUE_EMPTY): there was no value within the timeout.
+        - DEADLINE_EXCEEDED (QUEUE_EMPTY): there were not enough values within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
 
     @_abc_1.abstractmethod
@@ -304,6 +398,7 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - DEADLINE_EXCEEDED (VARIABLE_UNSET): it had no value within the timeout.
+        - INVALID_ARGUMENT (BAD_NAME): the name is empty.
         """
 
     @_abc_1.abstractmethod
@@ -312,10 +407,22 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         request: _names_pb2.PublishRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_names_pb2.PublishResponse, _abc.Awaitable[_names_pb2.PublishResponse]]:
-        """Publish sends a message to all that are subscribed to a topic now.
+        """Publish sends a message to all that are subscribed to a topic. The newest messages of a topic
+        are kept for those who come later.
 
         Errors:
-        - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
+        - INVALID_ARGUMENT (BAD_NAME): there is no topic, or an empty one.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMessages(
+        self,
+        request: _names_pb2.ListMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_names_pb2.ListMessagesResponse, _abc.Awaitable[_names_pb2.ListMessagesResponse]]:
+        """ListMessages returns the messages of a topic that are kept.
+
+        Errors: none of its own; a topic without messages is empty.
         """
 
     @_abc_1.abstractmethod
@@ -324,10 +431,14 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
         request: _names_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_names_pb2.SubscribeResponse], _abc.AsyncIterator[_names_pb2.SubscribeResponse]]:
-        """Subscribe streams the messages of a topic until the caller ends the call.
+        """Subscribe streams the messages of a topic until the caller ends the call. The initial metadata
+        is sent at once: what is published after it has come will be in the stream. There
+        `gdistributed-number` is the number of the newest message so far.
 
         Errors:
-        - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly and messages were lost.
+        - INVALID_ARGUMENT (BAD_NAME): the topic is empty.
+        - RESOURCE_EXHAUSTED (SLOW_SUBSCRIBER): the caller read too slowly; subscribe again with
+          `after`, and a gap in the numbers shows what was lost.
         """
 
 def add_NamesServicer_to_server(servicer: NamesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

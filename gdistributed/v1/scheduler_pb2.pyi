@@ -220,7 +220,13 @@ Global___ClientHello: _TypeAlias = ClientHello  # noqa: Y015
 
 @_typing.final
 class SubmitGraph(_message.Message):
-    """SubmitGraph adds tasks. A graph is accepted or refused whole."""
+    """SubmitGraph adds tasks: a graph, or a piece of one that is large. A graph is accepted or refused
+    whole. Its pieces are sent while it is still being made; each names its tasks after all that they
+    depend on, and what has come begins to run.
+
+    A graph without tasks and wants is a question whether all before it has been taken in: the
+    scheduler answers at once, by graphs_accepted.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -233,20 +239,28 @@ class SubmitGraph(_message.Message):
     MORE_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    BEGUN_BY_FIELD_NUMBER: _builtins.int
+    SPAN_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """number: 1 for the first graph of a session, and one more for each further graph; a graph that is
+    """number: 1 for the first SubmitGraph of a session, and one more for each further one; one that is
     sent again is recognised by it.
     """
     wants_all: _builtins.bool
     """wants_all: the client wants every key of this graph."""
     more: _builtins.bool
-    """more says that the graph goes on in the next SubmitGraph with the same number. The tasks that
-    have come may begin to run.
+    """more says that the graph goes on in a later SubmitGraph, which says `begun_by`. What is wanted
+    is named in the last one; until then all that has come is computed.
     """
     submitted_by: _builtins.str
     """submitted_by: key of the task in which the client was made; empty for others."""
     traceparent: _builtins.str
     """traceparent of W3C Trace Context; empty means no trace."""
+    begun_by: _builtins.int
+    """begun_by: number of the first piece of the graph that this one goes on with; 0 in a first piece."""
+    span: _builtins.int
+    """span: one more than the highest order in the whole graph; said in a first piece, so that graphs
+    that are submitted meanwhile come after it. 0 means no more than what is in this piece.
+    """
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskSpec]:
         """tasks one by one."""
@@ -275,10 +289,12 @@ class SubmitGraph(_message.Message):
         more: _builtins.bool = ...,
         submitted_by: _builtins.str = ...,
         traceparent: _builtins.str = ...,
+        begun_by: _builtins.int = ...,
+        span: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrays", b"arrays", "more", b"more", "number", b"number", "shared", b"shared", "submitted_by", b"submitted_by", "tasks", b"tasks", "traceparent", b"traceparent", "wants", b"wants", "wants_all", b"wants_all"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrays", b"arrays", "begun_by", b"begun_by", "more", b"more", "number", b"number", "shared", b"shared", "span", b"span", "submitted_by", b"submitted_by", "tasks", b"tasks", "traceparent", b"traceparent", "wants", b"wants", "wants_all", b"wants_all"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1416,6 +1432,7 @@ class WorkerDescription(_message.Message):
     RUNTIMES_FIELD_NUMBER: _builtins.int
     LAST_SEEN_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
+    NANNY_ADDRESS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation."""
     name: _builtins.str
@@ -1438,6 +1455,8 @@ class WorkerDescription(_message.Message):
     """held_nbytes: size of these results, estimated."""
     memory_limit_nbytes: _builtins.int
     """memory_limit_nbytes of the worker; 0 means none."""
+    nanny_address: _builtins.str
+    """nanny_address of the nanny that watches it; empty means none."""
     @_builtins.property
     def occupancy(self) -> _duration_pb2.Duration:
         """occupancy: for how long the tasks that it was handed will keep one thread busy."""
@@ -1482,10 +1501,11 @@ class WorkerDescription(_message.Message):
         runtimes: _abc.Iterable[_builtins.str] | None = ...,
         last_seen: _duration_pb2.Duration | None = ...,
         software: _server_pb2.Software | None = ...,
+        nanny_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen", b"last_seen", "metrics", b"metrics", "occupancy", b"occupancy", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2245,6 +2265,45 @@ class MissingWorker(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MissingWorker: _TypeAlias = MissingWorker  # noqa: Y015
+
+@_typing.final
+class ShutdownRequest(_message.Message):
+    """ShutdownRequest says why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """reason for logs."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShutdownRequest: _TypeAlias = ShutdownRequest  # noqa: Y015
+
+@_typing.final
+class ShutdownResponse(_message.Message):
+    """ShutdownResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShutdownResponse: _TypeAlias = ShutdownResponse  # noqa: Y015
 
 @_typing.final
 class SynchronizeRequest(_message.Message):

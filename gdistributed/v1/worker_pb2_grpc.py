@@ -63,10 +63,20 @@ class WorkerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_worker__pb2.RunRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_worker__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.CallActor = channel.stream_stream(
+                '/gdistributed.v1.Worker/CallActor',
+                request_serializer=gdistributed_dot_v1_dot_worker__pb2.CallActorRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_worker__pb2.CallActorResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/gdistributed.v1.Worker/GetStatus',
                 request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusResponse.FromString,
+                _registered_method=True)
+        self.GetCallStack = channel.unary_unary(
+                '/gdistributed.v1.Worker/GetCallStack',
+                request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.FromString,
                 _registered_method=True)
 
 
@@ -137,10 +147,32 @@ class WorkerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CallActor(self, request_iterator, context):
+        """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+        and one actor a method begins when the one called before it has returned; outcomes come as
+        methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+        the reason ACTOR_LOST.
+
+        Errors:
+        - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """GetStatus says what the worker is doing.
 
         Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCallStack(self, request, context):
+        """GetCallStack says where in their code the tasks are that run now.
+
+        Errors: none of its own; a task that does not run here is left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,10 +206,20 @@ def add_WorkerServicer_to_server(servicer, server):
                     request_deserializer=gdistributed_dot_v1_dot_worker__pb2.RunRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_worker__pb2.RunResponse.SerializeToString,
             ),
+            'CallActor': grpc.stream_stream_rpc_method_handler(
+                    servicer.CallActor,
+                    request_deserializer=gdistributed_dot_v1_dot_worker__pb2.CallActorRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_worker__pb2.CallActorResponse.SerializeToString,
+            ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
                     request_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'GetCallStack': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCallStack,
+                    request_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -330,6 +372,33 @@ class Worker(object):
             _registered_method=True)
 
     @staticmethod
+    def CallActor(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/gdistributed.v1.Worker/CallActor',
+            gdistributed_dot_v1_dot_worker__pb2.CallActorRequest.SerializeToString,
+            gdistributed_dot_v1_dot_worker__pb2.CallActorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetStatus(request,
             target,
             options=(),
@@ -346,6 +415,33 @@ class Worker(object):
             '/gdistributed.v1.Worker/GetStatus',
             gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.SerializeToString,
             gdistributed_dot_v1_dot_worker__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCallStack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Worker/GetCallStack',
+            gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.SerializeToString,
+            gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,10 +77,24 @@ class WorkerStub:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     - INVALID_ARGUMENT (UNKNOWN_FUNCTION): the worker's runtime does not know the function.
     """
+    CallActor: _grpc.StreamStreamMultiCallable[_worker_pb2.CallActorRequest, _worker_pb2.CallActorResponse]
+    """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+    and one actor a method begins when the one called before it has returned; outcomes come as
+    methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+    the reason ACTOR_LOST.
+
+    Errors:
+    - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+    """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_worker_pb2.GetStatusRequest, _worker_pb2.GetStatusResponse]
     """GetStatus says what the worker is doing.
 
     Errors: none of its own.
+    """
+    GetCallStack: _grpc.UnaryUnaryMultiCallable[_worker_pb2.GetCallStackRequest, _worker_pb2.GetCallStackResponse]
+    """GetCallStack says where in their code the tasks are that run now.
+
+    Errors: none of its own; a task that does not run here is left out.
     """
 
 @_typing.type_check_only
@@ -132,10 +146,24 @@ class WorkerAsyncStub(WorkerStub):
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     - INVALID_ARGUMENT (UNKNOWN_FUNCTION): the worker's runtime does not know the function.
     """
+    CallActor: _aio.StreamStreamMultiCallable[_worker_pb2.CallActorRequest, _worker_pb2.CallActorResponse]  # type: ignore[assignment]
+    """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+    and one actor a method begins when the one called before it has returned; outcomes come as
+    methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+    the reason ACTOR_LOST.
+
+    Errors:
+    - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+    """
     GetStatus: _aio.UnaryUnaryMultiCallable[_worker_pb2.GetStatusRequest, _worker_pb2.GetStatusResponse]  # type: ignore[assignment]
     """GetStatus says what the worker is doing.
 
     Errors: none of its own.
+    """
+    GetCallStack: _aio.UnaryUnaryMultiCallable[_worker_pb2.GetCallStackRequest, _worker_pb2.GetCallStackResponse]  # type: ignore[assignment]
+    """GetCallStack says where in their code the tasks are that run now.
+
+    Errors: none of its own; a task that does not run here is left out.
     """
 
 class WorkerServicer(metaclass=_abc_1.ABCMeta):
@@ -216,6 +244,21 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def CallActor(
+        self,
+        request_iterator: _MaybeAsyncIterator[_worker_pb2.CallActorRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.CallActorResponse], _abc.AsyncIterator[_worker_pb2.CallActorResponse]]:
+        """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+        and one actor a method begins when the one called before it has returned; outcomes come as
+        methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+        the reason ACTOR_LOST.
+
+        Errors:
+        - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+        """
+
+    @_abc_1.abstractmethod
     def GetStatus(
         self,
         request: _worker_pb2.GetStatusRequest,
@@ -224,6 +267,17 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         """GetStatus says what the worker is doing.
 
         Errors: none of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCallStack(
+        self,
+        request: _worker_pb2.GetCallStackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.GetCallStackResponse, _abc.Awaitable[_worker_pb2.GetCallStackResponse]]:
+        """GetCallStack says where in their code the tasks are that run now.
+
+        Errors: none of its own; a task that does not run here is left out.
         """
 
 def add_WorkerServicer_to_server(servicer: WorkerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

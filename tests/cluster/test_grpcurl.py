@@ -22,6 +22,7 @@ def test_list_names_the_services(cluster: Cluster, grpcurl: str) -> None:
     services = set(said_by(grpcurl, cluster.address, "list").split())
     assert services >= {
         "gdistributed.v1.Center",
+        "gdistributed.v1.Names",
         "gdistributed.v1.Scheduler",
         "gdistributed.v1.Server",
         "grpc.health.v1.Health",

@@ -18,7 +18,14 @@ from tests.docs.blocks import Block, Command, blocks_of, commands_of, difference
 from tests.processes import GdProcess, started
 from tests.tools import ROOT, TOOLS, require
 
-PAGES = [ROOT / "README.md", ROOT / "docs/quickstart.md", ROOT / "docs/grpcurl.md"]
+PAGES = [
+    ROOT / "README.md",
+<<<<<<< HEAD
+    *(ROOT / f"docs/{name}.md" for name in ("quickstart", "grpcurl", "testing", "actors")),
+=======
+    *(ROOT / "docs" / name for name in ("quickstart.md", "grpcurl.md", "operations.md")),
+>>>>>>> operations
+]
 ADDRESS_OF_THE_PAGES = "127.0.0.1:8786"
 TIMEOUT_S = 100
 

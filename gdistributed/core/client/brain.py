@@ -69,6 +69,7 @@ class ClientBrain:
         self._templates: dict[bytes, task_pb2.TaskTemplate] = {}
         self._last_graph = 0
         self._graphs_accepted = 0
+        self._asked: deque[tuple[int, Watch]] = deque()
         self._cancelling: Counter[str] = Counter()  # our own cancels that are not answered yet
         self._open: pb.FromClient | None = None
         self._open_nbytes = 0
@@ -137,15 +138,25 @@ class ClientBrain:
         )
         graph.arrays.add(template=template, keys=keys, arguments=arguments)
 
-    def submit_graph(self, pieces: Iterable[pb.SubmitGraph]) -> None:
-        """Submit a graph in pieces, which get one number; the last one says `more` no longer."""
+    def submit_graph(self, piece: pb.SubmitGraph, begun_by: int = 0) -> int:
+        """Submit a graph, or a piece of one that says `more` in all pieces but the last.
+
+        Parameters
+        ----------
+        begun_by
+            What was returned for the first piece, with all further ones.
+
+        Returns
+        -------
+        Its number.
+        """
         if self._releases:
             self._close()  # what they needed may have names that are other tasks in this graph
         self._last_graph += 1
-        for piece in pieces:
-            piece.number = self._last_graph
-            piece.submitted_by = self.submitted_by
-            self._batch(piece.ByteSize()).graphs.append(piece)
+        piece.number, piece.begun_by = self._last_graph, begun_by
+        piece.submitted_by = self.submitted_by
+        self._batch(piece.ByteSize()).graphs.append(piece)
+        return self._last_graph
 
     def hold(self, keys: Iterable[str], holder: str = "", until_done: bool = False) -> None:
         """Have keys kept that were submitted by somebody, for this client or for a holder."""
@@ -160,6 +171,13 @@ class ClientBrain:
         self.unhold(holder)
         self._close()  # a batch is applied holds first
         self.hold(keys, holder)
+
+    def ask_whether_heard(self, watch: Watch) -> None:
+        """Have a watch fire once the scheduler has taken in all that was said until now."""
+        self._close()  # a batch is applied graphs first
+        self._last_graph += 1
+        self._batch().graphs.add(number=self._last_graph)
+        self._asked.append((self._last_graph, watch))
 
     def scattered(self, data: Iterable[pb.ScatteredData]) -> None:
         """Tell of values that were put on workers; they are wanted."""
@@ -268,6 +286,8 @@ class ClientBrain:
             if not record.is_settled:
                 self._move(record, target, own_error(record.key, reason, message))
         self.fired.extend(self._worker_watches)
+        self.fired.extend(watch for _, watch in self._asked)
+        self._asked.clear()
 
     # What to send
 
@@ -348,6 +368,8 @@ class ClientBrain:
 
     def _accepted(self, number: int) -> None:
         self._graphs_accepted = max(self._graphs_accepted, number)
+        while self._asked and self._asked[0][0] <= self._graphs_accepted:
+            self.fired.append(self._asked.popleft()[1])
 
     def _counted(self, workers: pb.WorkerCount) -> None:
         self.workers.CopyFrom(workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gdistributed.data.codecs.encoded import Buffer, Codec, Encoded
+from gdistributed.data.codecs.readable import encode_readable
 from gdistributed.data.codecs.registry import (
     NEUTRAL_CODECS,
     accepted_codecs,
@@ -25,5 +26,6 @@ __all__ = [
     "decode_parts",
     "encode",
     "encode_parts",
+    "encode_readable",
     "register",
 ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 
 from gdistributed.core.center.brain import CenterBrain
+from gdistributed.core.names.brain import NamesBrain
+from gdistributed.services.center.names import CAPABILITY, NamesService
 from gdistributed.services.center.service import CenterService
 from gdistributed.settings import LOOPBACK, CenterSettings
-from gdistributed.v1 import center_pb2_grpc
+from gdistributed.v1 import center_pb2_grpc, names_pb2_grpc
 from gdistributed.wire.server import Server
 
 
@@ -29,7 +31,17 @@ class Center(Server):
     ------
     AddressInUse
         If the port is taken.
+
+    Examples
+    --------
+    >>> async def main():
+    ...     async with Center() as center:
+    ...         return center.address.startswith("127.0.0.1:")
+    >>> asyncio.run(main())
+    True
     """
+
+    capabilities = (CAPABILITY,)
 
     def __init__(
         self,
@@ -43,12 +55,20 @@ class Center(Server):
         self.cluster_id = uuid.uuid4().hex
         self.settings = settings or CenterSettings()
         self._service: CenterService | None = None
+        self._names: NamesService | None = None
         self._begin()
 
     async def opening(self) -> None:
-        """Add the Center's service."""
+        """Add the Center's service, and that of names."""
         self._service = CenterService(CenterBrain(self.cluster_id, self.settings))
         self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, self._service)
+        self._names = NamesService(NamesBrain(self.cluster_id[:8]))
+        self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, self._names)
+
+    async def closing(self, grace_s: float) -> None:
+        """Answer those who wait for names: nothing will come."""
+        if self._names is not None:
+            self._names.close()
 
     async def closed(self) -> None:
         """Stop the timer."""

@@ -7,21 +7,26 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
+from typing import Any
 
 from gdistributed.core.worker.brain import WorkerBrain
-from gdistributed.data.codecs import codec_names
+from gdistributed.data.codecs import codec_names, encode_readable
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
+from gdistributed.plugins import WorkerPlugin
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import close_with
+from gdistributed.services.extending import CAPABILITY, Extended, overriding
+from gdistributed.services.extensible import ExtensibleService
 from gdistributed.services.worker.memory import watch_memory
+from gdistributed.services.worker.publishing import Publishing
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
 from gdistributed.settings import LOOPBACK, WorkerSettings
-from gdistributed.v1 import center_pb2, worker_pb2
+from gdistributed.v1 import center_pb2, extensions_pb2_grpc, worker_pb2
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
@@ -87,6 +92,8 @@ class Worker(Server):
     True
     """
 
+    capabilities = (CAPABILITY,)
+
     def __init__(
         self,
         scheduler: str,
@@ -119,13 +126,16 @@ class Worker(Server):
         self._given_name = name or ""
         self._channels = Channels()
         self._shell: Shell | None = None
+        self._extended: Extended | None = None
         self._stream: SchedulerStream | None = None
+        self._publishing: Publishing | None = None
         self._serving: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._begin()
 
     async def opening(self) -> None:
         """Make the brain, and what is around it."""
+        self._publishing = Publishing(self._channels, self.scheduler_address)
         self.name = self._given_name or self.address
         place = Place(
             worker_id=self.id,
@@ -137,11 +147,25 @@ class Worker(Server):
         )
         brain = WorkerBrain(self.nthreads, self.settings, self.memory_limit_nbytes)
         self._shell = Shell(brain, store, place, self._channels)
+        self._extended = Extended(self, self._extensions_changed, None, self.local_directory)
         self._stream = SchedulerStream(
-            self._shell, self.scheduler_address, self._member(), self._hello
+            self._shell, self.scheduler_address, self._member(), self._hello, self._extended
         )
         service = WorkerService(self._shell, self._stream.metrics)
         self.add_servicer(add_worker_service, service)
+        extensible = ExtensibleService(self._extended)
+        self.add_servicer(extensions_pb2_grpc.add_ExtensibleServicer_to_server, extensible)
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The plugins that clients have registered, by name."""
+        return self._extended.plugins if self._extended is not None else {}
+
+    def _extensions_changed(self) -> None:
+        if self._shell is not None:
+            self._shell.forget_functions()
+            plugins = self.plugins.values()
+            self._shell.listen(overriding(plugins, "transition", WorkerPlugin))
 
     async def opened(self) -> None:
         """Begin to look for the scheduler."""
@@ -158,6 +182,30 @@ class Worker(Server):
             await asyncio.wait([connected, self._serving], return_when=asyncio.FIRST_COMPLETED)
             connected.cancel()
 
+    def log_event(self, topic: str | Iterable[str], msg: object) -> None:
+        """Publish a message soon; for tasks (`get_worker`), from any thread.
+
+        Parameters
+        ----------
+        topic
+            The topic, or several.
+        msg
+            Any value that can be pickled.
+
+        Raises
+        ------
+        SerializationError
+            If the message cannot be pickled.
+
+        Examples
+        --------
+        >>> def report(step):
+        ...     get_worker().log_event("progress", {"step": step})
+        """
+        topics = [topic] if isinstance(topic, str) else list(topic)
+        if self._publishing is not None:
+            self._publishing.publish(topics, encode_readable(msg))
+
     async def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> None:
         """Leave without a loss: finish what runs, and let others copy what lies here alone.
 
@@ -173,6 +221,8 @@ class Worker(Server):
 
     async def closing(self, grace_s: float) -> None:
         """Say goodbye to the scheduler."""
+        if self._publishing is not None:
+            await self._publishing.close(GOODBYE_TIMEOUT_S)
         if self._stream is not None and self._serving is not None:
             if self._stream.finish("closed"):
                 await asyncio.wait([self._serving], timeout=GOODBYE_TIMEOUT_S)
@@ -183,6 +233,8 @@ class Worker(Server):
         """End what runs in the background, and the client that tasks have used."""
         if self._watching is not None:
             self._watching.cancel()
+        if self._extended is not None:
+            await self._extended.close()
         await asyncio.to_thread(close_with, self.id)
         if self._shell is not None:
             await self._shell.close()
@@ -214,7 +266,7 @@ class Worker(Server):
     def _hello(self) -> worker_pb2.WorkerHello:
         codecs = codec_names()
         return worker_pb2.WorkerHello(
-            software=own_software(),
+            software=own_software(self.capabilities),
             worker_id=self.id,
             name=self.name,
             address=self.address,
@@ -224,6 +276,7 @@ class Worker(Server):
             memory_limit_nbytes=self.memory_limit_nbytes,
             resources=self.resources,
             nanny_address=self.nanny_address,
+            extensions=self._extended.revision if self._extended is not None else 0,
             runtimes=[
                 worker_pb2.RuntimeOffer(
                     runtime="python",

@@ -1,0 +1,1 @@
+"""What processes share by name: locks, semaphores, events, queues, variables, topics."""

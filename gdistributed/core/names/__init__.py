@@ -1,0 +1,1 @@
+"""Names that processes share: locks, semaphores, events, queues, variables and topics; pure."""
