@@ -18,7 +18,12 @@ from tests.docs.blocks import Block, Command, blocks_of, commands_of, difference
 from tests.processes import GdProcess, started
 from tests.tools import ROOT, TOOLS, require
 
-PAGES = [ROOT / "README.md", ROOT / "docs/quickstart.md", ROOT / "docs/grpcurl.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs/quickstart.md",
+    ROOT / "docs/grpcurl.md",
+    ROOT / "docs/names.md",
+]
 ADDRESS_OF_THE_PAGES = "127.0.0.1:8786"
 TIMEOUT_S = 100
 
