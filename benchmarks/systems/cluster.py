@@ -33,6 +33,12 @@ class Cluster(Protocol):
     def get(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
         """Compute one key of a dask graph."""
 
+    def begin(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
+        """Begin to compute one key of a dask graph; `result` waits for it."""
+
+    def knows(self, key: Hashable) -> bool:
+        """Whether the scheduler knows a task."""
+
     def compute(self, collection: Any) -> Any:  # noqa: ANN401
         """Compute a dask collection."""
 

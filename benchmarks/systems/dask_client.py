@@ -9,9 +9,15 @@ from typing import Any
 class DaskClientCluster:
     """A `Cluster` behind a client with the interface of dask.distributed."""
 
-    def __init__(self, client: Any, scheduler_process_id: Callable[[], int]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401
+        scheduler_process_id: Callable[[], int],
+        knows: Callable[[Hashable], bool],
+    ) -> None:
         self._client = client
         self.scheduler_process_id = scheduler_process_id
+        self.knows = knows
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         return self._client.submit(function, *arguments)
@@ -29,6 +35,9 @@ class DaskClientCluster:
 
     def get(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
         return self._client.get(graph, key)
+
+    def begin(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
+        return self._client.get(graph, key, sync=False)
 
     def compute(self, collection: Any) -> Any:  # noqa: ANN401
         return self._client.compute(collection).result()

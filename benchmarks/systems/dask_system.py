@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,7 +40,11 @@ class DaskSystem:
             in_force = float(client.run_on_scheduler(_saturation))
             if self.worker_saturation not in (None, in_force):
                 raise RuntimeError(f"worker-saturation is {in_force}, not {self.worker_saturation}")
-            yield DaskClientCluster(client, lambda: client.run_on_scheduler(os.getpid))
+
+            def knows(key: Hashable) -> bool:
+                return bool(client.run_on_scheduler(_knows, key=key))
+
+            yield DaskClientCluster(client, lambda: client.run_on_scheduler(os.getpid), knows)
 
 
 def _as_usual() -> AbstractContextManager[Any]:
@@ -51,6 +55,10 @@ def _with_scheduler_process() -> AbstractContextManager[Any]:
     return SubprocessCluster(
         n_workers=2, worker_kwargs={"nthreads": 1}, scheduler_kwargs={"dashboard": False}
     )
+
+
+def _knows(key: Hashable, dask_scheduler: Any) -> bool:  # noqa: ANN401
+    return key in dask_scheduler.tasks
 
 
 def _saturation() -> Any:  # noqa: ANN401

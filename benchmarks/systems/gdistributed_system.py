@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 import psutil
 
 from gdistributed import Client, LocalCluster
+from gdistributed.errors import NotFound
 from systems.cluster import Cluster
 from systems.dask_client import DaskClientCluster
 
@@ -18,7 +19,15 @@ class GdistributedSystem:
     @contextmanager
     def __call__(self, *, scheduler_alone: bool = False) -> Iterator[Cluster]:
         with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:
-            yield DaskClientCluster(client, _scheduler_process_id)
+
+            def knows(key: Hashable) -> bool:
+                try:
+                    client.explain(key)
+                except NotFound:
+                    return False
+                return True
+
+            yield DaskClientCluster(client, _scheduler_process_id, knows)
 
 
 def _scheduler_process_id() -> int:

@@ -41,6 +41,12 @@ class RayCluster:
     def get(self, graph: Mapping[Hashable, object], key: Hashable) -> NoReturn:
         raise NotImplementedError("Ray itself has no dask graphs")
 
+    def begin(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
+        raise NotImplementedError("Ray computes no dask graphs of its own")
+
+    def knows(self, key: Hashable) -> bool:
+        raise NotImplementedError("Ray computes no dask graphs of its own")
+
     def compute(self, collection: Any) -> NoReturn:  # noqa: ANN401
         raise NotImplementedError("Ray itself has no dask collections")
 

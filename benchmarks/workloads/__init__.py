@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from workloads import array, chain, graph, latency, mapping, memory, moving, startup, tree
+from workloads import (
+    array,
+    chain,
+    graph,
+    latency,
+    mapping,
+    memory,
+    moving,
+    startup,
+    submission,
+    tree,
+)
 from workloads.workload import Workload
 
 _ALL: Final[tuple[Workload, ...]] = (
@@ -13,6 +24,7 @@ _ALL: Final[tuple[Workload, ...]] = (
     *chain.WORKLOADS,
     *tree.WORKLOADS,
     *graph.WORKLOADS,
+    *submission.WORKLOADS,
     *array.WORKLOADS,
     *startup.WORKLOADS,
     *moving.WORKLOADS,

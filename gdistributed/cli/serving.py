@@ -176,12 +176,16 @@ async def _serve(
         await asyncio.wait([making])
         return None
     server = making.result()
-    aside = asyncio.ensure_future(meanwhile(server))
-    ended = asyncio.ensure_future(server.wait_stopped())
-    await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
-    if not ended.done() and reasons[:1] != [signal.SIGINT.name]:
-        await drain(server)
-    await server.stop(STOP_GRACE_S)
-    aside.cancel()
+    gc.freeze()  # what was imported stays: the collector need not walk it again and again
+    try:
+        aside = asyncio.ensure_future(meanwhile(server))
+        ended = asyncio.ensure_future(server.wait_stopped())
+        await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and reasons[:1] != [signal.SIGINT.name]:
+            await drain(server)
+        await server.stop(STOP_GRACE_S)
+        aside.cancel()
+    finally:
+        gc.unfreeze()  # or it would end after the interpreter's own
     logger.info("stopped")
     return server

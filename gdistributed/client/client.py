@@ -13,10 +13,10 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from gdistributed.client import dask_scheduler
 from gdistributed.client.bridge import BLOCKING, SUSPENDING, Bridge
-from gdistributed.client.computing import Computing
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import add_default, current_client, remove_default
 from gdistributed.client.datasets import Datasets
+from gdistributed.client.executor import Executing
 from gdistributed.client.moving import Moving
 from gdistributed.client.starting import Cluster, start_cluster
 from gdistributed.client.topics import Topics
@@ -31,7 +31,7 @@ TIMEOUT_S: Final = 10.0
 NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and make one there"
 
 
-class AsyncClient(Computing, Moving, Datasets, Topics):
+class AsyncClient(Executing, Moving, Datasets, Topics):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
@@ -331,6 +331,7 @@ class Client:
     persist = plain(AsyncClient.persist)
     cancel = plain(AsyncClient.cancel)
     retry = plain(AsyncClient.retry)
+    get_executor = plain(AsyncClient.get_executor)
 
     gather = blocking(AsyncClient.gather)
     scatter = blocking(AsyncClient.scatter)

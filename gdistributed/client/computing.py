@@ -14,11 +14,12 @@ from gdistributed.client.gathering import gathered
 from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.nested import find_futures
-from gdistributed.client.options import TaskOptions, Workers, task_options
+from gdistributed.client.options import PLAIN, TaskOptions, Workers, task_options
+from gdistributed.core.client.futures import FutureRecord
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
 from gdistributed.data.plain_calls import pack_plain_call
-from gdistributed.v1 import task_pb2
+from gdistributed.v1 import scheduler_pb2, task_pb2
 
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
@@ -86,15 +87,28 @@ class Computing(ClientBase):
         ValueError
             If a future of another client is among the arguments.
         """
-        self.connection.check_open()
-        if not callable(function):
-            raise TypeError(f"submit needs a function and got {function!r}")
         options = task_options(
             priority, retries, workers, allow_other_workers, resources, actor, timeout
         )
+        return self.submit_call(function, args, kwargs, key=key, options=options, pure=pure)
+
+    def submit_call(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        key: Key | None = None,
+        options: TaskOptions = PLAIN,
+        pure: bool = True,
+    ) -> Future:
+        """Submit a call whose keyword arguments may have any names. As `submit` otherwise."""
+        self.connection.check_open()
+        if not callable(function):
+            raise TypeError(f"submit needs a function and got {function!r}")
         announced = pack_function(function)
         prefix = _prefix(function, key)
-        namer = Namer(prefix, announced.id, pure and not actor, self.connection.id)
+        namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
         self._warn_of_size(len(arguments), prefix)
         name = wire_name(key)
@@ -163,17 +177,38 @@ class Computing(ClientBase):
             priority, retries, workers, allow_other_workers, resources, actor, timeout
         )
         calls: Calls = list(zip(*iterables, strict=False))
-        keys = _given_keys(key, len(calls))
-        prefix = key if isinstance(key, str) else function_name(function)
-        announced = pack_function(function)
-        mapped = _MappedCalls(
-            self, announced, prefix, options, Namer(prefix, announced.id, pure, self.connection.id)
+        return self.map_calls(
+            function,
+            calls,
+            kwargs,
+            keys=_given_keys(key, len(calls)),
+            options=options,
+            prefix=key if isinstance(key, str) else function_name(function),
+            pure=pure,
+            batch_size=batch_size,
         )
+
+    def map_calls(
+        self,
+        function: Callable[..., Any],
+        calls: Calls,
+        kwargs: dict[str, Any] | None = None,
+        *,
+        keys: Sequence[Key] | None = None,
+        options: TaskOptions = PLAIN,
+        prefix: str = "",
+        pure: bool = True,
+        batch_size: int | None = None,
+    ) -> list[Future]:
+        """Submit a call for each tuple of arguments. As `map` otherwise."""
+        announced = pack_function(function)
+        namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
+        mapped = _MappedCalls(self, announced, prefix, options, namer)
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
         while start < len(calls):
             end = start + size
-            futures.extend(mapped.submit(calls[start:end], kwargs, keys and keys[start:end]))
+            futures.extend(mapped.submit(calls[start:end], kwargs or {}, keys and keys[start:end]))
             start, size = end, batch_size or min(2 * size, PIECE_MAX)
         return futures
 
@@ -328,29 +363,50 @@ class Computing(ClientBase):
     def submit_graph(
         self, dsk: Expression | Mapping[Key, Any], keys: Iterable[Key], options: TaskOptions
     ) -> dict[Key, Future]:
-        """Submit a graph, and return futures of some of its keys. Errors are those of `get`."""
+        """Submit a graph, and return futures of some of its keys. Errors are those of `get`.
+
+        It goes out in pieces while it is being packed, and what has gone out begins to run.
+        """
         self.connection.check_open()
         keys = list(dict.fromkeys(keys))
         graph = plan_graph(dsk, keys)
-        wanted = [graph.names[key] for key in keys]
+        wanted = list(dict.fromkeys(graph.names[key] for key in keys))
 
         def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
             with self.connection.locked() as brain:
                 return self.template(brain, function, prefix, chosen)
 
-        pieces = list(graph_pieces(graph, wanted, options, template_of))
-        self._warn_of_large_nodes(pieces)
-        with self.connection.locked() as brain:
-            records = [brain.want(name) for name in wanted]
-            brain.submit_graph(pieces)
-        return {key: self.future(key, record) for key, record in zip(keys, records, strict=True)}
+        pieces = graph_pieces(graph, wanted, options, template_of)
+        records = self._submit_pieces(pieces)
+        return {key: self.future(key, records[graph.names[key]]) for key in keys}
 
-    def _warn_of_large_nodes(self, pieces: Sequence[Any]) -> None:
-        limit = self.connection.settings.large_argument_nbytes
-        for piece in pieces:
-            if piece.ByteSize() > limit:
-                for task in piece.tasks:
-                    self._warn_of_size(len(task.arguments), task.key)
+    def _submit_pieces(
+        self, pieces: Iterable[scheduler_pb2.SubmitGraph]
+    ) -> dict[str, FutureRecord]:
+        """Submit a graph piece by piece, and return the records of what it wants, by name.
+
+        A piece that cannot be made ends the graph: the scheduler drops what has come of it.
+        """
+        begun_by = 0
+        records: dict[str, FutureRecord] = {}
+        try:
+            for piece in pieces:
+                self._warn_of_large_nodes(piece)
+                with self.connection.locked() as brain:
+                    records = {name: brain.want(name) for name in piece.wants}
+                    number = brain.submit_graph(piece, begun_by)
+                begun_by = begun_by or number
+        except BaseException:
+            if begun_by:
+                with self.connection.locked() as brain:
+                    brain.submit_graph(scheduler_pb2.SubmitGraph(), begun_by)
+            raise
+        return records
+
+    def _warn_of_large_nodes(self, piece: scheduler_pb2.SubmitGraph) -> None:
+        if piece.ByteSize() > self.connection.settings.large_argument_nbytes:
+            for task in piece.tasks:
+                self._warn_of_size(len(task.arguments), task.key)
 
     def _warn_of_size(self, nbytes: int, what: str) -> None:
         if nbytes > self.connection.settings.large_argument_nbytes:
@@ -358,7 +414,7 @@ class Computing(ClientBase):
                 f"the arguments of {what!r} are {nbytes / 2**20:.1f} MiB and travel through the "
                 f"scheduler: put large data on the workers with client.scatter(data) and pass the "
                 f"future",
-                stacklevel=3,
+                stacklevel=4,
             )
 
 

@@ -20,7 +20,7 @@ from gdistributed.core.client.futures import (
     FINISHED,
     Countdown,
     FutureRecord,
-    Watch,
+    Once,
 )
 from gdistributed.data.failures import exception_from_failure
 from gdistributed.errors import InvariantBroken, UsageError, WaitTimeout
@@ -188,7 +188,7 @@ class Future(TaskRef):
             callback_thread().submit(_call_back, function, self)
 
         with self.connection.locked() as brain:
-            brain.watch([self.record], _Callback(call))
+            brain.watch([self.record], Once(call))
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._result(None, SUSPENDING).__await__()
@@ -240,15 +240,6 @@ class Future(TaskRef):
 
     def __eq__(self, other: object) -> bool:
         return self is other
-
-
-class _Callback(Watch):
-    """Fires once, when its future is done."""
-
-    __slots__ = ()
-
-    def settled(self, record: FutureRecord) -> bool:
-        return True
 
 
 def _call_back(function: Callable[[Future], object], future: Future) -> None:

@@ -5,7 +5,7 @@ What a node becomes is said in `graph_calls`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,8 @@ from gdistributed.v1 import scheduler_pb2, task_pb2
 Annotations = dict[str, dict[Key, Any]]
 TemplateOf = Callable[[task_pb2.Function, TaskOptions, str], int]
 
+# The first piece is small, so that the work begins soon.
+PIECE_NBYTES_FIRST: Final = 32 * 1024
 PIECE_NBYTES: Final = 512 * 1024
 KNOWN_ANNOTATIONS: Final = ("priority", "retries", "workers", "allow_other_workers", "resources")
 
@@ -85,9 +87,11 @@ def plan_graph(graph: Expression | Mapping[Key, Any], keys: Iterable[Key]) -> Gr
 
 
 def graph_pieces(
-    graph: Graph, wanted: Iterable[str], options: TaskOptions, template_of: TemplateOf
+    graph: Graph, wanted: Collection[str], options: TaskOptions, template_of: TemplateOf
 ) -> Iterator[scheduler_pb2.SubmitGraph]:
-    """Pack a graph into messages of limited size; the last one names what is wanted.
+    """Pack a graph into messages of limited size, each when it is asked for.
+
+    All but the last one say that there are more; the last one names what is wanted.
 
     Parameters
     ----------
@@ -108,8 +112,9 @@ def graph_pieces(
     choose = OptionsByKey(options, graph.annotations)
     calls = CallMaker(graph.names)
     numbers: dict[tuple[str, str, int], int] = {}
-    piece = scheduler_pb2.SubmitGraph()
-    nbytes = 0
+    dependents = _dependents(graph, wanted)
+    piece = scheduler_pb2.SubmitGraph(span=len(graph.nodes))
+    nbytes, limit_nbytes = 0, PIECE_NBYTES_FIRST
     for key, node in graph.nodes.items():
         chosen, prefix = choose.of(key), prefix_of(key)
         function, arguments, dependencies = _pack_node(key, node, calls)
@@ -117,20 +122,32 @@ def graph_pieces(
         number = numbers.get(same)
         if number is None:
             number = numbers[same] = template_of(function, chosen, prefix)
-        if nbytes > PIECE_NBYTES:
+        if nbytes > limit_nbytes:
             piece.more = True
             yield piece
-            piece, nbytes = scheduler_pb2.SubmitGraph(), 0
+            piece, nbytes, limit_nbytes = scheduler_pb2.SubmitGraph(), 0, PIECE_NBYTES
         piece.tasks.add(
             key=graph.names[key],
             template=number,
             dependencies=dependencies,
             order=graph.order[key],
+            dependents=dependents[key],
             arguments=arguments,
         )
         nbytes += len(arguments)
-    piece.wants.extend(dict.fromkeys(wanted))
+    piece.wants.extend(wanted)
     yield piece
+
+
+def _dependents(graph: Graph, wanted: Collection[str]) -> dict[Key, int]:
+    """Count the tasks that depend on each; 0 for what is wanted, which has to be kept anyway."""
+    counts = dict.fromkeys(graph.nodes, 0)
+    for node in graph.nodes.values():
+        for key in node.dependencies:
+            if key in counts:
+                counts[key] += 1
+    names = set(wanted)
+    return {key: 0 if graph.names[key] in names else count for key, count in counts.items()}
 
 
 class OptionsByKey:

@@ -6,11 +6,11 @@ import asyncio
 import atexit
 import itertools
 import logging
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from gdistributed.deploy.machine import workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
@@ -19,6 +19,10 @@ from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.channel import connect
 from gdistributed.wire.loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from gdistributed.services.scheduler.server import Scheduler
+    from gdistributed.services.worker.server import Worker
 
 WORKERS_POLL_S: Final = 0.02
 START_TIMEOUT_S: Final = 60.0
@@ -39,12 +43,15 @@ class LocalWorker:
         Of the process it lives in; another one when its nanny had to start it anew.
     nthreads
         How many tasks it runs at once.
+    server
+        The worker itself, where it lives in this process; None otherwise.
     """
 
     name: str
     address: str
     process_id: int
     nthreads: int
+    server: Worker | None = None
 
 
 class AsyncLocalCluster:
@@ -59,13 +66,16 @@ class AsyncLocalCluster:
         threads_per_worker: int | None = None,
         processes: bool = True,
         *,
+        nthreads: Sequence[int] | None = None,
         host: str = LOOPBACK,
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
-        if n_workers is None and not processes:
+        if nthreads is not None:
+            n_workers, threads_per_worker = len(nthreads), threads_per_worker or 1
+        elif n_workers is None and not processes:
             n_workers = 1
         n_workers, threads_per_worker = workers_and_threads(n_workers, threads_per_worker)
         self._options = ClusterOptions(
@@ -73,6 +83,7 @@ class AsyncLocalCluster:
             scheduler_port=scheduler_port,
             n_workers=n_workers,
             threads_per_worker=threads_per_worker,
+            nthreads={str(number): count for number, count in enumerate(nthreads or ())},
             memory_limit=memory_limit,
             silence_logs=silence_logs,
             start_timeout_s=start_timeout_s,
@@ -91,12 +102,17 @@ class AsyncLocalCluster:
     @property
     def workers(self) -> dict[str, LocalWorker]:
         """The workers that live, by name."""
-        nthreads = self._options.threads_per_worker
+        parts, nthreads_of = self._parts, self._options.nthreads_of
         return {
-            name: LocalWorker(name, *self._parts.place_of(name), nthreads)
-            for name in self._parts.living()
+            name: LocalWorker(name, *parts.place_of(name), nthreads_of(name), parts.server_of(name))
+            for name in parts.living()
             if name in self._joined
         }
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself, where it lives in this process; None otherwise."""
+        return self._parts.scheduler
 
     async def start(self) -> Self:
         """Start the scheduler and the workers, and wait until they know each other.
@@ -213,6 +229,9 @@ class LocalCluster:
         Whether scheduler and workers are processes of their own (the default: tasks do not share
         Python's interpreter lock, and a nanny starts another worker for one that dies), or live in
         this one (quick to start, easy to debug).
+    nthreads
+        How many tasks each worker runs at once, a number for each; in the place of `n_workers` and
+        `threads_per_worker`, which then says it for workers that come later (default 1).
     host
         Where all servers listen; 127.0.0.1 by default.
     scheduler_port
@@ -248,6 +267,7 @@ class LocalCluster:
         threads_per_worker: int | None = None,
         processes: bool = True,
         *,
+        nthreads: Sequence[int] | None = None,
         host: str = LOOPBACK,
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
@@ -259,6 +279,7 @@ class LocalCluster:
             n_workers,
             threads_per_worker,
             processes,
+            nthreads=nthreads,
             host=host,
             scheduler_port=scheduler_port,
             memory_limit=memory_limit,
@@ -282,6 +303,11 @@ class LocalCluster:
     def workers(self) -> dict[str, LocalWorker]:
         """The workers that live, by name."""
         return self._cluster.workers
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself, where it lives in this process; None otherwise."""
+        return self._cluster.scheduler
 
     @property
     def status(self) -> str:

@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -37,6 +38,8 @@ class ClusterOptions:
         How many workers there are at the start.
     threads_per_worker
         How many tasks each runs at once.
+    nthreads
+        The same for single workers, by name, where it differs.
     memory_limit
         Of each worker, as `worker_memory_nbytes` understands it.
     silence_logs
@@ -49,9 +52,14 @@ class ClusterOptions:
     scheduler_port: int
     n_workers: int
     threads_per_worker: int
+    nthreads: Mapping[str, int] = field(default_factory=dict)
     memory_limit: str | float | None
     silence_logs: int
     start_timeout_s: float
+
+    def nthreads_of(self, worker: str) -> int:
+        """How many tasks a worker runs at once."""
+        return self.nthreads.get(worker, self.threads_per_worker)
 
     @property
     def memory_nbytes(self) -> int:
@@ -76,6 +84,13 @@ class Parts(Protocol):
 
     def place_of(self, worker: str) -> tuple[str, int]:
         """Address and process id of a worker."""
+
+    def server_of(self, worker: str) -> Worker | None:
+        """A worker itself, where it lives in this process."""
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself, where it lives in this process."""
 
     def check(self) -> None:
         """Raise ClusterError if a part has ended that should live."""
@@ -125,7 +140,7 @@ class ProcessParts:
             self._nannies[name] = Nanny(
                 self._scheduler_file,
                 options.host,
-                nthreads=options.threads_per_worker,
+                nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
                 log_level=_level_name(options.silence_logs),
@@ -148,6 +163,13 @@ class ProcessParts:
         """Address and process id of a worker, which change when its nanny starts another."""
         process = self._nannies[worker].worker
         return process.address, process.process_id
+
+    def server_of(self, worker: str) -> None:
+        """Nothing: it lives in another process."""
+
+    @property
+    def scheduler(self) -> None:
+        """Nothing: it lives in another process."""
 
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
@@ -201,7 +223,7 @@ class LocalParts:
             self._workers[name] = Worker(
                 scheduler=self._address,
                 hostname=options.host,
-                nthreads=options.threads_per_worker,
+                nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
             )
@@ -220,6 +242,15 @@ class LocalParts:
     def place_of(self, worker: str) -> tuple[str, int]:
         """Address of a worker, and the id of this process."""
         return self._workers[worker].address, os.getpid()
+
+    def server_of(self, worker: str) -> Worker:
+        """A worker itself."""
+        return self._workers[worker]
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler itself; None before the start."""
+        return self._scheduler
 
     def check(self) -> None:
         """Nothing to see: an error of a part in this process is raised where it happens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -185,12 +186,39 @@ class ClientHost(Host):
             new.append((task, plan))
             made.append((key, plan))
         wanted = [each for each in new if random.random() < 0.6] or new[-1:]
-        for task, plan in wanted:
-            self.futures.append(Future(task.key, plan, self.brain.want(task.key), task))
         graph.wants.extend(task.key for task, _ in wanted)
-        self.brain.submit_graph([graph])
         self.note(f"submits {new[0][0].key} to {new[-1][0].key}")
+        if len(new) > 1 and random.random() < 0.3:
+            graph = self._submit_beginning(graph, random.randrange(1, len(new)), random)
+            self.later(random.uniform(0.0, 3.0), self._submit_rest, graph, wanted)
+        else:
+            self._submit_rest(graph, wanted)
+
+    def _submit_beginning(
+        self, graph: scheduler_pb2.SubmitGraph, count: int, random: Random
+    ) -> scheduler_pb2.SubmitGraph:
+        """Submit a piece of a graph, and return the last piece."""
+        dependents = Counter(key for task in graph.tasks for key in task.dependencies)
+        for task in graph.tasks:
+            if task.key not in graph.wants:
+                task.dependents = dependents[task.key]
+        piece = scheduler_pb2.SubmitGraph(
+            tasks=graph.tasks[:count], more=True, span=random.choice([0, len(graph.tasks)])
+        )
+        number = self.brain.submit_graph(piece)
         self._say()
+        return scheduler_pb2.SubmitGraph(
+            tasks=graph.tasks[count:], wants=graph.wants, begun_by=number
+        )
+
+    def _submit_rest(
+        self, graph: scheduler_pb2.SubmitGraph, wanted: list[tuple[task_pb2.TaskSpec, Plan]]
+    ) -> None:
+        if not self.has_left:
+            for task, plan in wanted:
+                self.futures.append(Future(task.key, plan, self.brain.want(task.key), task))
+            self.brain.submit_graph(graph, graph.begun_by)
+            self._say()
 
     def scatter(self, random: Random, holder_id: str) -> None:
         """Put a value on a worker: new data, or what a task of this client would come to."""
@@ -247,7 +275,7 @@ class ClientHost(Host):
         self.note(f"submits {future.key} again")
         record = self.brain.want(future.key)
         self.futures.append(Future(future.key, future.plan, record, task))
-        self.brain.submit_graph([scheduler_pb2.SubmitGraph(tasks=[task], wants=[future.key])])
+        self.brain.submit_graph(scheduler_pb2.SubmitGraph(tasks=[task], wants=[future.key]))
 
     def retry(self, random: Random) -> None:
         """Have a task that erred computed again."""

@@ -214,7 +214,9 @@ Global___ClientHello: _TypeAlias = ClientHello  # noqa: Y015
 
 @_typing.final
 class SubmitGraph(_message.Message):
-    """SubmitGraph adds tasks. A graph is accepted or refused whole.
+    """SubmitGraph adds tasks: a graph, or a piece of one that is large. A graph is accepted or refused
+    whole. Its pieces are sent while it is still being made; each names its tasks after all that they
+    depend on, and what has come begins to run.
 
     A graph without tasks and wants is a question whether all before it has been taken in: the
     scheduler answers at once, by graphs_accepted.
@@ -231,20 +233,28 @@ class SubmitGraph(_message.Message):
     MORE_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    BEGUN_BY_FIELD_NUMBER: _builtins.int
+    SPAN_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """number: 1 for the first graph of a session, and one more for each further graph; a graph that is
+    """number: 1 for the first SubmitGraph of a session, and one more for each further one; one that is
     sent again is recognised by it.
     """
     wants_all: _builtins.bool
     """wants_all: the client wants every key of this graph."""
     more: _builtins.bool
-    """more says that the graph goes on in the next SubmitGraph with the same number. The tasks that
-    have come may begin to run.
+    """more says that the graph goes on in a later SubmitGraph, which says `begun_by`. What is wanted
+    is named in the last one; until then all that has come is computed.
     """
     submitted_by: _builtins.str
     """submitted_by: key of the task in which the client was made; empty for others."""
     traceparent: _builtins.str
     """traceparent of W3C Trace Context; empty means no trace."""
+    begun_by: _builtins.int
+    """begun_by: number of the first piece of the graph that this one goes on with; 0 in a first piece."""
+    span: _builtins.int
+    """span: one more than the highest order in the whole graph; said in a first piece, so that graphs
+    that are submitted meanwhile come after it. 0 means no more than what is in this piece.
+    """
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskSpec]:
         """tasks one by one."""
@@ -273,10 +283,12 @@ class SubmitGraph(_message.Message):
         more: _builtins.bool = ...,
         submitted_by: _builtins.str = ...,
         traceparent: _builtins.str = ...,
+        begun_by: _builtins.int = ...,
+        span: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrays", b"arrays", "more", b"more", "number", b"number", "shared", b"shared", "submitted_by", b"submitted_by", "tasks", b"tasks", "traceparent", b"traceparent", "wants", b"wants", "wants_all", b"wants_all"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrays", b"arrays", "begun_by", b"begun_by", "more", b"more", "number", b"number", "shared", b"shared", "span", b"span", "submitted_by", b"submitted_by", "tasks", b"tasks", "traceparent", b"traceparent", "wants", b"wants", "wants_all", b"wants_all"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -274,6 +274,7 @@ class TaskSpec(_message.Message):
     TEMPLATE_FIELD_NUMBER: _builtins.int
     DEPENDENCIES_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    DEPENDENTS_FIELD_NUMBER: _builtins.int
     ARGUMENTS_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key names the task and its result. Keys are unique in the cluster: the same key is the same
@@ -283,6 +284,10 @@ class TaskSpec(_message.Message):
     """template of the task."""
     order: _builtins.int
     """order within its graph: lower runs sooner; default 0."""
+    dependents: _builtins.int
+    """dependents: how many tasks of the whole graph depend on it. Where a graph comes in pieces, its
+    result may go when so many have come and are done; 0 keeps it until the graph has come whole.
+    """
     arguments: _builtins.bytes
     """arguments: a serialised Arguments message, which only the worker parses."""
     @_builtins.property
@@ -296,11 +301,12 @@ class TaskSpec(_message.Message):
         template: _builtins.int = ...,
         dependencies: _abc.Iterable[_builtins.str] | None = ...,
         order: _builtins.int = ...,
+        dependents: _builtins.int = ...,
         arguments: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "dependencies", b"dependencies", "key", b"key", "order", b"order", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "dependencies", b"dependencies", "dependents", b"dependents", "key", b"key", "order", b"order", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -138,13 +138,23 @@ class ClientBrain:
         )
         graph.arrays.add(template=template, keys=keys, arguments=arguments)
 
-    def submit_graph(self, pieces: Iterable[pb.SubmitGraph]) -> None:
-        """Submit a graph in pieces, which get one number; the last one says `more` no longer."""
+    def submit_graph(self, piece: pb.SubmitGraph, begun_by: int = 0) -> int:
+        """Submit a graph, or a piece of one that says `more` in all pieces but the last.
+
+        Parameters
+        ----------
+        begun_by
+            What was returned for the first piece, with all further ones.
+
+        Returns
+        -------
+        Its number.
+        """
         self._last_graph += 1
-        for piece in pieces:
-            piece.number = self._last_graph
-            piece.submitted_by = self.submitted_by
-            self._batch(piece.ByteSize()).graphs.append(piece)
+        piece.number, piece.begun_by = self._last_graph, begun_by
+        piece.submitted_by = self.submitted_by
+        self._batch(piece.ByteSize()).graphs.append(piece)
+        return self._last_graph
 
     def hold(self, keys: Iterable[str], holder: str = "", until_done: bool = False) -> None:
         """Have keys kept that were submitted by somebody, for this client or for a holder."""

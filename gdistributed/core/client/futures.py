@@ -129,6 +129,15 @@ class Countdown(Watch):
         return self.remaining == 0
 
 
+class Once(Watch):
+    """Fires when its record settles."""
+
+    __slots__ = ()
+
+    def settled(self, record: FutureRecord) -> bool:
+        return True
+
+
 class Arrivals(Watch):
     """Collects the records in the order in which they settle, and fires at each."""
 

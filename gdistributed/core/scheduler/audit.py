@@ -43,10 +43,15 @@ def audit(brain: SchedulerBrain) -> None:
 
 def _findings(brain: SchedulerBrain) -> Iterator[str]:
     books = brain.books
+    graphs = [graph for client in books.clients.values() for graph in client.open_graphs.values()]
+    awaited = Counter(task for graph in graphs for task in graph.awaited)
     for key, task in books.tasks.items():
         if task.key != key:
             yield f"{task} is entered as {key!r}"
-        yield from _about_task(brain, task)
+        yield from _about_task(brain, task, awaited[task])
+    for task in awaited:
+        if books.tasks.get(task.key) is not task:
+            yield f"{task} is needed by a graph that has not come whole, and is forgotten"
     for worker in books.workers.values():
         yield from _about_worker(brain, worker)
     for task, targets in books.copying.items():
@@ -76,7 +81,7 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
         yield "the count of threads is wrong"
 
 
-def _about_task(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
+def _about_task(brain: SchedulerBrain, task: TaskRecord, awaited: int) -> Iterator[str]:
     state, active = task.state, task.state in ACTIVE
     if state is FORGOTTEN:
         yield f"{task} is forgotten and still entered"
@@ -96,8 +101,11 @@ def _about_task(brain: SchedulerBrain, task: TaskRecord) -> Iterator[str]:
     if state in (QUEUED, NO_WORKER) and lacking:
         yield f"{task} is ready but lacks {lacking} dependencies"
     waiters = sum(1 for each in task.dependents or () if each.state in ACTIVE)
-    if task.waiters != waiters:
-        yield f"{task} has {waiters} active dependents, its record says {task.waiters}"
+    if task.waiters != waiters + awaited:
+        yield (
+            f"{task} has {waiters} active dependents and is needed by {awaited} graphs that have "
+            f"not come whole, its record says {task.waiters}"
+        )
     for dependency in task.dependencies:
         if brain.books.tasks.get(dependency.key) is not dependency:
             yield f"{task} depends on {dependency}, which is forgotten"

@@ -17,6 +17,7 @@ from gdistributed.core.scheduler import (
     inventory,
     liveness,
     loss,
+    pieces,
     placement,
     reach,
     replicas,
@@ -337,6 +338,7 @@ class SchedulerBrain:
         if client is None:
             return
         self.watchers.note(now, "client", client.name, "", "left", detail=cause)
+        pieces.give_up_all(self, client, cause)
         wants.release(self, client, [task.key for task in client.wants])
         del self.books.clients[client_id]
         self.client_sessions.end(client_id)

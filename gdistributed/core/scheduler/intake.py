@@ -27,9 +27,17 @@ class Draft(NamedTuple):
 
 
 def accept_graph(
-    brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph
+    brain: SchedulerBrain,
+    client: ClientRecord,
+    graph: scheduler_pb2.SubmitGraph,
+    first_rank: int | None = None,
 ) -> list[TaskRecord]:
     """Enter the tasks of a graph and return those that the client wants by it.
+
+    Parameters
+    ----------
+    first_rank
+        Where the graph stands, if that was booked with an earlier piece of it.
 
     Raises
     ------
@@ -51,10 +59,8 @@ def accept_graph(
     wanted = wanted_keys(graph)
     _check_known(wanted, tasks, drafts, graph)
 
-    span = 1 + max([spec.order for spec, _ in drafts.values()], default=0)
-    for array in arrays:
-        span = max(span, array.first_order + len(array.keys))
-    base, born = _first_rank(brain, client, graph, span), brain.epoch_attempts
+    base = book_rank(brain, client, graph) if first_rank is None else first_rank
+    born = brain.epoch_attempts
     add_task, arrived = brain.books.add_task, client.arrived.append
     for spec, dependencies in ordered:
         template = templates[spec.template]
@@ -70,9 +76,7 @@ def accept_graph(
     return [tasks[key] for key in wanted]
 
 
-def _first_rank(
-    brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph, span: int
-) -> int:
+def book_rank(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph) -> int:
     """Return where a graph stands in the order of all graphs of its priority, and book its span.
 
     The graphs of one client come one after the other. A client that begins while others have many
@@ -80,14 +84,16 @@ def _first_rank(
     fair queuing: Goyal, Vin and Cheng, 1996). What a task submits comes just before that task's own
     generation.
     """
+    span = max(graph.span, 1 + max([spec.order for spec in graph.tasks], default=0))
+    for array in graph.arrays:
+        span = max(span, array.first_order + len(array.keys))
     parent = brain.books.tasks.get(graph.submitted_by) if graph.submitted_by else None
     if parent is not None and parent.template is not None:
         return parent.rank - parent.template.rank - span
-    if not client.arrived:  # else it is a further piece of a graph
-        client.first_rank = max(client.next_rank, brain.books.rank_of_turn())
-    client.next_rank = max(client.next_rank, client.first_rank + span)
+    first_rank = max(client.next_rank, brain.books.rank_of_turn())
+    client.next_rank = first_rank + span
     brain.books.last_rank = max(brain.books.last_rank, client.next_rank)
-    return client.first_rank
+    return first_rank
 
 
 def _check_array(client: ClientRecord, array: task_pb2.TaskArray) -> None:

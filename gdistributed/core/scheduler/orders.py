@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import holders, intake, replicas, wants
+from gdistributed.core.scheduler import holders, intake, pieces, replicas, wants
 from gdistributed.core.scheduler.records import ClientRecord, WorkerRecord
 from gdistributed.errors import BadGraph, NotFound
 from gdistributed.v1 import scheduler_pb2
@@ -119,6 +119,8 @@ def forget_all(brain: SchedulerBrain, reason: str, now: float) -> list[WorkerRec
     brain.now = now
     for name in list(brain.books.clients):
         holders.end(brain, name)  # clients themselves stay
+    for client in brain.books.clients.values():
+        pieces.give_up_all(brain, client, reason)
     wants.cancel(brain, ClientRecord("", ""), list(brain.books.tasks), reason, force=True)
     brain.decide()
     return [worker for worker in brain.books.workers.values() if worker not in brain.retiring]

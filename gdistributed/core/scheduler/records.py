@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gdistributed.core.scheduler.states import RELEASED, State
 
 if TYPE_CHECKING:
+    from gdistributed.errors import BadGraph
     from gdistributed.v1 import error_pb2, nanny_pb2, server_pb2, task_pb2, worker_pb2
 
 
@@ -44,7 +45,7 @@ class TaskRecord:
     waiting_on
         While active: how many of its dependencies are not in memory.
     waiters
-        How many active tasks depend on it.
+        How many active tasks depend on it; and one for each graph whose tasks have not all come.
     wanted_by
         Clients and holders that want its result.
     processing_on
@@ -222,6 +223,28 @@ class WorkerRecord:
 
 
 @dataclass(slots=True, eq=False)
+class OpenGraph:
+    """A graph that comes in pieces and has not come whole.
+
+    Attributes
+    ----------
+    first_rank
+        Rank of its first task; the same for all priorities.
+    awaited
+        Its tasks, which are needed until so many that depend on them have come; 0: until all has.
+    complete
+        Tasks whose dependents have all come.
+    error
+        Why it is refused, which its last piece is answered with.
+    """
+
+    first_rank: int = 0
+    awaited: dict[TaskRecord, int] = field(default_factory=dict)
+    complete: list[TaskRecord] = field(default_factory=list)
+    error: BadGraph | None = None
+
+
+@dataclass(slots=True, eq=False)
 class ClientRecord:
     """A client, or a holder that wants keys under a name of its own.
 
@@ -247,12 +270,14 @@ class ClientRecord:
     functions
         Functions that the client announced.
     arrived
-        Tasks of a graph that has not come whole yet.
+        Tasks that have just come.
+    open_graphs, whole_graphs
+        Graphs that come in pieces: those that have not come whole, by the number of the first
+        piece, and those that just have.
     until_done
         A holder that lets each task go when it is in memory or has failed.
-    first_rank, next_rank
-        Rank of the first task of the graph that comes in, and of the first one of the next graph;
-        the same for all priorities.
+    next_rank
+        Rank of the first task of the next graph; the same for all priorities.
     expires
         When a holder's wants end; None for never.
     alone
@@ -271,7 +296,8 @@ class ClientRecord:
     software: server_pb2.Software | None = None
     arrived: list[TaskRecord] = field(default_factory=list)
     until_done: bool = False
-    first_rank: int = 0
+    open_graphs: dict[int, OpenGraph] = field(default_factory=dict)
+    whole_graphs: list[OpenGraph] = field(default_factory=list)
     next_rank: int = 0
     expires: float | None = None
     is_live: bool = True

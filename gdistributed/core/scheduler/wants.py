@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import intake, reports
+from gdistributed.core.scheduler import intake, pieces, reports
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord
 from gdistributed.core.scheduler.states import ERRED, MEMORY
 from gdistributed.errors import BadGraph
@@ -38,19 +38,23 @@ def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.Sub
         brain.clients.to(client.id)  # a batch goes out, and says which graphs were accepted
     if graph.number <= client.graphs_accepted:
         return
+    client.graphs_accepted = graph.number
+    is_piece = bool(graph.more or graph.begun_by)
     try:
-        wanted = intake.accept_graph(brain, client, graph)
+        accept = pieces.accept_piece if is_piece else intake.accept_graph
+        wanted = accept(brain, client, graph)
     except BadGraph as error:
         _refuse(brain, client, graph, error)
     else:
         want(brain, client, wanted)
-    if not graph.more:
-        client.graphs_accepted = graph.number
-        forget_unneeded(brain, client)
+    forget_unneeded(brain, client)
+    if is_piece:
+        brain.settle()
+        pieces.let_go(brain, client)
 
 
 def forget_unneeded(brain: SchedulerBrain, client: ClientRecord) -> None:
-    """A graph has come whole: what nobody wants and nothing depends on need not be remembered."""
+    """What nobody wants and nothing depends on need not be remembered."""
     for task in client.arrived:
         if not (task.wanted_by or task.dependents):
             brain.reconsider(task)

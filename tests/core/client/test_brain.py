@@ -43,12 +43,13 @@ def test_an_array_is_one_message() -> None:
     assert (list(array.keys), list(array.arguments)) == (["a", "b"], [b"1", b"2"])
 
 
-def test_pieces_of_a_graph_share_its_number() -> None:
+def test_further_pieces_of_a_graph_name_the_first() -> None:
     s = Script(batch_nbytes=100)
-    s.brain.submit_graph([pb.SubmitGraph(more=True), pb.SubmitGraph(wants=["x"])])
+    number = s.brain.submit_graph(pb.SubmitGraph(more=True))
     s.submit("y")
-    numbers = [(g.number, g.more) for batch in s.said() for g in batch.graphs]
-    assert numbers == [(1, True), (1, False), (2, False)]
+    s.brain.submit_graph(pb.SubmitGraph(wants=["x"]), number)
+    numbers = [(g.number, g.begun_by, g.more) for batch in s.said() for g in batch.graphs]
+    assert numbers == [(1, 0, True), (2, 0, False), (3, 1, False)]
 
 
 def test_a_batch_does_not_grow_without_bound() -> None:

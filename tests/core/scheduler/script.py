@@ -6,7 +6,7 @@ insists that nothing was said that the test did not look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gdistributed.core.scheduler.audit import audit
 from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -163,6 +163,37 @@ class Script:
             graph.wants_all = True
         else:
             graph.wants.extend(wants)
+        self.say_client(client, batch)
+
+    def piece(
+        self,
+        client: str,
+        tasks: str,
+        wants: Iterable[str] = (),
+        begun_by: int = 0,
+        more: bool | None = None,
+        dependents: Mapping[str, int] | None = None,
+    ) -> None:
+        """Submit a piece of a graph; it is the last one if it wants something or has no tasks."""
+        batch = scheduler_pb2.FromClient()
+        template = self._template(client, batch, {})
+        wants = list(wants)
+        graph = batch.graphs.add(
+            number=self.graphs.get(client, 0) + 1,
+            begun_by=begun_by,
+            wants=wants,
+            more=bool(tasks and not wants) if more is None else more,
+        )
+        self.graphs[client] = graph.number
+        for order, word in enumerate(tasks.split()):
+            key, _, names = word.partition("=")
+            graph.tasks.add(
+                key=key,
+                template=template,
+                dependencies=[name for name in names.split(",") if name],
+                order=order,
+                dependents=(dependents or {}).get(key, 0),
+            )
         self.say_client(client, batch)
 
     def _template(

@@ -96,13 +96,15 @@ def test_the_pieces_of_one_graph_keep_their_order() -> None:
     script = two_clients()
     batch = scheduler_pb2.FromClient()
     template = script._template("c", batch, {})
-    for more, orders in ((True, (0, 5)), (False, (1, 9))):
-        graph = batch.graphs.add(number=1, wants_all=True, more=more)
+    first = batch.graphs.add(number=1, more=True, span=10)
+    other = batch.graphs.add(number=2, wants_all=True)
+    last = batch.graphs.add(number=3, wants=["x0", "x1", "x5", "x9"], begun_by=1)
+    for graph, orders in ((first, (0, 5)), (other, (2,)), (last, (1, 9))):
         for order in orders:
             graph.tasks.add(key=f"x{order}", template=template, order=order)
     script.say_client("c", batch)
     script.worker("w")
-    assert begun(script) == ["x0", "x1", "x5", "x9"]
+    assert begun(script) == ["x0", "x1", "x5", "x9", "x2"]
 
 
 def test_an_exhausted_resource_blocks_only_those_who_need_it() -> None:
