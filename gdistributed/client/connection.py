@@ -43,6 +43,7 @@ from gdistributed.settings import ClientSettings
 from gdistributed.v1 import center_pb2_grpc, names_pb2_grpc, scheduler_pb2_grpc, server_pb2
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.wire.channel import Channels, normalise_address
+from gdistributed.wire.lanes import Lanes
 from gdistributed.wire.link import Link
 from gdistributed.wire.software import own_software
 from gdistributed.wire.status import error_from_call
@@ -88,6 +89,8 @@ class Connection:
         "created", "running", "connecting" (again, after a break), "closing" or "closed".
     center, scheduler, names
         Stubs of the unary calls, for `ask`.
+    lanes
+        Stubs for calls on names that may wait long.
     leases
         What this client holds of locks and semaphores.
     following
@@ -99,6 +102,7 @@ class Connection:
     center: center_pb2_grpc.CenterAsyncStub
     scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
     names: names_pb2_grpc.NamesAsyncStub
+    lanes: Lanes
 
     def __init__(
         self,
@@ -268,6 +272,7 @@ class Connection:
         await self._close_control()
         self._control = found.channels
         self.center = center_pb2_grpc.CenterStub(found.center)
+        self.lanes = Lanes(found.center, self.address)
         self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
         stream = self.scheduler.ConnectClient()
@@ -434,6 +439,8 @@ class Connection:
             raise ConnectionLost(f"{doing}: the connection was closed") from None
 
     async def _close_control(self) -> None:
+        if self._control:
+            await self.lanes.close()
         for channel in self._control:
             await channel.close()
         self._control = []

@@ -110,6 +110,11 @@ class Leased(Named):
         ------
         NotHeld
             If this object holds nothing. It is a `RuntimeError` too.
+
+        Examples
+        --------
+        >>> lock.release()  # doctest: +SKIP
+        True
         """
         return self._run(self._release)
 
