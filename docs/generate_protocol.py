@@ -29,7 +29,10 @@ PROTOSET = ROOT / "gdistributed/v1/gdistributed.protoset"
 PACKAGE = "gdistributed.v1"
 
 # First the conversations, then the words that they share; files that are not named come last.
-READING_ORDER = ("scheduler", "worker", "center", "names", "nanny", "server", "handlers", "task")
+READING_ORDER = (
+    *("scheduler", "worker", "center", "names", "nanny", "extensions", "server", "handlers"),
+    "task",
+)
 
 INTRODUCTION = """\
 # The protocol

@@ -9,6 +9,8 @@ Lock, MultiLock, Semaphore,      what processes share by name
 Event, Queue, Variable
 LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
+WorkerPlugin, SchedulerPlugin,   what `client.register_plugin` adds to them
+NannyPlugin
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import Reschedule, TaskError
+    from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
     from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
     from gdistributed.services.nanny.server import Nanny
@@ -56,14 +59,17 @@ _HOMES = {
     "Lock": "client.names.lock",
     "MultiLock": "client.names.multi_lock",
     "Nanny": "services.nanny.server",
+    "NannyPlugin": "plugins",
     "Queue": "client.names.queue",
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
+    "SchedulerPlugin": "plugins",
     "Semaphore": "client.names.semaphore",
     "Server": "wire.server",
     "TaskError": "errors",
     "Variable": "client.names.variable",
     "Worker": "services.worker.server",
+    "WorkerPlugin": "plugins",
     "as_completed": "client.waiting",
     "as_current": "client.current",
     "current_client": "client.current",
@@ -89,14 +95,17 @@ __all__ = [
     "Lock",
     "MultiLock",
     "Nanny",
+    "NannyPlugin",
     "Queue",
     "Reschedule",
     "Scheduler",
+    "SchedulerPlugin",
     "Semaphore",
     "Server",
     "TaskError",
     "Variable",
     "Worker",
+    "WorkerPlugin",
     "__version__",
     "as_completed",
     "as_current",

@@ -17,6 +17,7 @@ GDistributedError
 │   ├── PeerBusy             a worker has no room for another transfer now
 │   ├── NoWorker             no worker can ever run the task
 │   ├── AddressInUse         a server cannot listen where it was told to
+│   ├── SoftwareDiffers      client and workers are made of software that does not fit
 │   └── NotFound             a name, key or worker that nobody knows
 ├── ProtocolError            the peer's fault
 │   ├── VersionMismatch      its protocol has another major version
@@ -26,11 +27,13 @@ GDistributedError
 │   └── MalformedMessage     it said what must not be said
 └── UsageError               the caller's fault
     ├── UnpicklableArgument  an argument or function cannot be sent
+    ├── ArgumentTooLarge     the arguments of a task are larger than a message may be
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
     ├── NameTaken            the name belongs to somebody else
     ├── LimitDiffers         a semaphore has another limit than was said
     ├── NotHeld              a lock is released by somebody who does not hold it
     ├── NotInTask            only a task may do this
+    ├── NotAllowed           the scheduler runs no code of users
     └── ClientClosed         the client is closed
 InvariantBroken              our own fault
 
@@ -127,8 +130,8 @@ class DataLost(TaskFailed):
 class SerializationError(TaskFailed, TypeError):
     """A result cannot be encoded where it was made, or decoded where it is wanted.
 
-    The message names the type; the worker lives on. To do: return plain data instead of open
-    files, locks, connections or generators.
+    The message names the type; the worker lives on, and tasks that run on it may use the value. To
+    do: return plain data instead of open files, locks, connections or generators.
     """
 
     reason = "SERIALIZATION_FAILED"
@@ -232,13 +235,25 @@ class AddressInUse(ClusterError, OSError):
     reason = "ADDRESS_IN_USE"
 
 
-class NotFound(ClusterError, LookupError):
+class SoftwareDiffers(ClusterError, ValueError):
+    """Client and workers have versions of software that may not understand each other's values.
+
+    To do: install the same version on both sides; the message names what differs, and where.
+    """
+
+    reason = "SOFTWARE_DIFFERS"
+
+
+class NotFound(ClusterError, KeyError):
     """A name, key or worker that nobody knows.
 
     A key may have been released or cancelled, or belong to another cluster.
     """
 
     reason = "NOT_FOUND"
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # a KeyError shows its message in quotes
 
 
 class ProtocolError(GDistributedError):
@@ -309,6 +324,16 @@ class UnpicklableArgument(UsageError, TypeError):
     reason = "UNPICKLABLE_ARGUMENT"
 
 
+class ArgumentTooLarge(UsageError, ValueError):
+    """The arguments of a task are larger than a message may be; the message names the task.
+
+    To do: put large data on the workers with ``client.scatter(data)`` and pass the future, or have
+    the task read it.
+    """
+
+    reason = "ARGUMENT_TOO_LARGE"
+
+
 class BadGraph(UsageError, ValueError):
     """A graph that cannot be computed; the message names the keys.
 
@@ -363,6 +388,16 @@ class NotInTask(UsageError, ValueError):
     """
 
     reason = "NOT_IN_TASK"
+
+
+class NotAllowed(UsageError, ValueError):
+    """The scheduler was asked to run code of a user, and was not started so that it may.
+
+    Whoever can make it do so has its rights. To do: start it with ``gd scheduler --allow-run`` if
+    all who reach it may have them.
+    """
+
+    reason = "RUN_NOT_ALLOWED"
 
 
 class ClientClosed(UsageError, RuntimeError):

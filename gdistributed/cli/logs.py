@@ -6,6 +6,7 @@ import logging
 import os
 from typing import Final
 
+OURS: Final = "gdistributed"
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -34,11 +35,16 @@ def _part(logger_name: str) -> str:
 
 
 def set_up_logging(level: str) -> None:
-    """Write our lines from `level` on to standard error, and warnings of everybody else."""
+    """Write our lines from `level` on to standard error, and warnings of everybody else.
+
+    What those get who ask from afar (see `wire.logs`) begins with INFO, whatever is written.
+    """
+    lowest = logging.getLevelNamesMapping()[level.upper()]
     writer = logging.StreamHandler()
     writer.setFormatter(LineFormatter())
+    writer.addFilter(lambda line: line.levelno >= lowest or not line.name.startswith(OURS))
     logging.basicConfig(level=logging.WARNING, handlers=[writer], force=True)
-    logging.getLogger("gdistributed").setLevel(level.upper())
+    logging.getLogger(OURS).setLevel(min(lowest, logging.INFO))
     logging.captureWarnings(True)
     quiet_grpc()
 

@@ -77,6 +77,12 @@ LIMITS = DEFAULTS.limits
     metavar="N",
     help="A task errs that was executing on so many workers as they died.",
 )
+@click.option(
+    "--allow-run",
+    is_flag=True,
+    help="Let clients run functions and plugins in the scheduler's process. Whoever reaches it then"
+    " has its rights.",
+)
 @options.log_level_option
 @options.stop_with_parent_option
 def scheduler(
@@ -91,6 +97,7 @@ def scheduler(
     grace_s: float,
     worker_ttl_s: float,
     allowed_failures: int,
+    allow_run: bool,
     log_level: str,
     stop_with_parent: bool,
 ) -> None:
@@ -121,6 +128,7 @@ def scheduler(
             center=center,
             name=name,
             settings=settings,
+            allow_run=allow_run,
         )
         collect_rarely()
         log_start(server)

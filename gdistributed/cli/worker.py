@@ -178,12 +178,14 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
 
     for variable, value in ONE_THREAD_EACH.items():
         os.environ.setdefault(variable, value)  # read when the libraries are first imported
+    from gdistributed.client import dask_scheduler
     from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED, tell
     from gdistributed.services.worker.server import Worker
     from gdistributed.wire.scheduler_file import address_in
 
     if of.news_descriptor is not None:
         os.set_inheritable(of.news_descriptor, False)
+    dask_scheduler.install(dask_scheduler.TASK_SCHEDULER)  # for dask inside tasks
 
     async def make() -> Worker:
         server = await Worker(

@@ -205,17 +205,6 @@ class Asking(ClientBase):
         )
         return answer.explanation
 
-    async def get_versions(self) -> dict[str, dict[str, str]]:
-        """Return the versions of the software, of this client and of each worker by its address."""
-        from gdistributed.wire.software import own_versions
-
-        request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
-        answer = await self.connection.ask(
-            self.connection.scheduler.ListWorkers, request, "listing the workers"
-        )
-        versions = {worker.address: dict(worker.software.versions) for worker in answer.workers}
-        return {"client": dict(own_versions()), **versions}
-
 
 def _described(worker: scheduler_pb2.WorkerDescription) -> dict[str, Any]:
     status = WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()

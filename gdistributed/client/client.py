@@ -15,13 +15,20 @@ from gdistributed.client import dask_scheduler
 from gdistributed.client.bridge import BLOCKING, SUSPENDING, Bridge
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import add_default, current_client, remove_default
+from gdistributed.client.dataset_mapping import DatasetMapping
 from gdistributed.client.datasets import Datasets
 from gdistributed.client.executor import Executing
+from gdistributed.client.extending import Extending
+from gdistributed.client.inspecting import Inspecting
+from gdistributed.client.metadata import Metadata
 from gdistributed.client.moving import Moving
+from gdistributed.client.presenting import presented, presented_in_html
+from gdistributed.client.running import Running
 from gdistributed.client.starting import Cluster, start_cluster
 from gdistributed.client.topics import Topics
 from gdistributed.errors import UsageError
 from gdistributed.settings import ClientSettings
+from gdistributed.v1 import scheduler_pb2
 from gdistributed.wire.loop_thread import LoopThread
 
 P = ParamSpec("P")
@@ -31,7 +38,7 @@ TIMEOUT_S: Final = 10.0
 NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and make one there"
 
 
-class AsyncClient(Executing, Moving, Datasets, Topics):
+class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Extending, Metadata):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is
@@ -130,6 +137,12 @@ class AsyncClient(Executing, Moving, Datasets, Topics):
         _close_at_exit()
         if self._set_as_default and add_default(self._default):
             dask_scheduler.install()
+        if not self.connection.worker_id:
+            try:
+                await self.warn_of_versions()
+            except BaseException:  # a warning may be made an error
+                await self.close()
+                raise
         return self
 
     async def close(self) -> None:
@@ -143,6 +156,22 @@ class AsyncClient(Executing, Moving, Datasets, Topics):
         _open_clients.discard(self)
         await self.bridge.on_loop(self.connection.close(), self.connection.loop)
         await self._close_cluster()
+
+    async def shutdown(self) -> None:
+        """End the cluster, for all of its clients: the workers, the scheduler, and this client.
+
+        A cluster that the client was given, or has started, is closed. A Center in a process of its
+        own goes on.
+
+        Examples
+        --------
+        >>> client.shutdown()  # doctest: +SKIP
+        """
+        if self.cluster is None:
+            request = scheduler_pb2.ShutdownRequest(reason=f"the client {self.name} asked for it")
+            await self.connection.ask(self.connection.scheduler.Shutdown, request, "shutting down")
+        self._owns_cluster = self.cluster is not None
+        await self.close()
 
     async def _find_address(self) -> str:
         if self._address is not None:
@@ -175,12 +204,19 @@ class AsyncClient(Executing, Moving, Datasets, Topics):
     ) -> None:
         await self.close()
 
+    @property
+    def datasets(self) -> DatasetMapping:
+        """The datasets as a mapping: ``await client.datasets[name]``, ``async for name in``."""
+        return DatasetMapping(self)
+
     def __reduce__(self) -> str:
         raise TypeError(NO_PICKLE)
 
     def __repr__(self) -> str:
-        where = f" to {self.scheduler_address}" if self.scheduler_address else ""
-        return f"<AsyncClient {self.name!r}{where}, {self.status}>"
+        return presented(self)
+
+    def _repr_html_(self) -> str:
+        return presented_in_html(self)
 
 
 def blocking(
@@ -347,7 +383,21 @@ class Client:
     nthreads = blocking(AsyncClient.nthreads)
     scheduler_info = blocking(AsyncClient.scheduler_info)
     wait_for_workers = blocking(AsyncClient.wait_for_workers)
+    nbytes = blocking(AsyncClient.nbytes)
+    processing = blocking(AsyncClient.processing)
+    call_stack = blocking(AsyncClient.call_stack)
     get_versions = blocking(AsyncClient.get_versions)
+    get_worker_logs = blocking(AsyncClient.get_worker_logs)
+    get_scheduler_logs = blocking(AsyncClient.get_scheduler_logs)
+
+    run = blocking(AsyncClient.run)
+    run_on_scheduler = blocking(AsyncClient.run_on_scheduler)
+    upload_file = blocking(AsyncClient.upload_file)
+    register_plugin = blocking(AsyncClient.register_plugin)
+    unregister_worker_plugin = blocking(AsyncClient.unregister_worker_plugin)
+    unregister_scheduler_plugin = blocking(AsyncClient.unregister_scheduler_plugin)
+    set_metadata = blocking(AsyncClient.set_metadata)
+    get_metadata = blocking(AsyncClient.get_metadata)
 
     publish_dataset = blocking(AsyncClient.publish_dataset)
     get_dataset = blocking(AsyncClient.get_dataset)
@@ -361,6 +411,7 @@ class Client:
     subscribe_topic = plain(AsyncClient.subscribe_topic)
     unsubscribe_topic = plain(AsyncClient.unsubscribe_topic)
 
+    shutdown = blocking(AsyncClient.shutdown)
     close = blocking(AsyncClient.close)
 
     def __enter__(self) -> Self:
@@ -383,11 +434,19 @@ class Client:
     async def __aexit__(self, *error: object) -> None:
         """Never reached: `__aenter__` raises."""
 
+    @property
+    def datasets(self) -> DatasetMapping:
+        """The datasets as a mapping: ``client.datasets[name] = value``."""
+        return DatasetMapping(self)
+
     def __reduce__(self) -> str:
         raise TypeError(NO_PICKLE)
 
     def __repr__(self) -> str:
-        return f"<Client {self.name!r} to {self.scheduler_address}, {self.status}>"
+        return presented(self)
+
+    def _repr_html_(self) -> str:
+        return presented_in_html(self)
 
 
 Executor = Client

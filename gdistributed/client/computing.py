@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, Final
 
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.collections import compute_plan, persist_plan
 from gdistributed.client.future import Future
 from gdistributed.client.gathering import gathered
-from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
+from gdistributed.client.graph_sending import send_graph
+from gdistributed.client.graphs import Expression
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
+from gdistributed.client.mapped_calls import Calls, MappedCalls, PackedCall
 from gdistributed.client.nested import find_futures
 from gdistributed.client.options import PLAIN, TaskOptions, Workers, task_options
-from gdistributed.core.client.futures import FutureRecord
+from gdistributed.client.sizes import ARGUMENTS, FUNCTION, check_size
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
 from gdistributed.data.plain_calls import pack_plain_call
-from gdistributed.v1 import scheduler_pb2, task_pb2
 
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
-
-PackedCall = tuple[Key, bytes, tuple[str, ...]]
-Calls = list[tuple[Any, ...]]
 
 
 class Computing(ClientBase):
@@ -84,6 +80,8 @@ class Computing(ClientBase):
             If `function` cannot be called.
         UnpicklableArgument
             If the function or an argument cannot be sent; the message names it.
+        ArgumentTooLarge
+            If the function or the arguments are larger than a message may be.
         ValueError
             If a future of another client is among the arguments.
         """
@@ -110,7 +108,9 @@ class Computing(ClientBase):
         prefix = _prefix(function, key)
         namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
-        self._warn_of_size(len(arguments), prefix)
+        settings = self.connection.settings
+        check_size(announced.ByteSize(), FUNCTION, prefix, settings)
+        check_size(len(arguments), ARGUMENTS, prefix, settings)
         name = wire_name(key)
         with self.connection.locked() as brain:
             is_new = name not in brain.records
@@ -202,8 +202,9 @@ class Computing(ClientBase):
     ) -> list[Future]:
         """Submit a call for each tuple of arguments. As `map` otherwise."""
         announced = pack_function(function)
+        check_size(announced.ByteSize(), FUNCTION, prefix, self.connection.settings)
         namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
-        mapped = _MappedCalls(self, announced, prefix, options, namer)
+        mapped = MappedCalls(self, announced, prefix, options, namer)
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
         while start < len(calls):
@@ -367,104 +368,7 @@ class Computing(ClientBase):
 
         It goes out in pieces while it is being packed, and what has gone out begins to run.
         """
-        self.connection.check_open()
-        keys = list(dict.fromkeys(keys))
-        graph = plan_graph(dsk, keys)
-        wanted = list(dict.fromkeys(graph.names[key] for key in keys))
-
-        def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
-            with self.connection.locked() as brain:
-                return self.template(brain, function, prefix, chosen)
-
-        pieces = graph_pieces(graph, wanted, options, template_of)
-        records = self._submit_pieces(pieces)
-        return {key: self.future(key, records[graph.names[key]]) for key in keys}
-
-    def _submit_pieces(
-        self, pieces: Iterable[scheduler_pb2.SubmitGraph]
-    ) -> dict[str, FutureRecord]:
-        """Submit a graph piece by piece, and return the records of what it wants, by name.
-
-        A piece that cannot be made ends the graph: the scheduler drops what has come of it.
-        """
-        begun_by = 0
-        records: dict[str, FutureRecord] = {}
-        try:
-            for piece in pieces:
-                self._warn_of_large_nodes(piece)
-                with self.connection.locked() as brain:
-                    records = {name: brain.want(name) for name in piece.wants}
-                    number = brain.submit_graph(piece, begun_by)
-                begun_by = begun_by or number
-        except BaseException:
-            if begun_by:
-                with self.connection.locked() as brain:
-                    brain.submit_graph(scheduler_pb2.SubmitGraph(), begun_by)
-            raise
-        return records
-
-    def _warn_of_large_nodes(self, piece: scheduler_pb2.SubmitGraph) -> None:
-        if piece.ByteSize() > self.connection.settings.large_argument_nbytes:
-            for task in piece.tasks:
-                self._warn_of_size(len(task.arguments), task.key)
-
-    def _warn_of_size(self, nbytes: int, what: str) -> None:
-        if nbytes > self.connection.settings.large_argument_nbytes:
-            warnings.warn(
-                f"the arguments of {what!r} are {nbytes / 2**20:.1f} MiB and travel through the "
-                f"scheduler: put large data on the workers with client.scatter(data) and pass the "
-                f"future",
-                stacklevel=4,
-            )
-
-
-class _MappedCalls:
-    """Submits the calls of one `map`, piece by piece."""
-
-    def __init__(
-        self,
-        client: Computing,
-        function: task_pb2.Function,
-        prefix: str,
-        options: TaskOptions,
-        namer: Namer,
-    ) -> None:
-        self._client = client
-        self._function = function
-        self._prefix = prefix
-        self._options = options
-        self._namer = namer
-
-    def submit(
-        self, calls: Calls, kwargs: dict[str, Any], keys: Sequence[Key] | None
-    ) -> list[Future]:
-        """Submit some calls: as an array those that need no other results, one by one the rest."""
-        pack, namer = self._client.pack, self._namer
-        names: Iterable[Key | None] = repeat(None) if keys is None else keys
-        return self._enter(
-            [pack(namer, key, args, kwargs) for key, args in zip(names, calls, strict=False)]
-        )
-
-    def _enter(self, packed: list[PackedCall]) -> list[Future]:
-        connection = self._client.connection
-        array_keys: list[str] = []
-        array_arguments: list[bytes] = []
-        futures = []
-        with connection.locked() as brain:
-            template = self._client.template(brain, self._function, self._prefix, self._options)
-            known, want = brain.records, brain.want
-            for key, arguments, dependencies in packed:
-                name = key if type(key) is str else wire_name(key)
-                if name not in known:
-                    if dependencies:
-                        brain.submit(name, template, dependencies, arguments)
-                    else:
-                        array_keys.append(name)
-                        array_arguments.append(arguments)
-                futures.append(Future(key, connection, want(name)))
-            if array_keys:
-                brain.submit_array(template, array_keys, array_arguments)
-        return futures
+        return send_graph(self, dsk, keys, options)
 
 
 def futures_of(value: object) -> list[Future]:

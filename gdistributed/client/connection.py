@@ -40,7 +40,14 @@ from gdistributed.errors import (
 )
 from gdistributed.runtime.context import current_key
 from gdistributed.settings import ClientSettings
-from gdistributed.v1 import center_pb2_grpc, names_pb2_grpc, scheduler_pb2_grpc, server_pb2
+from gdistributed.v1 import (
+    center_pb2_grpc,
+    extensions_pb2_grpc,
+    names_pb2_grpc,
+    scheduler_pb2_grpc,
+    server_pb2,
+    server_pb2_grpc,
+)
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.lanes import Lanes
@@ -87,8 +94,8 @@ class Connection:
         The incarnation of the scheduler.
     status
         "created", "running", "connecting" (again, after a break), "closing" or "closed".
-    center, scheduler, names
-        Stubs of the unary calls, for `ask`.
+    center, names, scheduler, server, runner, extensions
+        Stubs of the unary calls of Center and scheduler, for `ask`.
     lanes
         Stubs for calls on names that may wait long.
     leases
@@ -103,6 +110,9 @@ class Connection:
     scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
     names: names_pb2_grpc.NamesAsyncStub
     lanes: Lanes
+    server: server_pb2_grpc.ServerAsyncStub
+    runner: extensions_pb2_grpc.RunnerAsyncStub
+    extensions: extensions_pb2_grpc.ExtensionsAsyncStub
 
     def __init__(
         self,
@@ -151,6 +161,11 @@ class Connection:
             If its scheduler is gone for good.
         """
         return self._locked
+
+    @property
+    def workers(self) -> pb.WorkerCount:
+        """How many workers there are, as the scheduler has last said."""
+        return self._brain.workers
 
     def check_open(self) -> None:
         """Raise when nothing can be asked of this client. Errors are those of `locked`."""
@@ -275,6 +290,9 @@ class Connection:
         self.lanes = Lanes(found.center, self.address)
         self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
+        self.server = server_pb2_grpc.ServerStub(found.scheduler)
+        self.runner = extensions_pb2_grpc.RunnerStub(found.scheduler)
+        self.extensions = extensions_pb2_grpc.ExtensionsStub(found.scheduler)
         stream = self.scheduler.ConnectClient()
         try:
             async with asyncio.timeout(timeout_s):

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import dask
-from dask.base import named_schedulers
+from dask import threaded
+from dask.base import named_schedulers, persist
 
-from gdistributed.client.current import current_client
+from gdistributed.client.current import current_client, find_client
 from gdistributed.errors import UsageError
 
+PERSIST: Any = persist  # it comes without types
 NAMES: Final = ("gdistributed", "distributed", "dask.distributed")
 # Without one of our own, "tasks" is the only method that moves rows between hosts.
 SHUFFLE: Final = {"dataframe.shuffle.method": "tasks"}
@@ -24,8 +26,11 @@ class CurrentClientScheduler:
     """A dask scheduler that is whatever client is current when it is called."""
 
     def __call__(self, dsk: Any, keys: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Compute a graph and return the values of some of its keys."""
-        return self._client().get(dsk, keys, **kwargs)
+        """Compute a graph and return the values of some of its keys.
+
+        Where the keys are lists there are tuples, as dask's own schedulers give them.
+        """
+        return _with_tuples(self._client().get(dsk, keys, **kwargs), keys)
 
     def persist(self, collections: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Compute collections and keep their results on the cluster."""
@@ -47,21 +52,47 @@ class CurrentClientScheduler:
         return "<the scheduler of the current gdistributed client>"
 
 
+def _with_tuples(values: Any, keys: Any) -> Any:  # noqa: ANN401
+    if isinstance(keys, list):
+        return tuple(map(_with_tuples, values, keys))
+    return values
+
+
+class TaskClientScheduler(CurrentClientScheduler):
+    """The same, in the process of a worker: whatever is no task there computes in its threads."""
+
+    def __call__(self, dsk: Any, keys: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Compute a graph and return the values of some of its keys."""
+        if find_client() is None:
+            return threaded.get(dsk, keys, **kwargs)
+        return super().__call__(dsk, keys, **kwargs)
+
+    def persist(self, collections: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Compute collections and keep their results on the cluster, or here."""
+        if find_client() is None:
+            return PERSIST(*collections, scheduler="threads", **kwargs)
+        return super().persist(collections, **kwargs)
+
+    def __reduce__(self) -> str:
+        return "TASK_SCHEDULER"
+
+
 SCHEDULER: Final = CurrentClientScheduler()
+TASK_SCHEDULER: Final = TaskClientScheduler()
 
 _undo: list[Callable[[], object]] = []
 
 
-def install() -> None:
+def install(scheduler: CurrentClientScheduler = SCHEDULER) -> None:
     """Make dask compute with the current client."""
     if _undo:
         return
-    config: dict[str, object] = {"scheduler": SCHEDULER}
+    config: dict[str, object] = {"scheduler": scheduler}
     if dask.config.get("dataframe.shuffle.method", None) is None:
         config.update(SHUFFLE)
     setting: Any = dask.config.set(config)
     former = {str(name): named_schedulers[name] for name in NAMES if name in named_schedulers}
-    named_schedulers.update(dict.fromkeys(NAMES, SCHEDULER))
+    named_schedulers.update(dict.fromkeys(NAMES, scheduler))
 
     def undo() -> None:
         setting.__exit__(None, None, None)

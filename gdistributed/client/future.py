@@ -13,6 +13,7 @@ from dask._task_spec import TaskRef
 
 from gdistributed.client.bridge import SUSPENDING, Bridge
 from gdistributed.client.current import find_connection
+from gdistributed.client.html import facts
 from gdistributed.client.keys import Key, wire_name
 from gdistributed.core.client.futures import (
     CANCELLED,
@@ -236,6 +237,16 @@ class Future(TaskRef):
         return f"<Future: {self._record.state}{kind}, key: {self.key}>"
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        if self._record is None:
+            return facts("Future", {"key": self.key, "status": "unbound"})
+        rows = {"key": self.key, "status": self.status, "type": self.type or "unknown yet"}
+        if self._record.error is not None:
+            error = self._record.error
+            rows["error"] = f"{error.type}: {error.message}"
+        return facts("Future", rows)
+
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:

@@ -151,20 +151,26 @@ def _dependents(graph: Graph, wanted: Collection[str]) -> dict[Key, int]:
 
 
 class OptionsByKey:
-    """What was asked for each key: its annotations over what was asked for all."""
+    """What was asked for each key: its own annotations, over those of all, over the options."""
 
     def __init__(self, options: TaskOptions, annotations: Annotations) -> None:
-        self._base = _annotated(options, get_annotations())
-        self._annotations = {
-            name: values for name, values in annotations.items() if name in KNOWN_ANNOTATIONS
-        }
+        of_all = get_annotations()
+        by_call = {name: value for name, value in of_all.items() if callable(value)}
+        self._base = _annotated(
+            options, {name: value for name, value in of_all.items() if name not in by_call}
+        )
+        self._by_call = _known(by_call)
+        self._annotations = _known(annotations)
         self._made: dict[str, TaskOptions] = {}
 
     def of(self, key: Key) -> TaskOptions:
         """Return the options of a key. Equal ones are the same object."""
-        if not self._annotations:
+        if not (self._annotations or self._by_call):
             return self._base
-        said = {name: values[key] for name, values in self._annotations.items() if key in values}
+        said = {name: call(key) for name, call in self._by_call.items()}
+        for name, values in self._annotations.items():
+            if key in values:
+                said[name] = values[key]
         if not said:
             return self._base
         words = repr(sorted(said.items()))
@@ -174,8 +180,12 @@ class OptionsByKey:
         return options
 
 
+def _known(annotations: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in annotations.items() if name in KNOWN_ANNOTATIONS}
+
+
 def _annotated(options: TaskOptions, annotations: Mapping[str, Any]) -> TaskOptions:
-    said = {name: value for name, value in annotations.items() if name in KNOWN_ANNOTATIONS}
+    said = _known(annotations)
     if not said:
         return options
     if "workers" not in said and options.workers:

@@ -82,6 +82,12 @@ def load_function(message: task_pb2.Function) -> Anything:
     return function
 
 
+def forget_functions() -> None:
+    """Load functions again when they are asked for next: modules have been replaced."""
+    with _loading:
+        _loaded.clear()
+
+
 def function_name(function: Anything) -> str:
     """Return a function's short name, as keys and prefixes use it."""
     while isinstance(function, functools.partial):

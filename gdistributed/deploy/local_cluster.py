@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from gdistributed.client.html import facts, listing
 from gdistributed.deploy.machine import workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
@@ -71,6 +72,7 @@ class AsyncLocalCluster:
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
+        allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         if nthreads is not None:
@@ -86,6 +88,7 @@ class AsyncLocalCluster:
             nthreads={str(number): count for number, count in enumerate(nthreads or ())},
             memory_limit=memory_limit,
             silence_logs=silence_logs,
+            allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )
         self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
@@ -211,6 +214,18 @@ class AsyncLocalCluster:
         where = self._address or "nowhere yet"
         return f"<LocalCluster {where} {self.status}, workers={len(workers)}, threads={threads}>"
 
+    def _repr_html_(self) -> str:
+        workers = self.workers.values()
+        rows = ((each.name, each.address, each.process_id, each.nthreads) for each in workers)
+        summary = {
+            "scheduler": self._address or "nowhere yet",
+            "status": self.status,
+            "workers": len(workers),
+            "threads": sum(worker.nthreads for worker in workers),
+        }
+        columns = ("name", "address", "process", "threads")
+        return facts("LocalCluster", summary) + listing("Workers", columns, rows)
+
 
 class LocalCluster:
     """A scheduler and workers on this machine; `with` closes it.
@@ -242,6 +257,8 @@ class LocalCluster:
     silence_logs
         Lowest level, of the module `logging`, of the lines that the processes log here; WARNING
         by default.
+    allow_run
+        Whether clients may run code in the scheduler; by default they may not.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
     asynchronous
@@ -272,6 +289,7 @@ class LocalCluster:
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
+        allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
     ) -> None:
@@ -284,6 +302,7 @@ class LocalCluster:
             scheduler_port=scheduler_port,
             memory_limit=memory_limit,
             silence_logs=silence_logs,
+            allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()
@@ -340,3 +359,6 @@ class LocalCluster:
 
     def __repr__(self) -> str:
         return repr(self._cluster)
+
+    def _repr_html_(self) -> str:
+        return self._cluster._repr_html_()

@@ -44,6 +44,8 @@ class ClusterOptions:
         Of each worker, as `worker_memory_nbytes` understands it.
     silence_logs
         Lowest level of the lines that processes log here.
+    allow_run
+        Whether clients may run code in the scheduler.
     start_timeout_s
         How long the parts may take to find each other.
     """
@@ -55,6 +57,7 @@ class ClusterOptions:
     nthreads: Mapping[str, int] = field(default_factory=dict)
     memory_limit: str | float | None
     silence_logs: int
+    allow_run: bool
     start_timeout_s: float
 
     def nthreads_of(self, worker: str) -> int:
@@ -123,6 +126,7 @@ class ProcessParts:
                 f"--port={self._options.scheduler_port}",
                 f"--scheduler-file={self._scheduler_file}",
                 f"--log-level={_level_name(self._options.silence_logs)}",
+                *(["--allow-run"] if self._options.allow_run else []),
             ],
         )
         await self.add(workers)
@@ -208,7 +212,9 @@ class LocalParts:
         from gdistributed.services.scheduler.server import Scheduler
 
         options = self._options
-        self._scheduler = Scheduler(options.host, options.scheduler_port)
+        self._scheduler = Scheduler(
+            options.host, options.scheduler_port, allow_run=options.allow_run
+        )
         await self._scheduler.start()
         self._address = self._scheduler.address_to_clients
         await self.add(workers)

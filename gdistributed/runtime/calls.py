@@ -159,10 +159,13 @@ class Call:
     def returned(self, value: object, now_ns: int) -> None:
         """Report a value, with the value itself when it is small.
 
+        A value that cannot be pickled stays here, for tasks that run here; whoever asks for it
+        learns why.
+
         Raises
         ------
         SerializationError
-            If a value that looks small cannot be encoded.
+            If a value that looks small cannot be said in the codecs that the task asks for.
         """
         nbytes = sizeof(value)
         inline_nbytes = self.place.inline_nbytes
@@ -174,9 +177,14 @@ class Call:
             run_ns=now_ns - self.begun_ns,
         )
         if nbytes <= inline_nbytes * SIZE_GUESS:
-            encoded = encode_parts(value, self.template.codecs)
-            if encoded.nbytes <= inline_nbytes:
-                report.value = encoded.serialise()
+            try:
+                encoded = encode_parts(value, self.template.codecs)
+            except SerializationError:
+                if self.template.codecs:
+                    raise
+            else:
+                if encoded.nbytes <= inline_nbytes:
+                    report.value = encoded.serialise()
         self.value = value
         self.finished = report
 

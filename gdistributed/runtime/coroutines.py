@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gdistributed.runtime.calls import Call
 from gdistributed.runtime.context import current
@@ -28,6 +28,11 @@ class Coroutines:
         task = asyncio.get_running_loop().create_task(self._finish(call), name=call.key)
         self._tasks[call] = task
         task.add_done_callback(lambda _: self._over(call))
+
+    @property
+    def tasks(self) -> Mapping[Call, asyncio.Task[None]]:
+        """The coroutines that run, by their calls."""
+        return self._tasks
 
     def cancel(self, call: Call) -> None:
         """Cancel a coroutine that runs."""

@@ -96,6 +96,16 @@ class CenterStub(object):
                 request_serializer=gdistributed_dot_v1_dot_center__pb2.UnpublishDatasetRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_center__pb2.UnpublishDatasetResponse.FromString,
                 _registered_method=True)
+        self.SetMetadata = channel.unary_unary(
+                '/gdistributed.v1.Center/SetMetadata',
+                request_serializer=gdistributed_dot_v1_dot_center__pb2.SetMetadataRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_center__pb2.SetMetadataResponse.FromString,
+                _registered_method=True)
+        self.GetMetadata = channel.unary_unary(
+                '/gdistributed.v1.Center/GetMetadata',
+                request_serializer=gdistributed_dot_v1_dot_center__pb2.GetMetadataRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_center__pb2.GetMetadataResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/gdistributed.v1.Center/Watch',
                 request_serializer=gdistributed_dot_v1_dot_center__pb2.WatchRequest.SerializeToString,
@@ -232,6 +242,26 @@ class CenterServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetMetadata(self, request, context):
+        """SetMetadata sets a place in the tree of metadata, with all that is below it.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_NAME): the path is empty, or has an empty name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMetadata(self, request, context):
+        """GetMetadata returns what is at a place in the tree of metadata, and below it.
+
+        Errors:
+        - NOT_FOUND (UNKNOWN_METADATA): there is nothing at this place.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """Watch streams what changes at the Center, from a revision on.
 
@@ -306,6 +336,16 @@ def add_CenterServicer_to_server(servicer, server):
                     servicer.UnpublishDataset,
                     request_deserializer=gdistributed_dot_v1_dot_center__pb2.UnpublishDatasetRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_center__pb2.UnpublishDatasetResponse.SerializeToString,
+            ),
+            'SetMetadata': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMetadata,
+                    request_deserializer=gdistributed_dot_v1_dot_center__pb2.SetMetadataRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_center__pb2.SetMetadataResponse.SerializeToString,
+            ),
+            'GetMetadata': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMetadata,
+                    request_deserializer=gdistributed_dot_v1_dot_center__pb2.GetMetadataRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_center__pb2.GetMetadataResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -639,6 +679,60 @@ class Center(object):
             '/gdistributed.v1.Center/UnpublishDataset',
             gdistributed_dot_v1_dot_center__pb2.UnpublishDatasetRequest.SerializeToString,
             gdistributed_dot_v1_dot_center__pb2.UnpublishDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMetadata(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Center/SetMetadata',
+            gdistributed_dot_v1_dot_center__pb2.SetMetadataRequest.SerializeToString,
+            gdistributed_dot_v1_dot_center__pb2.SetMetadataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMetadata(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Center/GetMetadata',
+            gdistributed_dot_v1_dot_center__pb2.GetMetadataRequest.SerializeToString,
+            gdistributed_dot_v1_dot_center__pb2.GetMetadataResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -111,6 +111,18 @@ class CenterStub:
     Errors:
     - NOT_FOUND (UNKNOWN_DATASET): no dataset has this name.
     """
+    SetMetadata: _grpc.UnaryUnaryMultiCallable[_center_pb2.SetMetadataRequest, _center_pb2.SetMetadataResponse]
+    """SetMetadata sets a place in the tree of metadata, with all that is below it.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_NAME): the path is empty, or has an empty name.
+    """
+    GetMetadata: _grpc.UnaryUnaryMultiCallable[_center_pb2.GetMetadataRequest, _center_pb2.GetMetadataResponse]
+    """GetMetadata returns what is at a place in the tree of metadata, and below it.
+
+    Errors:
+    - NOT_FOUND (UNKNOWN_METADATA): there is nothing at this place.
+    """
     Watch: _grpc.UnaryStreamMultiCallable[_center_pb2.WatchRequest, _center_pb2.WatchResponse]
     """Watch streams what changes at the Center, from a revision on.
 
@@ -202,6 +214,18 @@ class CenterAsyncStub(CenterStub):
 
     Errors:
     - NOT_FOUND (UNKNOWN_DATASET): no dataset has this name.
+    """
+    SetMetadata: _aio.UnaryUnaryMultiCallable[_center_pb2.SetMetadataRequest, _center_pb2.SetMetadataResponse]  # type: ignore[assignment]
+    """SetMetadata sets a place in the tree of metadata, with all that is below it.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_NAME): the path is empty, or has an empty name.
+    """
+    GetMetadata: _aio.UnaryUnaryMultiCallable[_center_pb2.GetMetadataRequest, _center_pb2.GetMetadataResponse]  # type: ignore[assignment]
+    """GetMetadata returns what is at a place in the tree of metadata, and below it.
+
+    Errors:
+    - NOT_FOUND (UNKNOWN_METADATA): there is nothing at this place.
     """
     Watch: _aio.UnaryStreamMultiCallable[_center_pb2.WatchRequest, _center_pb2.WatchResponse]  # type: ignore[assignment]
     """Watch streams what changes at the Center, from a revision on.
@@ -363,6 +387,30 @@ class CenterServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND (UNKNOWN_DATASET): no dataset has this name.
+        """
+
+    @_abc_1.abstractmethod
+    def SetMetadata(
+        self,
+        request: _center_pb2.SetMetadataRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_center_pb2.SetMetadataResponse, _abc.Awaitable[_center_pb2.SetMetadataResponse]]:
+        """SetMetadata sets a place in the tree of metadata, with all that is below it.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_NAME): the path is empty, or has an empty name.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMetadata(
+        self,
+        request: _center_pb2.GetMetadataRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_center_pb2.GetMetadataResponse, _abc.Awaitable[_center_pb2.GetMetadataResponse]]:
+        """GetMetadata returns what is at a place in the tree of metadata, and below it.
+
+        Errors:
+        - NOT_FOUND (UNKNOWN_METADATA): there is nothing at this place.
         """
 
     @_abc_1.abstractmethod

@@ -1420,6 +1420,7 @@ class WorkerDescription(_message.Message):
     RUNTIMES_FIELD_NUMBER: _builtins.int
     LAST_SEEN_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
+    NANNY_ADDRESS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation."""
     name: _builtins.str
@@ -1442,6 +1443,8 @@ class WorkerDescription(_message.Message):
     """held_nbytes: size of these results, estimated."""
     memory_limit_nbytes: _builtins.int
     """memory_limit_nbytes of the worker; 0 means none."""
+    nanny_address: _builtins.str
+    """nanny_address of the nanny that watches it; empty means none."""
     @_builtins.property
     def occupancy(self) -> _duration_pb2.Duration:
         """occupancy: for how long the tasks that it was handed will keep one thread busy."""
@@ -1486,10 +1489,11 @@ class WorkerDescription(_message.Message):
         runtimes: _abc.Iterable[_builtins.str] | None = ...,
         last_seen: _duration_pb2.Duration | None = ...,
         software: _server_pb2.Software | None = ...,
+        nanny_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen", b"last_seen", "metrics", b"metrics", "occupancy", b"occupancy", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2249,6 +2253,45 @@ class MissingWorker(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MissingWorker: _TypeAlias = MissingWorker  # noqa: Y015
+
+@_typing.final
+class ShutdownRequest(_message.Message):
+    """ShutdownRequest says why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """reason for logs."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShutdownRequest: _TypeAlias = ShutdownRequest  # noqa: Y015
+
+@_typing.final
+class ShutdownResponse(_message.Message):
+    """ShutdownResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShutdownResponse: _TypeAlias = ShutdownResponse  # noqa: Y015
 
 @_typing.final
 class SynchronizeRequest(_message.Message):

@@ -144,6 +144,11 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersResponse.FromString,
                 _registered_method=True)
+        self.Shutdown = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/Shutdown',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ShutdownRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ShutdownResponse.FromString,
+                _registered_method=True)
         self.Synchronize = channel.unary_unary(
                 '/gdistributed.v1.Scheduler/Synchronize',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.SynchronizeRequest.SerializeToString,
@@ -170,6 +175,8 @@ class SchedulerServicer(object):
         address or threads.
         - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name.
         - ABORTED (SUPERSEDED): a newer stream of the same worker took its place.
+        - FAILED_PRECONDITION (EXTENSIONS_CHANGED): a worker with the capability "extensions" has not
+        installed the newest of them: list them again, and connect again.
         - UNAVAILABLE (CLOSING): the scheduler stops.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
@@ -386,6 +393,16 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Shutdown(self, request, context):
+        """Shutdown ends the cluster: the workers, whose nannies end with them, and the scheduler. It returns
+        before that is done. A Center in another process goes on.
+
+        Errors: none of its own. UNIMPLEMENTED without the capability "shutdown".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Synchronize(self, request, context):
         """Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
         states what it has and does, and learns what it should do and when to call again. Only states
@@ -504,6 +521,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.RestartWorkers,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersResponse.SerializeToString,
+            ),
+            'Shutdown': grpc.unary_unary_rpc_method_handler(
+                    servicer.Shutdown,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ShutdownRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ShutdownResponse.SerializeToString,
             ),
             'Synchronize': grpc.unary_unary_rpc_method_handler(
                     servicer.Synchronize,
@@ -1082,6 +1104,33 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/RestartWorkers',
             gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.RestartWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Shutdown(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/Shutdown',
+            gdistributed_dot_v1_dot_scheduler__pb2.ShutdownRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.ShutdownResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,8 @@ class SchedulerStub:
       address or threads.
     - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name.
     - ABORTED (SUPERSEDED): a newer stream of the same worker took its place.
+    - FAILED_PRECONDITION (EXTENSIONS_CHANGED): a worker with the capability "extensions" has not
+      installed the newest of them: list them again, and connect again.
     - UNAVAILABLE (CLOSING): the scheduler stops.
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
@@ -182,6 +184,12 @@ class SchedulerStub:
     Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
     without the capability "restart".
     """
+    Shutdown: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ShutdownRequest, _scheduler_pb2.ShutdownResponse]
+    """Shutdown ends the cluster: the workers, whose nannies end with them, and the scheduler. It returns
+    before that is done. A Center in another process goes on.
+
+    Errors: none of its own. UNIMPLEMENTED without the capability "shutdown".
+    """
     Synchronize: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.SynchronizeRequest, _scheduler_pb2.SynchronizeResponse]
     """Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
     states what it has and does, and learns what it should do and when to call again. Only states
@@ -211,6 +219,8 @@ class SchedulerAsyncStub(SchedulerStub):
       address or threads.
     - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name.
     - ABORTED (SUPERSEDED): a newer stream of the same worker took its place.
+    - FAILED_PRECONDITION (EXTENSIONS_CHANGED): a worker with the capability "extensions" has not
+      installed the newest of them: list them again, and connect again.
     - UNAVAILABLE (CLOSING): the scheduler stops.
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
@@ -343,6 +353,12 @@ class SchedulerAsyncStub(SchedulerStub):
     Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
     without the capability "restart".
     """
+    Shutdown: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ShutdownRequest, _scheduler_pb2.ShutdownResponse]  # type: ignore[assignment]
+    """Shutdown ends the cluster: the workers, whose nannies end with them, and the scheduler. It returns
+    before that is done. A Center in another process goes on.
+
+    Errors: none of its own. UNIMPLEMENTED without the capability "shutdown".
+    """
     Synchronize: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.SynchronizeRequest, _scheduler_pb2.SynchronizeResponse]  # type: ignore[assignment]
     """Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
     states what it has and does, and learns what it should do and when to call again. Only states
@@ -375,6 +391,8 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
           address or threads.
         - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name.
         - ABORTED (SUPERSEDED): a newer stream of the same worker took its place.
+        - FAILED_PRECONDITION (EXTENSIONS_CHANGED): a worker with the capability "extensions" has not
+          installed the newest of them: list them again, and connect again.
         - UNAVAILABLE (CLOSING): the scheduler stops.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
@@ -626,6 +644,18 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: none of its own; workers that did not come back are returned as such. UNIMPLEMENTED
         without the capability "restart".
+        """
+
+    @_abc_1.abstractmethod
+    def Shutdown(
+        self,
+        request: _scheduler_pb2.ShutdownRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.ShutdownResponse, _abc.Awaitable[_scheduler_pb2.ShutdownResponse]]:
+        """Shutdown ends the cluster: the workers, whose nannies end with them, and the scheduler. It returns
+        before that is done. A Center in another process goes on.
+
+        Errors: none of its own. UNIMPLEMENTED without the capability "shutdown".
         """
 
     @_abc_1.abstractmethod

@@ -522,8 +522,11 @@ class RunRequest(_message.Message):
     FUNCTION_FIELD_NUMBER: _builtins.int
     ARGUMENTS_FIELD_NUMBER: _builtins.int
     ACCEPT_CODECS_FIELD_NUMBER: _builtins.int
+    DETACHED_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id of the worker that is meant; empty means whoever answers."""
+    detached: _builtins.bool
+    """detached: answer at once, with the value null; what becomes of the call is logged."""
     @_builtins.property
     def function(self) -> _task_pb2.Function:
         """function to call."""
@@ -543,10 +546,11 @@ class RunRequest(_message.Message):
         function: _task_pb2.Function | None = ...,
         arguments: _value_pb2.Arguments | None = ...,
         accept_codecs: _abc.Iterable[_builtins.str] | None = ...,
+        detached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "function", b"function"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_codecs", b"accept_codecs", "arguments", b"arguments", "function", b"function", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_codecs", b"accept_codecs", "arguments", b"arguments", "detached", b"detached", "function", b"function", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -658,6 +662,86 @@ class GetStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class GetCallStackRequest(_message.Message):
+    """GetCallStackRequest names tasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """keys of the tasks; empty means all that run."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCallStackRequest: _TypeAlias = GetCallStackRequest  # noqa: Y015
+
+@_typing.final
+class GetCallStackResponse(_message.Message):
+    """GetCallStackResponse says where tasks are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STACKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskStack]:
+        """stacks of the tasks that run, in the order in which they began."""
+
+    def __init__(
+        self,
+        *,
+        stacks: _abc.Iterable[Global___TaskStack] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stacks", b"stacks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCallStackResponse: _TypeAlias = GetCallStackResponse  # noqa: Y015
+
+@_typing.final
+class TaskStack(_message.Message):
+    """TaskStack says where one task is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the task."""
+    attempt: _builtins.int
+    """attempt: the run of it."""
+    @_builtins.property
+    def frames(self) -> _containers.RepeatedCompositeFieldContainer[_error_pb2.StackFrame]:
+        """frames of the user's code, outermost first; none while the task is not in it."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        frames: _abc.Iterable[_error_pb2.StackFrame] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "frames", b"frames", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskStack: _TypeAlias = TaskStack  # noqa: Y015
 
 @_typing.final
 class FromWorker(_message.Message):
@@ -832,6 +916,7 @@ class WorkerHello(_message.Message):
     RESUME_FIELD_NUMBER: _builtins.int
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    EXTENSIONS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation, new for each start of the process."""
     name: _builtins.str
@@ -852,6 +937,10 @@ class WorkerHello(_message.Message):
     """cluster_id that it belonged to before; empty for a fresh worker."""
     epoch: _builtins.int
     """epoch that it has seen last; 0 for a fresh worker."""
+    extensions: _builtins.int
+    """extensions: revision of the list of extensions that it has installed, of a worker with the
+    capability "extensions".
+    """
     @_builtins.property
     def software(self) -> _server_pb2.Software:
         """software of the worker."""
@@ -890,10 +979,11 @@ class WorkerHello(_message.Message):
         resume: _server_pb2.Resume | None = ...,
         cluster_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
+        extensions: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resume", b"resume", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cluster_id", b"cluster_id", "epoch", b"epoch", "host", b"host", "labels", b"labels", "memory_limit_nbytes", b"memory_limit_nbytes", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "process_id", b"process_id", "resources", b"resources", "resume", b"resume", "runtimes", b"runtimes", "software", b"software", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cluster_id", b"cluster_id", "epoch", b"epoch", "extensions", b"extensions", "host", b"host", "labels", b"labels", "memory_limit_nbytes", b"memory_limit_nbytes", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "process_id", b"process_id", "resources", b"resources", "resume", b"resume", "runtimes", b"runtimes", "software", b"software", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

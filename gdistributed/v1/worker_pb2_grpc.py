@@ -68,6 +68,11 @@ class WorkerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.GetCallStack = channel.unary_unary(
+                '/gdistributed.v1.Worker/GetCallStack',
+                request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServicer(object):
@@ -146,6 +151,15 @@ class WorkerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCallStack(self, request, context):
+        """GetCallStack says where in their code the tasks are that run now.
+
+        Errors: none of its own; a task that does not run here is left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -178,6 +192,11 @@ def add_WorkerServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'GetCallStack': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCallStack,
+                    request_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -346,6 +365,33 @@ class Worker(object):
             '/gdistributed.v1.Worker/GetStatus',
             gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.SerializeToString,
             gdistributed_dot_v1_dot_worker__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCallStack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Worker/GetCallStack',
+            gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.SerializeToString,
+            gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -82,6 +82,11 @@ class WorkerStub:
 
     Errors: none of its own.
     """
+    GetCallStack: _grpc.UnaryUnaryMultiCallable[_worker_pb2.GetCallStackRequest, _worker_pb2.GetCallStackResponse]
+    """GetCallStack says where in their code the tasks are that run now.
+
+    Errors: none of its own; a task that does not run here is left out.
+    """
 
 @_typing.type_check_only
 class WorkerAsyncStub(WorkerStub):
@@ -136,6 +141,11 @@ class WorkerAsyncStub(WorkerStub):
     """GetStatus says what the worker is doing.
 
     Errors: none of its own.
+    """
+    GetCallStack: _aio.UnaryUnaryMultiCallable[_worker_pb2.GetCallStackRequest, _worker_pb2.GetCallStackResponse]  # type: ignore[assignment]
+    """GetCallStack says where in their code the tasks are that run now.
+
+    Errors: none of its own; a task that does not run here is left out.
     """
 
 class WorkerServicer(metaclass=_abc_1.ABCMeta):
@@ -224,6 +234,17 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         """GetStatus says what the worker is doing.
 
         Errors: none of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCallStack(
+        self,
+        request: _worker_pb2.GetCallStackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.GetCallStackResponse, _abc.Awaitable[_worker_pb2.GetCallStackResponse]]:
+        """GetCallStack says where in their code the tasks are that run now.
+
+        Errors: none of its own; a task that does not run here is left out.
         """
 
 def add_WorkerServicer_to_server(servicer: WorkerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import platform
 from collections.abc import Sequence
 from functools import cache
@@ -17,7 +18,11 @@ PACKAGES = ("grpcio", "protobuf", "cloudpickle", "dask", "toolz", "numpy", "pand
 @cache
 def own_versions() -> dict[str, str]:
     """Return the versions that matter when processes differ, by name."""
-    versions = {"python": platform.python_version(), "gdistributed": __version__}
+    versions = {
+        "python": platform.python_version(),
+        "pickle": str(pickle.HIGHEST_PROTOCOL),
+        "gdistributed": __version__,
+    }
     for name in PACKAGES:
         try:
             versions[name] = version(name)

@@ -49,6 +49,10 @@ def make_lock() -> object:
     return threading.Lock()
 
 
+def is_locked(lock: threading.Lock) -> bool:
+    return lock.locked()
+
+
 def wait_for_file(path: str) -> str:
     """Run until a file is there."""
     while not Path(path).exists():

@@ -99,9 +99,10 @@ def test_who_the_workers_are(client: Client) -> None:
     described = client.scheduler_info()
     assert described["address"] == client.scheduler_address
     assert {worker["status"] for worker in described["workers"].values()} == {"running"}
-    versions = client.get_versions()
-    assert versions["client"]["dask"] == dask.__version__
-    assert set(versions) == {"client", *client.ncores()}
+    versions = client.get_versions(check=True)
+    assert versions["client"]["packages"]["dask"] == dask.__version__
+    assert versions["scheduler"] == versions["client"]
+    assert versions["workers"] == dict.fromkeys(client.ncores(), versions["client"])
 
 
 def test_waiting_for_workers_that_do_not_come(client: Client) -> None:

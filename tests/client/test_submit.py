@@ -15,6 +15,7 @@ import pytest
 
 from gdistributed import Client, Future
 from gdistributed.errors import (
+    ArgumentTooLarge,
     CancelledError,
     SerializationError,
     TaskTimeout,
@@ -31,6 +32,7 @@ from tests.client.functions import (
     fail,
     fail_custom,
     inc,
+    is_locked,
     keyword,
     make_lock,
     wait_for_file,
@@ -174,6 +176,7 @@ def test_a_result_that_cannot_be_sent(client: Client) -> None:
     future = client.submit(make_lock)
     with pytest.raises(SerializationError, match="lock"):
         future.result(30)
+    assert client.submit(is_locked, future).result(30) is False  # where it is, it is of use
     assert client.submit(inc, 1).result(30) == 2  # the worker lives
 
 
@@ -213,6 +216,19 @@ def test_a_large_argument_brings_a_warning(client: Client) -> None:
     with pytest.warns(UserWarning, match="scatter"):
         future = client.submit(len, bytes(11 * 2**20))
     assert future.result(30) == 11 * 2**20
+
+
+def test_arguments_that_no_message_can_hold_are_refused(client: Client) -> None:
+    blob = bytes(257 * 2**20)
+    with pytest.raises(ArgumentTooLarge, match=r"arguments of 'len': 257.0 MiB.*scatter"):
+        client.submit(len, blob, pure=False)
+    with pytest.raises(ArgumentTooLarge, match="arguments of 'len'"):
+        client.map(len, [b"", blob], pure=False)
+    with pytest.raises(ArgumentTooLarge, match="arguments of 'x'"):
+        client.get({"x": (len, blob)}, "x")
+    with pytest.raises(ArgumentTooLarge, match="the function and what it encloses, '<lambda>'"):
+        client.submit(lambda: len(blob), pure=False)
+    assert client.submit(len, b"12").result(30) == 2
 
 
 def test_a_future_of_another_client(client: Client, address: str) -> None:

@@ -19,6 +19,7 @@ from gdistributed.core.center.members import (
     name_of,
     place_of,
 )
+from gdistributed.core.center.metadata import Metadata
 from gdistributed.errors import MalformedMessage, NameTaken, NotFound, Superseded
 from gdistributed.settings import CenterSettings
 from gdistributed.v1 import center_pb2 as pb
@@ -40,6 +41,8 @@ class CenterBrain:
     ----------
     history
         Changes for those who watch.
+    metadata
+        Values by path, for users' programs.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class CenterBrain:
         self.members = Members()
         self.history = History(self.settings.history)
         self.datasets: dict[str, pb.Dataset] = {}
+        self.metadata = Metadata()
         self.epoch = 0
         self.reported = ReportedLocations(self.members.addresses)
         self.locations: Locations = locations or self.reported

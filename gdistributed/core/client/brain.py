@@ -150,6 +150,8 @@ class ClientBrain:
         -------
         Its number.
         """
+        if self._releases:
+            self._close()  # what they needed may have names that are other tasks in this graph
         self._last_graph += 1
         piece.number, piece.begun_by = self._last_graph, begun_by
         piece.submitted_by = self.submitted_by

@@ -36,11 +36,14 @@ class Watchers:
         workers and clients always.
     revision
         Number of the last event.
+    fresh
+        Events that nobody has taken yet, for those who are to miss none; None records none.
     """
 
     def __init__(self) -> None:
         self.watching = 0
         self.revision = 0
+        self.fresh: list[Happening] | None = None
         self._kept: deque[Happening] = deque(maxlen=KEPT)
 
     def note(
@@ -56,9 +59,10 @@ class Watchers:
     ) -> None:
         """Record an event."""
         self.revision += 1
-        self._kept.append(
-            Happening(self.revision, now, kind, subject, origin, target, worker, detail, prefix)
-        )
+        event = Happening(self.revision, now, kind, subject, origin, target, worker, detail, prefix)
+        self._kept.append(event)
+        if self.fresh is not None:
+            self.fresh.append(event)
 
     def since(self, revision: int) -> Iterator[Happening] | None:
         """Yield the events from a revision on; None if some of them are no longer kept."""

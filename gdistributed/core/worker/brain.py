@@ -83,6 +83,8 @@ class WorkerBrain:
         Mail for the scheduler.
     rarely
         Takes rare choices, in the simulator only.
+    moves
+        Transitions, as key and states, for those who listen; None records none.
     memory
         Whether there is room for more tasks.
     functions, templates
@@ -106,6 +108,7 @@ class WorkerBrain:
         self.to_withdraw: list[RunRecord] = []
         self.to_fetch: list[Fetch] = []
         self.to_run: list[RunRecord] = []
+        self.moves: list[tuple[str, State, State]] | None = None
         self.story: deque[tuple[float, str, str]] = deque(maxlen=STORY_LENGTH)
         self.now = 0.0
         self.rarely: Rarely = never
@@ -381,6 +384,8 @@ class WorkerBrain:
         edge = TRANSITIONS.get((record.state, target))
         if edge is None:
             raise self.broken(record.key, f"there is no way from {record.state} to {target}")
+        if self.moves is not None:
+            self.moves.append((record.key, record.state, target))
         record.state = target
         edge(self, record)
 

@@ -179,6 +179,21 @@ class CenterService(center_pb2_grpc.CenterServicer):
         """Take a name away."""
         return pb.UnpublishDatasetResponse(keys=self.call(self.brain.unpublish, request.name))
 
+    # Metadata
+
+    async def SetMetadata(
+        self, request: pb.SetMetadataRequest, _: Context
+    ) -> pb.SetMetadataResponse:
+        """Set a place in the tree of metadata."""
+        self.brain.metadata.put(request.path, request.entries)
+        return pb.SetMetadataResponse()
+
+    async def GetMetadata(
+        self, request: pb.GetMetadataRequest, _: Context
+    ) -> pb.GetMetadataResponse:
+        """Return what is at a place in the tree of metadata."""
+        return pb.GetMetadataResponse(entries=self.brain.metadata.get(request.path))
+
     async def Watch(self, request: pb.WatchRequest, _: Context) -> AsyncIterator[pb.WatchResponse]:
         """Stream changes, from a revision on."""
         history, roles = self.brain.history, set(request.roles)

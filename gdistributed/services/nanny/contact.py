@@ -61,6 +61,13 @@ class Contact:
             raise
         self._center = channel
 
+    def scheduler_channel(self) -> grpc.aio.Channel | None:
+        """Return a channel to the scheduler; None while it is not known."""
+        scheduler = None if self._membership is None else self._membership.scheduler
+        if scheduler is None:
+            return None
+        return self._channels.get(scheduler.address_to_workers or scheduler.address)
+
     async def report(self, exit: nanny_pb2.WorkerExit, restarting: bool) -> bool:
         """Tell Center and scheduler how the worker ended; False if the scheduler was not reached.
 
@@ -70,10 +77,9 @@ class Contact:
         if membership is None:
             return False
         await membership.take_out(exit.worker_id, exit.cause)
-        scheduler = membership.scheduler
-        if scheduler is None:
+        channel = self.scheduler_channel()
+        if channel is None:
             return False
-        channel = self._channels.get(scheduler.address_to_workers or scheduler.address)
         stub = scheduler_pb2_grpc.SchedulerStub(channel)
         request = scheduler_pb2.ReportWorkerExitRequest(exit=exit, restarting=restarting)
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from random import uniform
 from typing import Any, Final
 
-from gdistributed.errors import ClusterError
+from gdistributed.errors import ClusterError, GDistributedError
 from gdistributed.services.nanny.contact import Contact
 from gdistributed.services.nanny.options import WorkerOptions
 from gdistributed.services.nanny.restarts import LIFETIME, RESTART, Life, Restarts
@@ -59,6 +59,8 @@ class Keeper:
         Whom to tell how workers end.
     give_up
         Is called when there will be no further worker: with an error if workers do not start.
+    joined
+        Is awaited when a scheduler has welcomed a worker.
 
     Attributes
     ----------
@@ -74,6 +76,7 @@ class Keeper:
         lifetime: Lifetime,
         contact: Contact,
         give_up: Callable[[ClusterError | None], None],
+        joined: Callable[[], Awaitable[None]],
     ) -> None:
         self.worker: WorkerProcess | None = None
         self.is_closed = False
@@ -81,6 +84,7 @@ class Keeper:
         self._lifetime = lifetime
         self._contact = contact
         self._give_up = give_up
+        self._joined = joined
         self._restarts = Restarts(lifetime.restart)
         self._starts = 0
         self._is_wanted = asyncio.Event()
@@ -181,8 +185,11 @@ class Keeper:
             began = loop.time()
             worker = self._begin_worker()
             limiting = self._in_background(self._limit_life(worker))
+            greeting = self._in_background(self._greet(worker))
             await worker.ended.wait()
             limiting.cancel()
+            if not worker.registered.is_set():
+                greeting.cancel()
             exit = worker.exit()
             life = Life(
                 cause=exit.cause,
@@ -209,6 +216,13 @@ class Keeper:
         logger.info("worker started", extra=fields)
         self._has_begun.set()
         return worker
+
+    async def _greet(self, worker: WorkerProcess) -> None:
+        await worker.registered.wait()
+        try:
+            await self._joined()
+        except GDistributedError as error:
+            logger.warning("the extensions of nannies are not known", extra={"cause": str(error)})
 
     async def _limit_life(self, worker: WorkerProcess) -> None:
         lifetime = self._lifetime

@@ -7,19 +7,23 @@ import os
 import socket
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gdistributed.errors import ClusterError
+from gdistributed.services.calling import NANNY, Caller
+from gdistributed.services.extending import CAPABILITY, Extended
+from gdistributed.services.extensible import ExtensibleService, RunnerService
 from gdistributed.services.nanny.contact import Contact
 from gdistributed.services.nanny.keeper import Keeper, Lifetime
 from gdistributed.services.nanny.options import WorkerOptions
 from gdistributed.services.nanny.queries import NannyService
 from gdistributed.settings import LOOPBACK
-from gdistributed.v1 import center_pb2, nanny_pb2, nanny_pb2_grpc
+from gdistributed.v1 import center_pb2, extensions_pb2_grpc, nanny_pb2, nanny_pb2_grpc
 from gdistributed.wire.channel import normalise_address
 from gdistributed.wire.server import Server
 
 DRAIN_TIMEOUT_S: Final = 30.0
+RESTART_GRACE_S: Final = 5.0
 
 
 class Nanny(Server):
@@ -66,6 +70,8 @@ class Nanny(Server):
         If the port is taken.
     """
 
+    capabilities = (CAPABILITY,)
+
     def __init__(
         self,
         scheduler: str | Path,
@@ -97,6 +103,7 @@ class Nanny(Server):
         self.failure: ClusterError | None = None
         self._keeper: Keeper | None = None
         self._contact: Contact | None = None
+        self._extended: Extended | None = None
         self._ending: asyncio.Task[None] | None = None
         self._begin()
 
@@ -115,8 +122,21 @@ class Nanny(Server):
         """Offer the service, at an address that is known by now."""
         options = replace(self.options, nanny_address=self.address)
         self._contact = Contact(options.scheduler, self._member())
-        self._keeper = Keeper(options, self.lifetime, self._contact, self._give_up)
+        self._keeper = Keeper(
+            options, self.lifetime, self._contact, self._give_up, self._worker_joined
+        )
+        self._extended = Extended(self, installed=self._plugin_installed)
         self.add_servicer(nanny_pb2_grpc.add_NannyServicer_to_server, NannyService(self._keeper))
+        self.add_servicer(
+            extensions_pb2_grpc.add_ExtensibleServicer_to_server, ExtensibleService(self._extended)
+        )
+        runner = RunnerService(Caller(self, NANNY))
+        self.add_servicer(extensions_pb2_grpc.add_RunnerServicer_to_server, runner)
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The plugins that clients have registered, by name."""
+        return self._extended.plugins if self._extended is not None else {}
 
     async def opened(self) -> None:
         """Start the first worker."""
@@ -138,6 +158,8 @@ class Nanny(Server):
 
     async def closed(self) -> None:
         """Leave the cluster."""
+        if self._extended is not None:
+            await self._extended.close()
         if self._contact is not None:
             await self._contact.leave()
 
@@ -145,6 +167,17 @@ class Nanny(Server):
         """Kill the worker without waiting: this process is about to end."""
         if self._keeper is not None and self._keeper.worker is not None:
             self._keeper.worker.kill("closed")
+
+    async def _worker_joined(self) -> None:
+        """A worker of this nanny is in the cluster: see what users have added to nannies there."""
+        if self._contact is not None and self._extended is not None:
+            channel = self._contact.scheduler_channel()
+            if channel is not None:
+                await self._extended.catch_up(channel)
+
+    async def _plugin_installed(self, plugin: Any) -> None:  # noqa: ANN401
+        if plugin.restart and self._keeper is not None:
+            await self._keeper.restart(RESTART_GRACE_S)
 
     def _give_up(self, failure: ClusterError | None) -> None:
         self.failure = failure

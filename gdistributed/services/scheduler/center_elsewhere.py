@@ -91,6 +91,18 @@ class CenterElsewhere(center_pb2_grpc.CenterServicer):
         """Take a name away."""
         return await pass_on(self._center.UnpublishDataset, request)
 
+    async def SetMetadata(
+        self, request: pb.SetMetadataRequest, _: Context
+    ) -> pb.SetMetadataResponse:
+        """Set a place in the tree of metadata."""
+        return await pass_on(self._center.SetMetadata, request)
+
+    async def GetMetadata(
+        self, request: pb.GetMetadataRequest, _: Context
+    ) -> pb.GetMetadataResponse:
+        """Return what is at a place in the tree of metadata."""
+        return await pass_on(self._center.GetMetadata, request)
+
     async def Watch(self, request: pb.WatchRequest, _: Context) -> AsyncIterator[pb.WatchResponse]:
         """Stream changes."""
         try:

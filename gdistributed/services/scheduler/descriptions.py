@@ -64,6 +64,7 @@ def describe_worker(worker: WorkerRecord, now: float) -> scheduler_pb2.WorkerDes
         runtimes=[offer.runtime for offer in worker.hello.runtimes],
         last_seen=duration(now - worker.last_seen),
         software=worker.hello.software,
+        nanny_address=worker.hello.nanny_address,
     )
 
 

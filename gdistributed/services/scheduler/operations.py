@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, TypeVar
 
 import grpc.aio
@@ -16,16 +17,19 @@ from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.wire.channel import Channels
 
+logger = logging.getLogger("gdistributed.scheduler")
+
 Context = grpc.aio.ServicerContext[Any, Any]
 Default = TypeVar("Default")
 
-CAPABILITIES: Final = ("nanny", "replicas", "retire", "restart")
+CAPABILITIES: Final = ("nanny", "replicas", "retire", "restart", "extensions", "shutdown")
 COPY_TIMEOUT_S: Final = 300.0
 RESTART_TIMEOUT_S: Final = 60.0
 
 
 class Operations:
-    """The rpcs ReplicateData, RebalanceData, RetireWorkers, RestartWorkers, ReportWorkerExit.
+    """The rpcs ReplicateData, RebalanceData, RetireWorkers, RestartWorkers, ReportWorkerExit and
+    Shutdown.
 
     Parameters
     ----------
@@ -33,9 +37,15 @@ class Operations:
         Runs the brain.
     channels
         Lead to the nannies.
+    stop
+        Ends the scheduler.
     """
 
-    def __init__(self, shell: Shell, channels: Channels) -> None:
+    def __init__(
+        self, shell: Shell, channels: Channels, stop: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._stop = stop
+        self._stopping: asyncio.Task[None] | None = None
         self._shell = shell
         self._channels = channels
 
@@ -88,6 +98,16 @@ class Operations:
         """Take a nanny's word on how its worker ended."""
         self._shell.call(self._shell.brain.worker_exited, request.exit)
         return pb.ReportWorkerExitResponse()
+
+    async def Shutdown(self, request: pb.ShutdownRequest, context: Context) -> pb.ShutdownResponse:
+        """End the cluster, once the caller has been told that it ends."""
+        logger.info("shutting down", extra={"reason": request.reason or "asked to"})
+        context.add_done_callback(self._begin_to_stop)  # type: ignore[arg-type]  # a stub too narrow
+        return pb.ShutdownResponse()
+
+    def _begin_to_stop(self, _: object) -> None:
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop())
 
     def _present(self, workers: Iterable[WorkerRecord]) -> list[WorkerRecord]:
         there = self._shell.brain.books.workers

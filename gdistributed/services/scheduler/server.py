@@ -7,17 +7,23 @@ import math
 import os
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from gdistributed.core.center.brain import CenterBrain
 from gdistributed.core.names.brain import NamesBrain
 from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
+from gdistributed.services.calling import SCHEDULER, Caller
 from gdistributed.services.center import names
 from gdistributed.services.center.service import CenterService
+from gdistributed.services.extending import Extended
+from gdistributed.services.extensible import RunnerService
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
+from gdistributed.services.scheduler.extensions import ExtensionsService
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
 from gdistributed.services.scheduler.names_elsewhere import NamesElsewhere
 from gdistributed.services.scheduler.operations import CAPABILITIES, Operations
+from gdistributed.services.scheduler.plugins import Plugins
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
@@ -26,6 +32,7 @@ from gdistributed.settings import LOOPBACK, SchedulerSettings
 from gdistributed.v1 import (
     center_pb2,
     center_pb2_grpc,
+    extensions_pb2_grpc,
     names_pb2_grpc,
     scheduler_pb2,
     scheduler_pb2_grpc,
@@ -48,10 +55,11 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
         channels: Channels,
         identity: Callable[[], server_pb2.Welcome],
         summary: Callable[[], scheduler_pb2.GetSummaryResponse],
+        stop: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         Streams.__init__(self, shell, identity)
         Queries.__init__(self, shell, channels, summary)
-        Operations.__init__(self, shell, channels)
+        Operations.__init__(self, shell, channels, stop)
 
 
 class Scheduler(Server):
@@ -71,6 +79,8 @@ class Scheduler(Server):
         Name for people.
     settings
         How to decide, and the limits of sessions.
+    allow_run
+        Whether clients may run code in this process; by default they may not.
     asynchronous
         Whether it is used from a running event loop; found out by default.
 
@@ -98,6 +108,7 @@ class Scheduler(Server):
         center: str | None = None,
         name: str | None = None,
         settings: SchedulerSettings | None = None,
+        allow_run: bool = False,
         asynchronous: bool | None = None,
     ) -> None:
         ports = [port_to_workers] if port_to_clients is None else [port_to_workers, port_to_clients]
@@ -107,6 +118,8 @@ class Scheduler(Server):
         )
         self.settings = settings or SchedulerSettings()
         self.center_address = center
+        self.allow_run = allow_run
+        self._extended: Extended | None = None
         self._channels = Channels()
         self._shell: Shell | None = None
         self._center: CenterService | None = None
@@ -145,8 +158,26 @@ class Scheduler(Server):
             self.add_servicer(add, CenterElsewhere(channel))
             self._names = NamesElsewhere(channel, self.center_address)
             self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, self._names)
-        self.service = SchedulerService(self._shell, self._channels, self._welcome, self._summary)
+        self.service = SchedulerService(
+            self._shell, self._channels, self._welcome, self._summary, self.stop
+        )
         self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, self.service)
+        self._offer_extensions(self._shell)
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The plugins that clients have registered, by name."""
+        return self._extended.plugins if self._extended is not None else {}
+
+    def _offer_extensions(self, shell: Shell) -> None:
+        caller: Caller | None = None
+        if self.allow_run:
+            plugins = Plugins(shell, self)
+            self._extended = Extended(self, lambda: plugins.listen(self.plugins.values()))
+            caller = Caller(self, SCHEDULER)
+        extensions = ExtensionsService(shell, self._channels, self._extended)
+        self.add_servicer(extensions_pb2_grpc.add_ExtensionsServicer_to_server, extensions)
+        self.add_servicer(extensions_pb2_grpc.add_RunnerServicer_to_server, RunnerService(caller))
 
     def _embed_center(self) -> int:
         self.cluster_id = uuid.uuid4().hex
@@ -190,6 +221,8 @@ class Scheduler(Server):
 
     async def closed(self) -> None:
         """End what runs in the background."""
+        if self._extended is not None:
+            await self._extended.close()
         if self._reporting is not None:
             self._reporting.cancel()
         if self._shell is not None:

@@ -40,6 +40,10 @@ class Shell:
         Is called when there are changes of who holds what to report.
     worker_left
         Is called with id and cause when a worker is gone.
+    happened
+        Is called after new events, when the brain is done with them.
+    worker_extensions
+        Revision of the list of extensions that a worker must have installed.
     """
 
     def __init__(self, brain: SchedulerBrain) -> None:
@@ -50,6 +54,8 @@ class Shell:
         self.news = asyncio.Event()
         self.located: Callable[[], None] | None = None
         self.worker_left: Callable[[str, str], None] | None = None
+        self.happened: Callable[[], None] | None = None
+        self.worker_extensions = 0
         self._revision = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -100,6 +106,8 @@ class Shell:
             self._revision = brain.watchers.revision
             self.news.set()
             self.news = asyncio.Event()
+            if self.happened is not None:
+                self.happened()
         if brain.books.moved and self.located is not None:
             self.located()
         if brain.deadline != self._timer_at:

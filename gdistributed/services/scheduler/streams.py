@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
+import grpc
 import grpc.aio
 from google.protobuf import duration_pb2
 
 from gdistributed.core.session import Session, check_software
 from gdistributed.errors import MalformedMessage, Superseded
+from gdistributed.services.extending import CAPABILITY
 from gdistributed.services.scheduler.knocking import Knocks
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import scheduler_pb2, server_pb2, worker_pb2
 from gdistributed.wire.link import Link
 from gdistributed.wire.software import own_software
+from gdistributed.wire.status import StatusError
 
 logger = logging.getLogger("gdistributed.scheduler")
 
@@ -47,6 +50,7 @@ class Streams:
         """Serve the stream of a worker until it ends."""
         shell, brain = self._shell, self._shell.brain
         hello = await self._first(context, "worker")
+        self._check_extensions(hello)
         worker_id = hello.worker_id
         if (older := shell.worker_links.pop(worker_id, None)) is not None:
             older.end(Superseded(f"a newer stream of the worker {hello.name!r} took its place"))
@@ -135,6 +139,17 @@ class Streams:
             )
         check_software(message.hello.software, own_software(), role, "scheduler")
         return message.hello
+
+    def _check_extensions(self, hello: worker_pb2.WorkerHello) -> None:
+        """Let nobody in who would run tasks without what users have added."""
+        newest = self._shell.worker_extensions
+        if CAPABILITY in hello.software.capabilities and hello.extensions != newest:
+            raise StatusError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "EXTENSIONS_CHANGED",
+                f"the worker has revision {hello.extensions} of the extensions, and {newest} is "
+                f"the newest: list them, and connect again",
+            )
 
     def _welcome(self, session: Session[Any]) -> server_pb2.Welcome:
         welcome = self._identity()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
@@ -12,14 +10,12 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
-from gdistributed.data.arguments import unpack_call
-from gdistributed.data.codecs import encode
-from gdistributed.data.failures import failure_from_exception
-from gdistributed.data.functions import load_function
 from gdistributed.data.transfer import accept_values, serve_values
-from gdistributed.errors import MalformedMessage, SerializationError
+from gdistributed.errors import MalformedMessage
+from gdistributed.runtime.visits import Visit
+from gdistributed.services.calling import WORKER, Caller
 from gdistributed.services.worker.shell import Shell
-from gdistributed.v1 import error_pb2, worker_pb2, worker_pb2_grpc
+from gdistributed.v1 import worker_pb2, worker_pb2_grpc
 from gdistributed.wire.status import StatusError
 
 Code = grpc.StatusCode
@@ -45,6 +41,7 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
         self._shell = shell
         self._metrics = metrics
         self._serving = 0
+        self._caller = Caller(shell.place.worker, WORKER, Visit(shell.place))
 
     async def GetData(  # type: ignore[override]  # see add_worker_service
         self, request: worker_pb2.GetDataRequest, context: Context
@@ -124,16 +121,13 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
     async def Run(self, request: worker_pb2.RunRequest, _: Context) -> worker_pb2.RunResponse:
         """Call a function at once."""
         self._must_be(request.worker_id)
-        try:
-            value = await asyncio.to_thread(_call, request)
-            if inspect.isawaitable(value):
-                value = await value
-            payload = encode(value, request.accept_codecs)
-        except StatusError:
-            raise
-        except Exception as error:
-            return worker_pb2.RunResponse(error=self._failure(error))
-        return worker_pb2.RunResponse(value=payload)
+        return worker_pb2.RunResponse(**await self._caller.call(request))
+
+    async def GetCallStack(
+        self, request: worker_pb2.GetCallStackRequest, _: Context
+    ) -> worker_pb2.GetCallStackResponse:
+        """Say where in their code the tasks are that run now."""
+        return worker_pb2.GetCallStackResponse(stacks=self._shell.stacks(request.keys))
 
     async def GetStatus(
         self, _request: worker_pb2.GetStatusRequest, _: Context
@@ -160,25 +154,6 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 "WRONG_WORKER",
                 f"this is worker {own}, and {worker_id} is meant, which is gone from this address",
             )
-
-    def _failure(self, error: Exception) -> error_pb2.TaskError:
-        place = self._shell.place
-        return failure_from_exception(
-            error, worker_id=place.worker_id, worker_name=place.worker_name
-        )
-
-
-def _call(request: worker_pb2.RunRequest) -> object:
-    """Call the function of a request; it blocks."""
-    try:
-        function = load_function(request.function)
-    except SerializationError as error:
-        raise StatusError(Code.INVALID_ARGUMENT, "UNKNOWN_FUNCTION", str(error)) from error
-    args, kwargs = unpack_call(request.arguments.SerializeToString())
-    try:
-        return function(*args, **kwargs)
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"the function raised {type(error).__name__}") from error
 
 
 async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -9,20 +9,24 @@ import platform
 import socket
 from collections.abc import Iterable, MutableMapping
 from pathlib import Path
+from typing import Any
 
 from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.data.codecs import codec_names, encode_readable
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
+from gdistributed.plugins import WorkerPlugin
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import close_with
+from gdistributed.services.extending import CAPABILITY, Extended, overriding
+from gdistributed.services.extensible import ExtensibleService
 from gdistributed.services.worker.memory import watch_memory
 from gdistributed.services.worker.publishing import Publishing
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
 from gdistributed.settings import LOOPBACK, WorkerSettings
-from gdistributed.v1 import center_pb2, worker_pb2
+from gdistributed.v1 import center_pb2, extensions_pb2_grpc, worker_pb2
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
@@ -88,6 +92,8 @@ class Worker(Server):
     True
     """
 
+    capabilities = (CAPABILITY,)
+
     def __init__(
         self,
         scheduler: str,
@@ -120,6 +126,7 @@ class Worker(Server):
         self._given_name = name or ""
         self._channels = Channels()
         self._shell: Shell | None = None
+        self._extended: Extended | None = None
         self._stream: SchedulerStream | None = None
         self._publishing: Publishing | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -140,11 +147,25 @@ class Worker(Server):
         )
         brain = WorkerBrain(self.nthreads, self.settings, self.memory_limit_nbytes)
         self._shell = Shell(brain, store, place, self._channels)
+        self._extended = Extended(self, self._extensions_changed, None, self.local_directory)
         self._stream = SchedulerStream(
-            self._shell, self.scheduler_address, self._member(), self._hello
+            self._shell, self.scheduler_address, self._member(), self._hello, self._extended
         )
         service = WorkerService(self._shell, self._stream.metrics)
         self.add_servicer(add_worker_service, service)
+        extensible = ExtensibleService(self._extended)
+        self.add_servicer(extensions_pb2_grpc.add_ExtensibleServicer_to_server, extensible)
+
+    @property
+    def plugins(self) -> dict[str, Any]:
+        """The plugins that clients have registered, by name."""
+        return self._extended.plugins if self._extended is not None else {}
+
+    def _extensions_changed(self) -> None:
+        if self._shell is not None:
+            self._shell.forget_functions()
+            plugins = self.plugins.values()
+            self._shell.listen(overriding(plugins, "transition", WorkerPlugin))
 
     async def opened(self) -> None:
         """Begin to look for the scheduler."""
@@ -212,6 +233,8 @@ class Worker(Server):
         """End what runs in the background, and the client that tasks have used."""
         if self._watching is not None:
             self._watching.cancel()
+        if self._extended is not None:
+            await self._extended.close()
         await asyncio.to_thread(close_with, self.id)
         if self._shell is not None:
             await self._shell.close()
@@ -243,7 +266,7 @@ class Worker(Server):
     def _hello(self) -> worker_pb2.WorkerHello:
         codecs = codec_names()
         return worker_pb2.WorkerHello(
-            software=own_software(),
+            software=own_software(self.capabilities),
             worker_id=self.id,
             name=self.name,
             address=self.address,
@@ -253,6 +276,7 @@ class Worker(Server):
             memory_limit_nbytes=self.memory_limit_nbytes,
             resources=self.resources,
             nanny_address=self.nanny_address,
+            extensions=self._extended.revision if self._extended is not None else 0,
             runtimes=[
                 worker_pb2.RuntimeOffer(
                     runtime="python",

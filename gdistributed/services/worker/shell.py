@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from gdistributed.core.worker.brain import WorkerBrain
@@ -19,12 +19,14 @@ from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
+from gdistributed.data.functions import forget_functions
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
 from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
+from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
@@ -57,6 +59,8 @@ class Shell:
         Is called when there is mail for the scheduler.
     failed
         Is called with an exception that is a bug of ours.
+    listeners
+        Plugins that are told of transitions; see `listen`.
     received_nbytes
         How much came from peers and clients.
     """
@@ -67,6 +71,7 @@ class Shell:
         self.place: Final = place
         self.wake: Callable[[], None] | None = None
         self.failed: Callable[[Exception], None] | None = None
+        self.listeners: list[Any] = []
         self.received_nbytes = 0
         self.sent_nbytes = 0
         self._channels = channels
@@ -125,6 +130,16 @@ class Shell:
         await asyncio.gather(*self._jobs, return_exceptions=True)
         self.store.close()
 
+    def listen(self, listeners: Iterable[Any]) -> None:
+        """Tell these plugins of transitions from now on, and no others."""
+        self.listeners = list(listeners)
+        self.brain.moves = [] if self.listeners else None
+
+    def forget_functions(self) -> None:
+        """Load functions again when they are called next: their modules may be new."""
+        forget_functions()
+        self._templates.clear()
+
     # ---- Lanes
 
     def _empty_lanes(self) -> None:
@@ -155,6 +170,17 @@ class Shell:
             self.wake()
         if brain.deadline != self._timer_at:
             self._set_timer(brain.deadline)
+        if brain.moves:
+            self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        moves, self.brain.moves = self.brain.moves or (), []
+        for key, start, finish in moves:
+            for plugin in self.listeners:
+                try:
+                    plugin.transition(key, str(start), str(finish))
+                except Exception:
+                    logger.exception("a plugin raised", extra={"plugin": type(plugin).__name__})
 
     def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
@@ -266,6 +292,11 @@ class Shell:
         if not self.brain.is_awaited(call.key, call.attempt) and call.key not in self.brain.data:
             self.store.drop([call.key])
         self.call(self.brain.tasks_ended, [report], [])
+
+    def stacks(self, keys: Sequence[str]) -> Iterator[worker_pb2.TaskStack]:
+        """Yield where in their code tasks are that run; all that do, for no keys."""
+        calls = [self._calls[key] for key in keys or list(self._calls) if key in self._calls]
+        return stacks_of(calls, self._coroutines.tasks)
 
     # ---- Values
 

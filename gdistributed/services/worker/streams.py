@@ -28,6 +28,7 @@ from gdistributed.errors import (
     Superseded,
     VersionMismatch,
 )
+from gdistributed.services.extending import Extended
 from gdistributed.services.worker.heartbeats import Heartbeats
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import center_pb2, scheduler_pb2_grpc, server_pb2, worker_pb2
@@ -59,6 +60,8 @@ class SchedulerStream:
         How the worker registers at the Center.
     hello
         Gives a fresh hello.
+    extended
+        What users have added to the worker.
 
     Attributes
     ----------
@@ -74,6 +77,7 @@ class SchedulerStream:
         address: str,
         member: center_pb2.Member,
         hello: Callable[[], worker_pb2.WorkerHello],
+        extended: Extended,
     ) -> None:
         self.is_connected = asyncio.Event()
         self.welcome = server_pb2.Welcome()
@@ -81,6 +85,7 @@ class SchedulerStream:
         self._address = address
         self._member = member
         self._hello = hello
+        self._extended = extended
         self._heartbeats = Heartbeats(shell)
         self._membership: Membership | None = None
         self._center: grpc.aio.Channel | None = None
@@ -173,6 +178,7 @@ class SchedulerStream:
         async with open_channel(address) as channel:
             call = scheduler_pb2_grpc.SchedulerStub(channel).ConnectWorker()
             try:
+                await self._extended.catch_up(channel)
                 self._is_greeting = True
                 self._enter_session(await self._greet(call))
                 said = "resumed" if self.welcome.resumed else "registered"

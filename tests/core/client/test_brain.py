@@ -82,6 +82,19 @@ def test_a_key_that_is_wanted_again_is_released_first() -> None:
     assert (submitted([second]), list(second.release)) == (["x"], [])
 
 
+def test_what_was_released_goes_before_a_graph() -> None:
+    s = Script()
+    x = s.submit("x", "block")
+    s.said()
+    s.brain.release(x)
+    s.brain.want("y")
+    graph = pb.SubmitGraph(wants=["y"], tasks=[task_pb2.TaskSpec(key="block")])
+    s.brain.submit_graph(graph)  # by now "block" may be another task
+    released, submitted_anew = s.said()
+    assert (submitted([released]), list(released.release)) == ([], ["x"])
+    assert (submitted([submitted_anew]), list(submitted_anew.release)) == (["block"], [])
+
+
 def test_what_depends_on_it_is_submitted_before_a_key_is_released() -> None:
     s = Script()
     x = s.submit("x")

@@ -1,0 +1,84 @@
+"""Tells the scheduler's plugins what has happened, after the brain is done with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from gdistributed.core.scheduler.watching import Happening
+from gdistributed.plugins import SchedulerPlugin
+from gdistributed.services.extending import overriding
+from gdistributed.services.scheduler.shell import Shell
+
+logger = logging.getLogger("gdistributed.scheduler")
+
+
+class Plugins:
+    """The scheduler's plugins, as those who listen.
+
+    Parameters
+    ----------
+    shell
+        Its brain records what happens while there are plugins.
+    scheduler
+        Is given to plugins.
+    """
+
+    def __init__(self, shell: Shell, scheduler: object) -> None:
+        self._shell = shell
+        self._scheduler = scheduler
+        self._all: list[Any] = []
+        self._moved: list[Any] = []  # those that are told of transitions
+        self._addresses: dict[str, str] = {}  # of the workers, by name
+
+    def listen(self, plugins: Iterable[Any]) -> None:
+        """Tell these plugins from now on, and no others."""
+        watchers = self._shell.brain.watchers
+        watchers.watching -= bool(self._moved)
+        self._all = list(plugins)
+        self._moved = overriding(self._all, "transition", SchedulerPlugin)
+        watchers.watching += bool(self._moved)
+        watchers.fresh = [] if self._all else None
+        self._shell.happened = self._tell if self._all else None
+        workers = self._shell.brain.books.workers.values()
+        self._addresses = {worker.name: worker.address for worker in workers}
+
+    def _tell(self) -> None:
+        watchers = self._shell.brain.watchers
+        fresh, watchers.fresh = watchers.fresh or [], []
+        for event in fresh:
+            if event.kind == "task":
+                for plugin in self._moved:
+                    _call(
+                        plugin.transition,
+                        event.subject,
+                        str(event.origin),
+                        str(event.target),
+                        worker=event.worker,
+                    )
+            elif event.target in ("joined", "left"):
+                self._tell_of_peer(event)
+
+    def _tell_of_peer(self, event: Happening) -> None:
+        has_joined, name = event.target == "joined", event.subject
+        if event.kind == "worker":
+            if has_joined:
+                self._addresses[name] = event.detail
+            address = (
+                self._addresses.get(name, name) if has_joined else self._addresses.pop(name, name)
+            )
+            method, subject = ("add_worker" if has_joined else "remove_worker"), address
+        elif event.kind == "client":
+            method, subject = ("add_client" if has_joined else "remove_client"), name
+        else:
+            return
+        for plugin in overriding(self._all, method, SchedulerPlugin):
+            _call(getattr(plugin, method), self._scheduler, subject)
+
+
+def _call(method: Any, *args: object, **kwargs: object) -> None:  # noqa: ANN401
+    try:
+        method(*args, **kwargs)
+    except Exception:
+        logger.exception("a plugin raised", extra={"method": method.__qualname__})

@@ -1,0 +1,1 @@
+"""dask's own test suites, with a gdistributed client as their scheduler."""
