@@ -7,6 +7,7 @@ from typing import Any
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
 from gdistributed.client.current import binding_to
+from gdistributed.client.names.held import heard
 from gdistributed.data.codecs import decode, encode
 from gdistributed.errors import NotFound
 from gdistributed.v1 import center_pb2
@@ -145,6 +146,7 @@ class Datasets(ClientBase):
         if keys and not is_known:
             with self.connection.locked() as brain:
                 brain.hold(keys, HOLDER + name)
+            await heard(self.connection)  # before others can find the name
         request = center_pb2.PublishDatasetRequest(dataset=dataset, override=override)
         await self.connection.ask(
             self.connection.center.PublishDataset, request, f"publishing {name!r}"

@@ -20,11 +20,10 @@ from tests.tools import ROOT, TOOLS, require
 
 PAGES = [
     ROOT / "README.md",
-<<<<<<< HEAD
-    *(ROOT / f"docs/{name}.md" for name in ("quickstart", "grpcurl", "testing", "actors")),
-=======
-    *(ROOT / "docs" / name for name in ("quickstart.md", "grpcurl.md", "operations.md")),
->>>>>>> operations
+    *(
+        ROOT / f"docs/{name}.md"
+        for name in ("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask")
+    ),
 ]
 ADDRESS_OF_THE_PAGES = "127.0.0.1:8786"
 TIMEOUT_S = 100

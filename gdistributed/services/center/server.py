@@ -68,7 +68,7 @@ class Center(Server):
     async def closing(self, grace_s: float) -> None:
         """Answer those who wait for names: nothing will come."""
         if self._names is not None:
-            self._names.close()
+            await self._names.close()
 
     async def closed(self) -> None:
         """Stop the timer."""
