@@ -149,7 +149,21 @@ class ActorMethod:
 
 
 class ActorFuture:
-    """What a method of an actor will have returned."""
+    """What a method of an actor will have returned.
+
+    Examples
+    --------
+    >>> class Counter:
+    ...     def __init__(self):
+    ...         self.count = 0
+    ...     def increment(self):
+    ...         self.count += 1
+    ...         return self.count
+    >>> counter = client.submit(Counter, actor=True).result()
+    >>> future = counter.increment()
+    >>> future.result()
+    1
+    """
 
     __slots__ = ("_connection", "_kept", "_name", "_reply")
 
@@ -160,7 +174,13 @@ class ActorFuture:
         self._kept = kept  # the actor, and futures among the arguments, live for as long as this
 
     def done(self) -> bool:
-        """Return whether there is a result or an error."""
+        """Return whether there is a result or an error.
+
+        Examples
+        --------
+        >>> counter.increment().done()  # doctest: +SKIP
+        False
+        """
         return self._reply.done()
 
     def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401
@@ -182,17 +202,33 @@ class ActorFuture:
         ConnectionLost
             If the connection to the worker broke while the call was under way. The actor is there
             still; nobody knows whether the call was made.
+
+        Examples
+        --------
+        >>> counter.increment().result(timeout=10)  # doctest: +SKIP
+        2
         """
         bridge = self._connection.bridge
         return bridge.run(self._result(timeout, bridge))
 
     def exception(self, timeout: float | None = None) -> Any:  # noqa: ANN401
-        """Wait for the end and return what was raised, or None. Otherwise as `result`."""
+        """Wait for the end and return what was raised, or None. Otherwise as `result`.
+
+        Examples
+        --------
+        >>> counter.increment().exception() is None  # doctest: +SKIP
+        True
+        """
         bridge = self._connection.bridge
         return bridge.run(self._exception(timeout, bridge))
 
     def add_done_callback(self, function: Callable[[ActorFuture], object]) -> None:
-        """Have a function called with this future when it is done, in a thread of its own kind."""
+        """Have a function called with this future when it is done, in a thread of its own kind.
+
+        Examples
+        --------
+        >>> counter.increment().add_done_callback(print)  # doctest: +SKIP
+        """
         self._reply.add_done_callback(lambda _: callback_thread().submit(function, self))
 
     def __await__(self) -> Generator[Any, None, Any]:

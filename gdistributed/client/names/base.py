@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Concatenate, Final, ParamSpec, Self, TypeVar, 
 from dask.utils import parse_timedelta
 from google.protobuf.message import Message
 
-from gdistributed.client.client import AsyncClient
+from gdistributed.client.async_client import AsyncClient
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import AnyClient, nearest_client
 from gdistributed.errors import ConnectionLost, WaitTimeout
