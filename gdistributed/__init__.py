@@ -5,6 +5,7 @@ wait, as_completed, progress     waiting for futures
 get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
 get_worker, secede, rejoin,
 Reschedule
+Actor, ActorFuture               objects that live on a worker, and what their methods return
 Lock, MultiLock, Semaphore,      what processes share by name
 Event, Queue, Variable
 LocalCluster                     a cluster on this machine
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from gdistributed.version import __version__
 
 if TYPE_CHECKING:
+    from gdistributed.client.actors import Actor, ActorFuture
     from gdistributed.client.client import AsyncClient, Client, Executor
     from gdistributed.client.current import as_current, current_client
     from gdistributed.client.forgetting import fire_and_forget
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
 # Where each name lives. It is imported when it is first used.
 _HOMES = {
+    "Actor": "client.actors",
+    "ActorFuture": "client.actors",
     "AsyncClient": "client.client",
     "Center": "services.center.server",
     "Client": "client.client",
@@ -85,6 +89,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Actor",
+    "ActorFuture",
     "AsyncClient",
     "Center",
     "Client",

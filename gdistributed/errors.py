@@ -5,6 +5,7 @@ GDistributedError
 │   ├── TaskError            raised remotely, and the original cannot be rebuilt here
 │   ├── KilledWorker         the task was executing on worker after worker as they died
 │   ├── DataLost             data that cannot be computed again was lost with its worker
+│   ├── ActorLost            the worker on which an actor lived is gone, and its state with it
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
@@ -89,6 +90,13 @@ class TaskError(TaskFailed):
         Traceback in the habit of the language in which it happened; may be empty.
     runtime
         Language in which it happened, ``"python"`` by default.
+
+    Examples
+    --------
+    >>> try:
+    ...     client.submit(function_in_go).result()  # doctest: +SKIP
+    ... except TaskError as error:
+    ...     print(error.type_name, error.traceback_text)
     """
 
     reason = "TASK_ERROR"
@@ -127,6 +135,16 @@ class DataLost(TaskFailed):
     reason = "DATA_LOST"
 
 
+class ActorLost(TaskFailed):
+    """The worker on which an actor lived is gone, and the actor's state with it.
+
+    Calls that were under way may or may not have been made. To do: submit the class again, or have
+    the task computed again by ``client.retry``: both make a new instance.
+    """
+
+    reason = "ACTOR_LOST"
+
+
 class SerializationError(TaskFailed, TypeError):
     """A result cannot be encoded where it was made, or decoded where it is wanted.
 
@@ -157,6 +175,13 @@ class Reschedule(TaskFailed):
 
     It is no failure, and takes none of the task's retries: a task that always raises it is run for
     ever.
+
+    Examples
+    --------
+    >>> def on_a_good_machine():
+    ...     if too_hot():
+    ...         raise Reschedule  # another worker runs it
+    ...     return work()
     """
 
     reason = "RESCHEDULE"

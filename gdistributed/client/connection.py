@@ -109,10 +109,10 @@ class Connection:
     center: center_pb2_grpc.CenterAsyncStub
     scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
     names: names_pb2_grpc.NamesAsyncStub
-    lanes: Lanes
     server: server_pb2_grpc.ServerAsyncStub
     runner: extensions_pb2_grpc.RunnerAsyncStub
     extensions: extensions_pb2_grpc.ExtensionsAsyncStub
+    lanes: Lanes
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """Futures inside lists, tuples, sets and dicts: found, and replaced, however deep they lie.
 
+The handle of an actor counts as the future that keeps it alive.
+
 Named tuples stay named tuples. Other objects are not looked into.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from gdistributed.client.actors import Actor, future_of
 from gdistributed.client.future import Future
 from gdistributed.client.keys import SCALARS
 
@@ -25,6 +28,8 @@ def find_futures(value: object) -> Iterator[Future]:
     """Yield all futures inside a value, in order, those that come twice twice."""
     if isinstance(value, Future):
         yield value
+    elif isinstance(value, Actor):
+        yield future_of(value)
     elif isinstance(value, dict):
         for item in value.values():
             yield from find_futures(item)
@@ -49,6 +54,8 @@ def replace_futures(value: Any, replacement: Callable[[Future], object]) -> Any:
 def _replace(value: Any, replacement: Callable[[Future], object]) -> Any:  # noqa: ANN401
     if isinstance(value, Future):
         return replacement(value)
+    if isinstance(value, Actor):
+        return replacement(future_of(value))
     if not isinstance(value, CONTAINERS):
         return value
     if isinstance(value, dict):

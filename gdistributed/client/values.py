@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from gdistributed.client.current import binding_to
 from gdistributed.client.future import failure_of, settled
 from gdistributed.core.client.futures import FINISHED, FutureRecord
 from gdistributed.data.codecs import decode
@@ -32,7 +33,8 @@ Place = tuple[str, str]  # address and worker id
 async def value_of(connection: Connection, record: FutureRecord, bridge: Bridge) -> Any:  # noqa: ANN401
     """Return the value of a settled key, or raise its error."""
     if record.state is FINISHED and isinstance(record.outcome, bytes):
-        return decode(value_pb2.Payload.FromString(record.outcome))
+        with binding_to(connection):
+            return decode(value_pb2.Payload.FromString(record.outcome))
     values = await values_of(connection, [record], bridge)
     return values[record.key]
 
@@ -61,19 +63,21 @@ async def values_of(
     """
     values: Values = {}
     missing: list[FutureRecord] = []
-    for record in records:
-        outcome = record.outcome
-        if record.state is FINISHED and isinstance(outcome, bytes):
-            values[record.key] = decode(value_pb2.Payload.FromString(outcome))
-        else:
-            missing.append(record)
+    with binding_to(connection):
+        for record in records:
+            outcome = record.outcome
+            if record.state is FINISHED and isinstance(outcome, bytes):
+                values[record.key] = decode(value_pb2.Payload.FromString(outcome))
+            else:
+                missing.append(record)
     tried_s, pause_s = 0.0, 0.0
     while tried_s < PATIENCE_S:
         missing = [record for record in missing if not _has_failed(record, skips_errors)]
         if not missing:
             return values
         places = await _places(connection, missing, ask=tried_s > 0)
-        found = await bridge.on_loop(_fetch_all(connection, places), connection.loop)
+        with binding_to(connection):
+            found = await bridge.on_loop(_fetch_all(connection, places), connection.loop)
         values.update(found)
         missing = [record for record in missing if record.key not in values]
         if missing:

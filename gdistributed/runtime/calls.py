@@ -21,6 +21,7 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.data.sizes import sizeof
 from gdistributed.errors import DataLost, Reschedule, SerializationError
+from gdistributed.runtime.actor_references import ActorReference
 from gdistributed.runtime.context import TaskContext, current
 from gdistributed.runtime.threads import Threads
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
@@ -69,6 +70,7 @@ class Template:
     function: task_pb2.Function | None
     codecs: Sequence[str] = ()
     loaded: Callable[..., Any] | None = None
+    is_actor: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Return the function."""
@@ -77,6 +79,7 @@ class Template:
                 f"function {self.message.function_id!r} was not announced to this worker"
             )
         self.codecs = list(self.message.result_codecs)
+        self.is_actor = self.message.actor
         self.loaded = load_function(self.function)
         return self.loaded
 
@@ -167,13 +170,16 @@ class Call:
         SerializationError
             If a value that looks small cannot be said in the codecs that the task asks for.
         """
+        kind = type_name(type(value))
+        if self.template.is_actor:
+            value = self._actor(value, kind)
         nbytes = sizeof(value)
         inline_nbytes = self.place.inline_nbytes
         report = task_pb2.TaskFinished(
             key=self.key,
             attempt=self.attempt,
             nbytes=nbytes,
-            type=type_name(type(value)),
+            type=kind,
             run_ns=now_ns - self.begun_ns,
         )
         if nbytes <= inline_nbytes * SIZE_GUESS:
@@ -262,21 +268,26 @@ class Call:
             worker_name=place.worker_name,
         )
 
+    def _actor(self, instance: object, kind: str) -> ActorReference:
+        address = str(getattr(self.place.worker, "address", ""))
+        return ActorReference(self.key, instance, kind, address, self.place.worker_id)
+
     def _results(self) -> Mapping[str, object]:
         """Gather the values of the dependencies, from the message or from the store."""
         results: dict[str, object] = {}
         for dependency in self.task.dependencies:
             key = dependency.key
             try:
-                results[key] = self.place.value_of(key)
+                value = self.place.value_of(key)
+                results[key] = value.handle() if type(value) is ActorReference else value
             except KeyError:
-                value = dependency.value
-                if not value:
+                data = dependency.value
+                if not data:
                     self.lost = [key]
                     raise DataLost(
                         f"the store of this worker no longer has the result of {key!r}"
                     ) from None
-                results[key] = decode(value_pb2.Payload.FromString(value))
+                results[key] = decode(value_pb2.Payload.FromString(data))
         return results
 
 

@@ -210,7 +210,10 @@ class TaskTemplate(_message.Message):
     allow_other_workers: _builtins.bool
     """allow_other_workers makes `workers` a preference and no restriction."""
     actor: _builtins.bool
-    """actor says that the function is a class whose instance lives on one worker."""
+    """actor says that the function is a class whose instance lives on one worker, which keeps it under
+    the key of its task and reports a reference to it as the result; see Worker.CallActor. When that
+    worker is lost the task errs with the reason ACTOR_LOST: the state of its instance is gone.
+    """
     @_builtins.property
     def workers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """workers: names, addresses or hosts of the workers that may run the tasks; empty means any."""

@@ -589,6 +589,92 @@ class RunResponse(_message.Message):
 Global___RunResponse: _TypeAlias = RunResponse  # noqa: Y015
 
 @_typing.final
+class CallActorRequest(_message.Message):
+    """CallActorRequest is a call of one method of an actor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    READS_FIELD_NUMBER: _builtins.int
+    ACCEPT_CODECS_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    worker_id: _builtins.str
+    """worker_id of the worker that is meant; only in the first message; empty means whoever answers."""
+    number: _builtins.int
+    """number of the call, chosen by the caller and unique on this stream."""
+    key: _builtins.str
+    """key of the task that made the actor."""
+    name: _builtins.str
+    """name of the method, or of the attribute."""
+    reads: _builtins.bool
+    """reads says that the value of an attribute is wanted, and nothing is called."""
+    @_builtins.property
+    def accept_codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """accept_codecs for the result, best first; empty means the runtime's default."""
+
+    @_builtins.property
+    def arguments(self) -> _value_pb2.Arguments:
+        """arguments of the call; they MUST NOT refer to keys."""
+
+    def __init__(
+        self,
+        *,
+        worker_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        key: _builtins.str = ...,
+        name: _builtins.str = ...,
+        reads: _builtins.bool = ...,
+        accept_codecs: _abc.Iterable[_builtins.str] | None = ...,
+        arguments: _value_pb2.Arguments | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_codecs", b"accept_codecs", "arguments", b"arguments", "key", b"key", "name", b"name", "number", b"number", "reads", b"reads", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallActorRequest: _TypeAlias = CallActorRequest  # noqa: Y015
+
+@_typing.final
+class CallActorResponse(_message.Message):
+    """CallActorResponse carries the outcome of a call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """number of the call."""
+    @_builtins.property
+    def value(self) -> _value_pb2.Payload:
+        """value that the method returned, or of the attribute."""
+
+    @_builtins.property
+    def error(self) -> _error_pb2.TaskError:
+        """error that was raised."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        value: _value_pb2.Payload | None = ...,
+        error: _error_pb2.TaskError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "number", b"number", "outcome", b"outcome", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["value", "error"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___CallActorResponse: _TypeAlias = CallActorResponse  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
     """GetStatusRequest is empty."""
 

@@ -63,6 +63,11 @@ class WorkerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_worker__pb2.RunRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_worker__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.CallActor = channel.stream_stream(
+                '/gdistributed.v1.Worker/CallActor',
+                request_serializer=gdistributed_dot_v1_dot_worker__pb2.CallActorRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_worker__pb2.CallActorResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/gdistributed.v1.Worker/GetStatus',
                 request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetStatusRequest.SerializeToString,
@@ -142,6 +147,19 @@ class WorkerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CallActor(self, request_iterator, context):
+        """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+        and one actor a method begins when the one called before it has returned; outcomes come as
+        methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+        the reason ACTOR_LOST.
+
+        Errors:
+        - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """GetStatus says what the worker is doing.
 
@@ -187,6 +205,11 @@ def add_WorkerServicer_to_server(servicer, server):
                     servicer.Run,
                     request_deserializer=gdistributed_dot_v1_dot_worker__pb2.RunRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_worker__pb2.RunResponse.SerializeToString,
+            ),
+            'CallActor': grpc.stream_stream_rpc_method_handler(
+                    servicer.CallActor,
+                    request_deserializer=gdistributed_dot_v1_dot_worker__pb2.CallActorRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_worker__pb2.CallActorResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -338,6 +361,33 @@ class Worker(object):
             '/gdistributed.v1.Worker/Run',
             gdistributed_dot_v1_dot_worker__pb2.RunRequest.SerializeToString,
             gdistributed_dot_v1_dot_worker__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CallActor(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/gdistributed.v1.Worker/CallActor',
+            gdistributed_dot_v1_dot_worker__pb2.CallActorRequest.SerializeToString,
+            gdistributed_dot_v1_dot_worker__pb2.CallActorResponse.FromString,
             options,
             channel_credentials,
             insecure,

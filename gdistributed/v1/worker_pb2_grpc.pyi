@@ -77,6 +77,15 @@ class WorkerStub:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     - INVALID_ARGUMENT (UNKNOWN_FUNCTION): the worker's runtime does not know the function.
     """
+    CallActor: _grpc.StreamStreamMultiCallable[_worker_pb2.CallActorRequest, _worker_pb2.CallActorResponse]
+    """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+    and one actor a method begins when the one called before it has returned; outcomes come as
+    methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+    the reason ACTOR_LOST.
+
+    Errors:
+    - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+    """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_worker_pb2.GetStatusRequest, _worker_pb2.GetStatusResponse]
     """GetStatus says what the worker is doing.
 
@@ -136,6 +145,15 @@ class WorkerAsyncStub(WorkerStub):
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     - INVALID_ARGUMENT (UNKNOWN_FUNCTION): the worker's runtime does not know the function.
+    """
+    CallActor: _aio.StreamStreamMultiCallable[_worker_pb2.CallActorRequest, _worker_pb2.CallActorResponse]  # type: ignore[assignment]
+    """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+    and one actor a method begins when the one called before it has returned; outcomes come as
+    methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+    the reason ACTOR_LOST.
+
+    Errors:
+    - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_worker_pb2.GetStatusRequest, _worker_pb2.GetStatusResponse]  # type: ignore[assignment]
     """GetStatus says what the worker is doing.
@@ -223,6 +241,21 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
         - INVALID_ARGUMENT (UNKNOWN_FUNCTION): the worker's runtime does not know the function.
+        """
+
+    @_abc_1.abstractmethod
+    def CallActor(
+        self,
+        request_iterator: _MaybeAsyncIterator[_worker_pb2.CallActorRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.CallActorResponse], _abc.AsyncIterator[_worker_pb2.CallActorResponse]]:
+        """CallActor calls methods of actors, of all that live on this worker, over one stream. Of one stream
+        and one actor a method begins when the one called before it has returned; outcomes come as
+        methods end. An actor that does not live here is no error of the stream: the outcome says so, with
+        the reason ACTOR_LOST.
+
+        Errors:
+        - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
         """
 
     @_abc_1.abstractmethod

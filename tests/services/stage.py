@@ -161,13 +161,16 @@ class Line:
         attempt: int = 1,
         dependencies: tuple[worker_pb2.Dependency, ...] = (),
         codecs: tuple[str, ...] = (),
+        actor: bool = False,
         **fields: object,
     ) -> None:
         """Hand a task out, with all that it needs."""
         message = pack_function(function)
-        number = self._functions.setdefault(f"{message.id} {codecs}", len(self._functions) + 1)
+        number = self._functions.setdefault(
+            f"{message.id} {codecs} {actor}", len(self._functions) + 1
+        )
         template = task_pb2.TaskTemplate(
-            id=number, function_id=message.id, prefix="f", result_codecs=codecs
+            id=number, function_id=message.id, prefix="f", result_codecs=codecs, actor=actor
         )
         task = worker_pb2.RunTask(
             key=key,

@@ -113,7 +113,10 @@ class Leased(Named):
 
         Examples
         --------
-        >>> lock.release()  # doctest: +SKIP
+        >>> lock = Lock("the file")
+        >>> lock.acquire(timeout=10)
+        True
+        >>> lock.release()
         True
         """
         return self._run(self._release)

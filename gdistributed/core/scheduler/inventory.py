@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import liveness, reported, reports
+from gdistributed.core.scheduler import actors, liveness, reported, reports
 from gdistributed.core.scheduler.states import ERRED, PROCESSING, QUEUED
 from gdistributed.v1 import worker_pb2
 
@@ -55,7 +55,7 @@ def _let_go_of_absent(
 ) -> None:
     for task in list(worker.has):
         if task.key not in held:
-            brain.books.remove_replica(task, worker)
+            actors.remove_replica(brain, task, worker)
             brain.reconsider(task)
     there = {run.key: run.attempt for run in inventory.running}
     there.update(

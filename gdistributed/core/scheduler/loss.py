@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import reach, replicas, reports, runs, suspects
+from gdistributed.core.scheduler import actors, reach, replicas, reports, runs, suspects
 from gdistributed.core.scheduler.records import Death, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.v1 import nanny_pb2, worker_pb2
@@ -47,7 +47,7 @@ def lose_worker(
         books.end_run(task)
         brain.reconsider(task)
     for task in list(worker.has):
-        books.remove_replica(task, worker)
+        actors.remove_replica(brain, task, worker)
         if not task.who_has:
             brain.reconsider(task)
     requirements = list(worker.requirements)
@@ -117,7 +117,7 @@ def lose_replica(
     if holder is not None and missing.unreachable:
         reach.note_cut(brain, reporter, holder)
     elif holder is not None and task in holder.has:
-        brain.books.remove_replica(task, holder)
+        actors.remove_replica(brain, task, holder)
         if not task.who_has:
             brain.reconsider(task)
     for dependent in task.dependents or ():

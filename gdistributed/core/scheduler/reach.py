@@ -126,7 +126,7 @@ def _replace_unreachable(
     brain: SchedulerBrain, task: TaskRecord, dependency: TaskRecord, worker: WorkerRecord
 ) -> None:
     """Have a result computed again, elsewhere; data that nobody computes is given up in the end."""
-    if dependency.template is not None:
+    if dependency.template is not None and not dependency.is_actor:
         for holder in dependency.who_has:
             brain.books.avoided[dependency] = holder
             brain.books.remove_replica(dependency, holder)

@@ -103,6 +103,11 @@ class TaskRecord:
         """The name of its kind; empty for data."""
         return self.template.prefix.name if self.template is not None else ""
 
+    @property
+    def is_actor(self) -> bool:
+        """Whether its result is an instance that lives on one worker."""
+        return self.template is not None and self.template.message.actor
+
     def __repr__(self) -> str:
         return f"<task {self.key!r} {self.state}>"
 

@@ -121,7 +121,7 @@ def replicate(
     heapq.heapify(heap)
     copies = []
     for task in tasks:
-        if task.state is not MEMORY:
+        if task.state is not MEMORY or task.is_actor:
             continue
         coming = brain.books.copying.get(task, {})
         missing = count - sum(1 for each in task.who_has if each in among) - len(coming)
@@ -165,6 +165,8 @@ def rebalance(
                 break
             if (tasks is not None and task not in tasks) or task in brain.books.copying:
                 continue
+            if task.is_actor:
+                continue  # it lives where it is
             held, number, target = light[0]
             if target in task.who_has or held + task.nbytes > nbytes[worker] - task.nbytes / 2:
                 continue  # the move would make it no more even
@@ -206,7 +208,8 @@ def advance(brain: SchedulerBrain) -> None:
     for worker, retirement in brain.retiring.items():
         targets = None
         for task in list(retirement.todo):
-            if task not in worker.has or any(each not in brain.retiring for each in task.who_has):
+            lies_elsewhere = any(each not in brain.retiring for each in task.who_has)
+            if task not in worker.has or lies_elsewhere or task.is_actor:
                 del retirement.todo[task]
                 continue
             if len(brain.books.copying) >= AT_ONCE:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import liveness, reach, replicas, reports
+from gdistributed.core.scheduler import actors, liveness, reach, replicas, reports
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
@@ -181,7 +181,7 @@ def dropped(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:
     """A value that a worker held is gone."""
     task = brain.books.tasks.get(key)
     if task is not None:
-        brain.books.remove_replica(task, worker)
+        actors.remove_replica(brain, task, worker)
         brain.reconsider(task)
 
 

@@ -202,6 +202,24 @@ def data_lost(task: TaskRecord) -> error_pb2.TaskError:
     )
 
 
+def actor_lost(task: TaskRecord, worker: WorkerRecord) -> error_pb2.TaskError:
+    """Say that an actor is gone with its worker."""
+    return error_pb2.TaskError(
+        type="gdistributed.errors.ActorLost",
+        message=(
+            f"the actor {task.key!r} lived on {worker.name!r} at {worker.address}, which is gone, "
+            f"and its state with it: submit it again, or retry its future, for a new one"
+        ),
+        runtime="gdistributed",
+        kind=error_pb2.TASK_ERROR_KIND_WORKER_LOST,
+        reason="ACTOR_LOST",
+        key=task.key,
+        worker_id=worker.id,
+        worker_name=worker.name,
+        attempt=task.attempt,
+    )
+
+
 def data_unreachable(data: TaskRecord, worker: WorkerRecord) -> error_pb2.TaskError:
     """Say that data is there, but not to be had where it is needed."""
     holders = ", ".join(f"{each.name!r} at {each.address}" for each in data.who_has)

@@ -31,6 +31,14 @@ class Center(Server):
     ------
     AddressInUse
         If the port is taken.
+
+    Examples
+    --------
+    >>> async def main():
+    ...     async with Center() as center:
+    ...         return center.address.startswith("127.0.0.1:")
+    >>> asyncio.run(main())
+    True
     """
 
     capabilities = (CAPABILITY,)

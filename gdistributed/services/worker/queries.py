@@ -14,6 +14,7 @@ from gdistributed.data.transfer import accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
 from gdistributed.services.calling import WORKER, Caller
+from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
 from gdistributed.wire.status import StatusError
@@ -128,6 +129,16 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
     ) -> worker_pb2.GetCallStackResponse:
         """Say where in their code the tasks are that run now."""
         return worker_pb2.GetCallStackResponse(stacks=self._shell.stacks(request.keys))
+
+    async def CallActor(
+        self, requests: AsyncIterator[worker_pb2.CallActorRequest], _: Context
+    ) -> AsyncIterator[worker_pb2.CallActorResponse]:
+        """Call methods of actors."""
+        first = await anext(requests, None)
+        if first is not None:
+            self._must_be(first.worker_id)
+            async for response in serve_calls(self._shell, first, requests):
+                yield response
 
     async def GetStatus(
         self, _request: worker_pb2.GetStatusRequest, _: Context

@@ -24,6 +24,8 @@ from gdistributed.data.sizes import sizeof
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
 from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
+from gdistributed.runtime.actor_references import ActorReference
+from gdistributed.runtime.actors import Actors
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.stacks import stacks_of
@@ -63,6 +65,8 @@ class Shell:
         Plugins that are told of transitions; see `listen`.
     received_nbytes
         How much came from peers and clients.
+    actors
+        The actors that live here.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -79,6 +83,7 @@ class Shell:
         self._threads = Threads[Call](brain.nthreads, self._ended, self._loop)
         place.threads, place.seceded = self._threads, self._secede_soon
         self._coroutines = Coroutines(self._ended)
+        self.actors: Final = Actors(place, brain.nthreads)
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
         self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
@@ -125,6 +130,7 @@ class Shell:
         self._set_timer(None)
         self._threads.close()
         await self._coroutines.close()
+        await self.actors.close()
         for job in list(self._jobs):
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
@@ -147,6 +153,7 @@ class Shell:
         if brain.to_drop:
             dropped, brain.to_drop = brain.to_drop, []
             self.store.drop(dropped)
+            self.actors.drop(dropped)
         if brain.to_store:
             riding, brain.to_store = brain.to_store, []
             for key, data in riding:
@@ -256,12 +263,14 @@ class Shell:
                 self._note_failure(call, erred)
             elif not is_awaited(call.key, call.attempt):
                 finished.append(call.finished)
-            elif store.is_direct:
+            else:
+                if type(call.value) is ActorReference:
+                    self.actors.keep(call.value)
+                if not store.is_direct:
+                    self._begin(self._keep_result(call, call.finished))
+                    continue
                 store.put_now(call.key, call.value)
                 finished.append(call.finished)
-            else:
-                self._begin(self._keep_result(call, call.finished))
-                continue
             call.value = None  # the store has it; a thread may hold on to its last call
         self.call(self.brain.tasks_ended, finished, erred, rescheduled=rescheduled)
 
@@ -291,6 +300,7 @@ class Shell:
         call.value = None
         if not self.brain.is_awaited(call.key, call.attempt) and call.key not in self.brain.data:
             self.store.drop([call.key])
+            self.actors.drop([call.key])
         self.call(self.brain.tasks_ended, [report], [])
 
     def stacks(self, keys: Sequence[str]) -> Iterator[worker_pb2.TaskStack]:
