@@ -25,9 +25,16 @@ from gdistributed.client.future import Future, bind_future, callback_thread
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
 from gdistributed.data.failures import exception_from_failure
-from gdistributed.errors import ActorLost, ClientClosed, ConnectionLost, WaitTimeout
+from gdistributed.errors import (
+    ActorLost,
+    ClientClosed,
+    ConnectionLost,
+    UnpicklableArgument,
+    WaitTimeout,
+)
+from gdistributed.settings import MIB
 from gdistributed.v1 import value_pb2, worker_pb2, worker_pb2_grpc
-from gdistributed.wire.channel import open_channel
+from gdistributed.wire.channel import MESSAGE_NBYTES, open_channel
 
 Reply = concurrent.futures.Future[worker_pb2.CallActorResponse]
 
@@ -104,10 +111,20 @@ class Actor:
         request = worker_pb2.CallActorRequest(key=future.record.key, name=name, reads=reads)
         if not reads:
             packed, _ = pack_call(args, kwargs or {})
+            _check_size(len(packed), name)
             request.arguments.CopyFrom(value_pb2.Arguments.FromString(packed))
         connection = future.connection
         reply = link_to(connection, *self._place).call(request)
         return ActorFuture(connection, reply, f"{self._kind}.{name}", (self, args, kwargs))
+
+
+def _check_size(nbytes: int, name: str) -> None:
+    if nbytes > MESSAGE_NBYTES:
+        raise UnpicklableArgument(
+            f"the arguments of {name!r} are {nbytes / MIB:.0f} MiB, and a message holds "
+            f"{MESSAGE_NBYTES // MIB}: put large data on the workers with client.scatter(data) and "
+            f"pass the future, which the method gathers"
+        )
 
 
 def future_of(actor: Actor) -> Future:
@@ -140,7 +157,7 @@ class ActorMethod:
         Raises
         ------
         UnpicklableArgument
-            If an argument cannot be sent; the message names it.
+            If an argument cannot be sent, or all of them are too large for a message.
         """
         return self._actor._call(self._name, args, kwargs)
 
