@@ -27,7 +27,7 @@ help:
 	echo "make lint    ruff, mypy, buf"
 	echo "make format  let ruff put the code in order"
 	echo "make proto   generate the Python stubs from proto/"
-	echo "make docs    write docs/protocol.md and docs/errors.md"
+	echo "make docs    write docs/protocol.md, docs/errors.md and docs/api.md"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
 	echo "make bench-scale  the scheduler alone, up to 10,000 workers and 1,000,000 tasks"
@@ -59,9 +59,10 @@ proto: $(PROTO_ENV)/installed
 	$(PROTO_ENV)/bin/python proto/generate.py $(PROTO_FLAGS)
 
 docs: .venv/installed-test
-	echo "writing docs/protocol.md and docs/errors.md"
+	echo "writing docs/protocol.md, docs/errors.md and docs/api.md"
 	$(VENV)/python -m docs.generate_protocol
 	$(VENV)/python -m docs.generate_errors
+	$(VENV)/python -m docs.generate_api
 
 # SEED=n plays one simulation and shows all of it; SEEDS=n plays so many, from FIRST on.
 SEEDS ?= 300

@@ -90,6 +90,13 @@ class TaskError(TaskFailed):
         Traceback in the habit of the language in which it happened; may be empty.
     runtime
         Language in which it happened, ``"python"`` by default.
+
+    Examples
+    --------
+    >>> try:
+    ...     client.submit(function_in_go).result()  # doctest: +SKIP
+    ... except TaskError as error:
+    ...     print(error.type_name, error.traceback_text)
     """
 
     reason = "TASK_ERROR"
@@ -168,6 +175,13 @@ class Reschedule(TaskFailed):
 
     It is no failure, and takes none of the task's retries: a task that always raises it is run for
     ever.
+
+    Examples
+    --------
+    >>> def on_a_good_machine():
+    ...     if too_hot():
+    ...         raise Reschedule  # another worker runs it
+    ...     return work()
     """
 
     reason = "RESCHEDULE"

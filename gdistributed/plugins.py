@@ -60,6 +60,13 @@ class NannyPlugin:
     restart
         Whether each nanny starts its worker's process anew when the plugin has been set up, so that
         for instance environment variables take effect.
+
+    Examples
+    --------
+    >>> class Variables(NannyPlugin):
+    ...     def setup(self, nanny):
+    ...         os.environ["OMP_NUM_THREADS"] = "1"
+    >>> client.register_plugin(Variables())  # doctest: +SKIP
     """
 
     name: str = ""
@@ -79,6 +86,14 @@ class SchedulerPlugin:
     ----------
     name
         As of a `WorkerPlugin`.
+
+    Examples
+    --------
+    >>> class Counter(SchedulerPlugin):
+    ...     joined = 0
+    ...     def add_worker(self, scheduler=None, worker=None, **kwargs):
+    ...         self.joined += 1
+    >>> client.register_plugin(Counter())  # doctest: +SKIP
     """
 
     name: str = ""

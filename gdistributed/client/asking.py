@@ -30,6 +30,12 @@ class Asking(ClientBase):
         ----------
         futures
             Futures, or persisted collections; all keys (up to 10,000) by default.
+
+        Examples
+        --------
+        >>> data = client.scatter("here")
+        >>> [len(addresses) for addresses in client.who_has(data).values()]
+        [1]
         """
         keys = [] if futures is None else key_names(futures_of(futures))
         if futures is not None and not keys:
@@ -47,6 +53,11 @@ class Asking(ClientBase):
         ----------
         workers
             Names, addresses or ids of workers; all by default.
+
+        Examples
+        --------
+        >>> sorted(client.has_what()) == sorted(client.ncores())
+        True
         """
         request = center_pb2.HasWhatRequest(workers=worker_names(workers))
         answer = await self.connection.ask(
@@ -61,6 +72,11 @@ class Asking(ClientBase):
         ----------
         workers
             Names, addresses or ids of workers; all by default.
+
+        Examples
+        --------
+        >>> sum(client.ncores().values()) >= 1
+        True
         """
         request = center_pb2.NCoresRequest(workers=worker_names(workers))
         answer = await self.connection.ask(
@@ -69,7 +85,13 @@ class Asking(ClientBase):
         return dict(answer.nthreads)
 
     async def nthreads(self, workers: Workers = None) -> dict[str, int]:
-        """Return how many tasks each worker runs at once; the same as `ncores`."""
+        """Return how many tasks each worker runs at once; the same as `ncores`.
+
+        Examples
+        --------
+        >>> client.nthreads() == client.ncores()
+        True
+        """
         return await self.ncores(workers)
 
     async def scheduler_info(self) -> dict[str, Any]:
@@ -79,6 +101,11 @@ class Asking(ClientBase):
         -------
         A dict with "id", "address", "type" and "workers": by address a dict with "name", "id",
         "host", "nthreads", "memory_limit", "status", "processing" and "held".
+
+        Examples
+        --------
+        >>> client.scheduler_info()["type"]
+        'Scheduler'
         """
         request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
         answer = await self.connection.ask(
@@ -105,6 +132,10 @@ class Asking(ClientBase):
         ------
         WaitTimeout
             If there are fewer when the time is over.
+
+        Examples
+        --------
+        >>> client.wait_for_workers(1, timeout=10)
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         signal = self.bridge.signal()
@@ -147,6 +178,10 @@ class Asking(ClientBase):
         ------
         NotFound
             If a worker is named that is not there.
+
+        Examples
+        --------
+        >>> client.retire_workers(["alice"])  # doctest: +SKIP
         """
         request = scheduler_pb2.RetireWorkersRequest(workers=worker_names(workers))
         if timeout is not None:
@@ -177,6 +212,10 @@ class Asking(ClientBase):
         ------
         WaitTimeout
             If workers did not come back; the message names them.
+
+        Examples
+        --------
+        >>> client.restart()  # doctest: +SKIP
         """
         with self.connection.locked() as brain:
             brain.cancel(list(brain.records), RESTARTED)  # also what has not been sent yet
@@ -197,6 +236,14 @@ class Asking(ClientBase):
         ------
         NotFound
             If the scheduler knows nothing of the key.
+
+        Examples
+        --------
+        >>> future = client.submit(abs, -1, key="explained")
+        >>> future.result()
+        1
+        >>> print(client.explain(future))  # doctest: +ELLIPSIS
+        It is done...
         """
         (name,) = key_names([key])
         request = scheduler_pb2.ExplainTaskRequest(key=name)

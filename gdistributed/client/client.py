@@ -60,6 +60,14 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
         Whether dask, and all that need a client and are given none, use this one.
     settings
         Limits, for those who must change them.
+
+    Examples
+    --------
+    >>> async def main():
+    ...     async with AsyncClient(address) as client:
+    ...         return await client.submit(sum, [1, 2, 3])
+    >>> asyncio.run(main())
+    6
     """
 
     asynchronous = True
@@ -121,6 +129,10 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
         ------
         ConnectTimeout
             If nobody answers at the address in time; it names both.
+
+        Examples
+        --------
+        >>> client = await AsyncClient(address).start()  # doctest: +SKIP
         """
         if self.connection.status != "created":
             return self
@@ -150,6 +162,13 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
 
         Pending futures are cancelled. A cluster that the client started ends too. Closing again
         changes nothing.
+
+        Examples
+        --------
+        >>> client = Client(address)
+        >>> client.close()
+        >>> client.status
+        'closed'
         """
         if remove_default(self._default):
             dask_scheduler.uninstall()

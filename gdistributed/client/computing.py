@@ -85,6 +85,14 @@ class Computing(ClientBase):
             If the function or the arguments are larger than a message may be.
         ValueError
             If a future of another client is among the arguments.
+
+        Examples
+        --------
+        >>> client.submit(sum, [1, 2, 3]).result()
+        6
+        >>> total = client.submit(sum, [client.submit(abs, -4), 5], retries=2, priority=1)
+        >>> total.result()
+        9
         """
         options = task_options(
             priority, retries, workers, allow_other_workers, resources, actor, timeout
@@ -162,6 +170,13 @@ class Computing(ClientBase):
             If an iterable is an iterator or a queue, whose end is not known.
         ValueError
             If there are not as many keys as calls.
+
+        Examples
+        --------
+        >>> client.gather(client.map(pow, [1, 2, 3], [2, 2, 2]))
+        [1, 4, 9]
+        >>> client.gather(client.map(int, ["10", "11"], base=2))
+        [2, 3]
         """
         self.connection.check_open()
         if not callable(function):
@@ -249,6 +264,11 @@ class Computing(ClientBase):
             If the graph has a cycle or names keys that nobody holds; it names them.
         Exception
             Whatever a task raised.
+
+        Examples
+        --------
+        >>> client.get({"one": 1, "two": (abs, -2), "sum": (sum, ["one", "two"])}, "sum")
+        3
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         futures = self.submit_graph(dsk, _flat(keys), options)
@@ -289,6 +309,15 @@ class Computing(ClientBase):
         -------
         A future for each collection (for a single one, a single future); with `sync` the values.
         What is no collection is returned as it is.
+
+        Examples
+        --------
+        >>> import dask.array
+        >>> total = dask.array.ones((100, 100), chunks=50).sum()
+        >>> client.compute(total).result()
+        np.float64(10000.0)
+        >>> client.compute([total, total + 1], sync=True)
+        [np.float64(10000.0), np.float64(10001.0)]
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         plan = compute_plan(collections, optimize_graph, traverse)
@@ -315,6 +344,13 @@ class Computing(ClientBase):
         -------
         Collections of the same kinds, at once, whose graphs are futures. Parameters are those of
         `compute`.
+
+        Examples
+        --------
+        >>> import dask.array
+        >>> ones = client.persist(dask.array.ones(100, chunks=50))
+        >>> float(ones.sum().compute())
+        100.0
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         plan = persist_plan(collections, optimize_graph)
@@ -337,13 +373,25 @@ class Computing(ClientBase):
             Whether to give them up for other clients too.
         reason
             For those who wait.
+
+        Examples
+        --------
+        >>> future = client.submit(sum, [1, 2], key="given-up")
+        >>> client.cancel(future, reason="no longer needed")
+        >>> future.cancelled()
+        True
         """
         keys = key_names(futures_of(futures))
         with self.connection.locked() as brain:
             brain.cancel(keys, reason, force)
 
     def retry(self, futures: Any) -> None:  # noqa: ANN401
-        """Have tasks that erred computed again, with those that they erred of."""
+        """Have tasks that erred computed again, with those that they erred of.
+
+        Examples
+        --------
+        >>> client.retry(futures)  # doctest: +SKIP
+        """
         keys = key_names(futures_of(futures))
         with self.connection.locked() as brain:
             brain.retry(keys)

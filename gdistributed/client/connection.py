@@ -50,6 +50,7 @@ from gdistributed.v1 import (
 )
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.wire.channel import Channels, normalise_address
+from gdistributed.wire.lanes import Lanes
 from gdistributed.wire.link import Link
 from gdistributed.wire.software import own_software
 from gdistributed.wire.status import error_from_call
@@ -95,6 +96,8 @@ class Connection:
         "created", "running", "connecting" (again, after a break), "closing" or "closed".
     center, names, scheduler, server, runner, extensions
         Stubs of the unary calls of Center and scheduler, for `ask`.
+    lanes
+        Stubs for calls on names that may wait long.
     leases
         What this client holds of locks and semaphores.
     following
@@ -109,6 +112,7 @@ class Connection:
     server: server_pb2_grpc.ServerAsyncStub
     runner: extensions_pb2_grpc.RunnerAsyncStub
     extensions: extensions_pb2_grpc.ExtensionsAsyncStub
+    lanes: Lanes
 
     def __init__(
         self,
@@ -283,6 +287,7 @@ class Connection:
         await self._close_control()
         self._control = found.channels
         self.center = center_pb2_grpc.CenterStub(found.center)
+        self.lanes = Lanes(found.center, self.address)
         self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
         self.server = server_pb2_grpc.ServerStub(found.scheduler)
@@ -452,6 +457,8 @@ class Connection:
             raise ConnectionLost(f"{doing}: the connection was closed") from None
 
     async def _close_control(self) -> None:
+        if self._control:
+            await self.lanes.close()
         for channel in self._control:
             await channel.close()
         self._control = []

@@ -34,6 +34,11 @@ def current_client() -> AnyClient:
     ------
     UsageError
         If there is none.
+
+    Examples
+    --------
+    >>> current_client() is client
+    True
     """
     client = find_client()
     if client is None:
@@ -91,7 +96,14 @@ def binding_to(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_current(client: AnyClient) -> Iterator[AnyClient]:
-    """Make a client the current one of this thread or task, for the time of a `with` block."""
+    """Make a client the current one of this thread or task, for the time of a `with` block.
+
+    Examples
+    --------
+    >>> with as_current(client):
+    ...     current_client() is client
+    True
+    """
     token = _in_context.set(client)
     try:
         yield client

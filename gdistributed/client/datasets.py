@@ -7,6 +7,7 @@ from typing import Any
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
 from gdistributed.client.current import binding_to
+from gdistributed.client.names.held import heard
 from gdistributed.data.codecs import decode, encode
 from gdistributed.errors import NotFound
 from gdistributed.v1 import center_pb2
@@ -47,6 +48,13 @@ class Datasets(ClientBase):
             If there is a dataset of that name, and `override` is not set.
         TypeError
             If a value has no name.
+
+        Examples
+        --------
+        >>> client.publish_dataset(numbers=client.map(abs, [-1, -2]))
+        >>> client.gather(client.get_dataset("numbers"))
+        [1, 2]
+        >>> client.unpublish_dataset("numbers")
         """
         for each, value in _named(args, name, kwargs).items():
             await self._publish(each, value, override)
@@ -58,6 +66,11 @@ class Datasets(ClientBase):
         ------
         NotFound
             If there is none of that name, and no default was given. It is a `LookupError` too.
+
+        Examples
+        --------
+        >>> client.get_dataset("nowhere", "a default")
+        'a default'
         """
         request = center_pb2.GetDatasetRequest(name=name)
         try:
@@ -72,7 +85,13 @@ class Datasets(ClientBase):
             return decode(answer.dataset.value)
 
     async def list_datasets(self) -> tuple[str, ...]:
-        """Return the names of all datasets, sorted."""
+        """Return the names of all datasets, sorted.
+
+        Examples
+        --------
+        >>> client.list_datasets()
+        ()
+        """
         request = center_pb2.ListDatasetsRequest()
         answer = await self.connection.ask(
             self.connection.center.ListDatasets, request, "listing the datasets"
@@ -86,6 +105,11 @@ class Datasets(ClientBase):
         ------
         NotFound
             If there is no dataset of that name.
+
+        Examples
+        --------
+        >>> client.publish_dataset(1, name="one")
+        >>> client.unpublish_dataset("one")
         """
         request = center_pb2.UnpublishDatasetRequest(name=name)
         await self.connection.ask(
@@ -95,11 +119,24 @@ class Datasets(ClientBase):
             brain.unhold(HOLDER + name)
 
     async def set_collection(self, name: str, collection: Any, override: bool = True) -> None:  # noqa: ANN401
-        """Give a collection a name; the early word for `publish_dataset`, which replaces."""
+        """Give a collection a name; the early word for `publish_dataset`, which replaces.
+
+        Examples
+        --------
+        >>> client.set_collection("mine", [1, 2])
+        >>> client.get_collection("mine")
+        [1, 2]
+        >>> client.unpublish_dataset("mine")
+        """
         await self.publish_dataset(name, collection, override=override)
 
     async def get_collection(self, name: str) -> Any:  # noqa: ANN401
-        """Return the collection of a name; the early word for `get_dataset`."""
+        """Return the collection of a name; the early word for `get_dataset`.
+
+        Examples
+        --------
+        >>> client.get_collection("mine")  # doctest: +SKIP
+        """
         return await self.get_dataset(name)
 
     async def _publish(self, name: str, value: Any, override: bool) -> None:  # noqa: ANN401
@@ -109,6 +146,7 @@ class Datasets(ClientBase):
         if keys and not is_known:
             with self.connection.locked() as brain:
                 brain.hold(keys, HOLDER + name)
+            await heard(self.connection)  # before others can find the name
         request = center_pb2.PublishDatasetRequest(dataset=dataset, override=override)
         await self.connection.ask(
             self.connection.center.PublishDataset, request, f"publishing {name!r}"

@@ -52,6 +52,12 @@ class Future(TaskRef):
     ----------
     key
         Key of the task, as the user gave it.
+
+    Examples
+    --------
+    >>> future = client.submit(divmod, 7, 2)
+    >>> future.result()
+    (3, 1)
     """
 
     __slots__ = ("__weakref__", "_connection", "_record")
@@ -113,11 +119,24 @@ class Future(TaskRef):
         return self.record.type
 
     def done(self) -> bool:
-        """Return whether there is a result or an error."""
+        """Return whether there is a result or an error.
+
+        Examples
+        --------
+        >>> future = client.submit(abs, -3)
+        >>> future.result(), future.done()
+        (3, True)
+        """
         return self.record.is_settled
 
     def cancelled(self) -> bool:
-        """Return whether somebody gave the task up."""
+        """Return whether somebody gave the task up.
+
+        Examples
+        --------
+        >>> client.submit(abs, -3).cancelled()
+        False
+        """
         return self.record.state is CANCELLED
 
     def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401
@@ -136,6 +155,11 @@ class Future(TaskRef):
             If it is not done in time. It is a `TimeoutError` too.
         CancelledError
             If it was cancelled; the message says by whom and why, where known.
+
+        Examples
+        --------
+        >>> client.submit(abs, -3).result(timeout=30)
+        3
         """
         return self.connection.bridge.run(self._result(timeout, self.connection.bridge))
 
@@ -144,6 +168,11 @@ class Future(TaskRef):
 
         Of an asynchronous client, something to await. Parameters and errors are those of `result`,
         but for the task's own exception.
+
+        Examples
+        --------
+        >>> client.submit(int, "no number").exception()
+        ValueError("invalid literal for int() with base 10: 'no number'")
         """
         return self.connection.bridge.run(self._exception(timeout, self.connection.bridge))
 
@@ -151,6 +180,11 @@ class Future(TaskRef):
         """Wait until the task is done and return the remote traceback, or None.
 
         As `exception`, whose `__traceback__` it is.
+
+        Examples
+        --------
+        >>> client.submit(int, "no number").traceback()  # doctest: +SKIP
+        <traceback object at 0x7f0c3c5b1a40>
         """
         return self.connection.bridge.run(self._traceback(timeout, self.connection.bridge))
 
@@ -163,17 +197,34 @@ class Future(TaskRef):
             For those who wait.
         force
             Whether to give it up for other clients too.
+
+        Examples
+        --------
+        >>> future = client.submit(abs, -4, key="unwanted")
+        >>> future.cancel(reason="a change of mind")
+        >>> future.cancelled()
+        True
         """
         with self.connection.locked() as brain:
             brain.cancel([self.record.key], reason, force)
 
     def retry(self) -> None:
-        """Have a task that erred computed again."""
+        """Have a task that erred computed again.
+
+        Examples
+        --------
+        >>> future.retry()  # doctest: +SKIP
+        """
         with self.connection.locked() as brain:
             brain.retry([self.record.key])
 
     def release(self) -> None:
-        """Want the result no longer. Deleting the last reference does the same."""
+        """Want the result no longer. Deleting the last reference does the same.
+
+        Examples
+        --------
+        >>> client.submit(abs, -3).release()
+        """
         record, self._record = self._record, None
         if record is not None and self._connection is not None:
             self._connection.drop(record)
@@ -183,6 +234,11 @@ class Future(TaskRef):
 
         It is called in a thread of its own kind, and at once when the future is done already. What
         it raises is logged.
+
+        Examples
+        --------
+        >>> client.submit(abs, -3).add_done_callback(print)  # doctest: +SKIP
+        <Future: finished, type: int, key: abs-0b1f8e...>
         """
 
         def call() -> None:

@@ -52,6 +52,11 @@ class Moving(Asking):
             If a worker is named that is not there.
         ValueError
             If `n` is less than 1.
+
+        Examples
+        --------
+        >>> data = client.scatter("wanted everywhere")
+        >>> client.replicate(data, n=2)  # doctest: +SKIP
         """
         if n is not None and n < 1:
             raise ValueError(f"n must be at least 1 and is {n}")
@@ -83,6 +88,10 @@ class Moving(Asking):
         ------
         NotFound
             If a worker is named that is not there.
+
+        Examples
+        --------
+        >>> client.rebalance()  # doctest: +SKIP
         """
         waited = [] if futures is None else futures_of(futures)
         await settled(self.connection, [future.record for future in waited], self.bridge)
@@ -122,6 +131,11 @@ class Moving(Asking):
             Whatever a task raised.
         CancelledError
             If a future was cancelled.
+
+        Examples
+        --------
+        >>> client.gather({"a": client.submit(abs, -1), "b": [client.submit(abs, -2)]})
+        {'a': 1, 'b': [2]}
         """
         if errors not in ("raise", "skip"):
             raise ValueError(f'errors must be "raise" or "skip" and is {errors!r}')
@@ -166,6 +180,14 @@ class Moving(Asking):
             If `workers` names none that is there.
         UnpicklableArgument
             If a value cannot be sent; the message names its type.
+
+        Examples
+        --------
+        >>> data = client.scatter([1, 2, 3], broadcast=True)
+        >>> client.gather(data)
+        [1, 2, 3]
+        >>> client.scatter({"x": 7})["x"].result()
+        7
         """
         self.connection.check_open()
         keys = _keys_for(data, hash)

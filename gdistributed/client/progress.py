@@ -151,6 +151,10 @@ def progress(
     Returns
     -------
     None; where the futures are those of an asynchronous client, something to await.
+
+    Examples
+    --------
+    >>> progress(client.map(abs, range(100)))  # doctest: +SKIP
     """
     found = futures_of(list(futures))
     bridge = found[0].connection.bridge if found else BLOCKING

@@ -60,6 +60,12 @@ def wait(
     ------
     WaitTimeout
         If the condition was not met in time. It is a `TimeoutError` too.
+
+    Examples
+    --------
+    >>> done, not_done = wait(client.map(abs, [-1, -2]))
+    >>> len(done), len(not_done)
+    (2, 0)
     """
     if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
         raise ValueError(
@@ -134,11 +140,27 @@ class as_completed:  # a function to those who use it
             self.update(futures)
 
     def add(self, future: Future) -> None:
-        """Add a future. It is yielded too, and soon if it is done already."""
+        """Add a future. It is yielded too, and soon if it is done already.
+
+        Examples
+        --------
+        >>> futures = as_completed()
+        >>> futures.add(client.submit(abs, -1))
+        >>> next(futures).result()
+        1
+        """
         self.update((future,))
 
     def update(self, futures: Iterable[Future]) -> None:
-        """Add several futures; each counts by itself, two of one key as well."""
+        """Add several futures; each counts by itself, two of one key as well.
+
+        Examples
+        --------
+        >>> futures = as_completed()
+        >>> futures.update(client.map(abs, [-1, -2]))
+        >>> sorted(future.result() for future in futures)
+        [1, 2]
+        """
         new: dict[str, FutureRecord] = {}
         connection = None
         for future in futures:
@@ -161,19 +183,45 @@ class as_completed:  # a function to those who use it
         self._wake()
 
     def count(self) -> int:
-        """Return how many futures have not been yielded yet."""
+        """Return how many futures have not been yielded yet.
+
+        Examples
+        --------
+        >>> as_completed(client.map(abs, [-1, -2])).count()
+        2
+        """
         return sum(map(len, self._futures.values()))
 
     def is_empty(self) -> bool:
-        """Return whether all futures have been yielded."""
+        """Return whether all futures have been yielded.
+
+        Examples
+        --------
+        >>> as_completed().is_empty()
+        True
+        """
         return not self._futures
 
     def has_ready(self) -> bool:
-        """Return whether one could be yielded at once."""
+        """Return whether one could be yielded at once.
+
+        Examples
+        --------
+        >>> as_completed().has_ready()
+        False
+        """
         return bool(self._arrivals.arrived)
 
     def clear(self) -> None:
-        """Forget all futures."""
+        """Forget all futures.
+
+        Examples
+        --------
+        >>> futures = as_completed(client.map(abs, [-1, -2]))
+        >>> futures.clear()
+        >>> futures.count()
+        0
+        """
         for futures in self._futures.values():
             futures[0].connection.unwatch([futures[0].record], self._arrivals)
         self._futures.clear()
@@ -186,6 +234,11 @@ class as_completed:  # a function to those who use it
         ----------
         block
             Whether to wait for at least one (the default).
+
+        Examples
+        --------
+        >>> [future.result() for future in as_completed(client.map(abs, [-1])).next_batch()]
+        [1]
         """
         first = [next(self)] if block or self.has_ready() else []
         while self.has_ready():
@@ -193,7 +246,13 @@ class as_completed:  # a function to those who use it
         return first
 
     def batches(self) -> Iterator[list[Any]]:
-        """Yield all that are done at once as one list, until there are none."""
+        """Yield all that are done at once as one list, until there are none.
+
+        Examples
+        --------
+        >>> sum(len(batch) for batch in as_completed(client.map(abs, range(10))).batches())
+        10
+        """
         while self._futures:
             yield self.next_batch()
 

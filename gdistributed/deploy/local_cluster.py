@@ -337,11 +337,20 @@ class LocalCluster:
         """Have `n` workers: start new ones, or stop the youngest.
 
         A worker that leaves finishes what it runs and hands over what it holds.
+
+        Examples
+        --------
+        >>> cluster.scale(4)  # doctest: +SKIP
         """
         self._loop.run(self._cluster.scale(n))
 
     def close(self) -> None:
-        """Stop the workers and the scheduler. Closing again changes nothing."""
+        """Stop the workers and the scheduler. Closing again changes nothing.
+
+        Examples
+        --------
+        >>> cluster.close()  # doctest: +SKIP
+        """
         atexit.unregister(self.close)
         if self.status != "closed":
             self._loop.run(self._cluster.close())

@@ -109,6 +109,12 @@ def secede() -> None:
     ------
     NotInTask
         If this is not called inside a task.
+
+    Examples
+    --------
+    >>> def waits_long():
+    ...     secede()  # others may use the thread
+    ...     return slow_answer()  # doctest: +SKIP
     """
     _inside("secede").secede()
 
@@ -122,6 +128,14 @@ def rejoin() -> None:
     ------
     NotInTask
         If this is not called inside a task.
+
+    Examples
+    --------
+    >>> def waits_and_computes():
+    ...     secede()
+    ...     question = slow_answer()
+    ...     rejoin()  # waits for a thread
+    ...     return compute(question)  # doctest: +SKIP
     """
     _inside("rejoin").rejoin()
 

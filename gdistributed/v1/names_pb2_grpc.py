@@ -40,8 +40,9 @@ class NamesStub(object):
     are: nobody holds one name while it waits for another.
 
     Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
-    id: it keeps its place in the line, and is answered as it would have been the first time, for a
-    minute. A call that ends before it was answered is given up: what was taken for it is put back.
+    id. While the first call still waits, the second takes over its place in the line; when it was
+    answered less than a minute ago, the answer is the same, and nothing is done twice. A call that
+    ends before it was answered is given up: it loses its place, and what was taken for it is put back.
     """
 
     def __init__(self, channel):
@@ -132,8 +133,9 @@ class NamesServicer(object):
     are: nobody holds one name while it waits for another.
 
     Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
-    id: it keeps its place in the line, and is answered as it would have been the first time, for a
-    minute. A call that ends before it was answered is given up: what was taken for it is put back.
+    id. While the first call still waits, the second takes over its place in the line; when it was
+    answered less than a minute ago, the answer is the same, and nothing is done twice. A call that
+    ends before it was answered is given up: it loses its place, and what was taken for it is put back.
     """
 
     def Acquire(self, request, context):
@@ -369,8 +371,9 @@ class Names(object):
     are: nobody holds one name while it waits for another.
 
     Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
-    id: it keeps its place in the line, and is answered as it would have been the first time, for a
-    minute. A call that ends before it was answered is given up: what was taken for it is put back.
+    id. While the first call still waits, the second takes over its place in the line; when it was
+    answered less than a minute ago, the answer is the same, and nothing is done twice. A call that
+    ends before it was answered is given up: it loses its place, and what was taken for it is put back.
     """
 
     @staticmethod

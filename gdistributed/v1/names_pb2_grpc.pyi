@@ -43,8 +43,9 @@ class NamesStub:
     are: nobody holds one name while it waits for another.
 
     Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
-    id: it keeps its place in the line, and is answered as it would have been the first time, for a
-    minute. A call that ends before it was answered is given up: what was taken for it is put back.
+    id. While the first call still waits, the second takes over its place in the line; when it was
+    answered less than a minute ago, the answer is the same, and nothing is done twice. A call that
+    ends before it was answered is given up: it loses its place, and what was taken for it is put back.
     """
 
     @_typing.overload
@@ -158,8 +159,9 @@ class NamesAsyncStub(NamesStub):
     are: nobody holds one name while it waits for another.
 
     Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
-    id: it keeps its place in the line, and is answered as it would have been the first time, for a
-    minute. A call that ends before it was answered is given up: what was taken for it is put back.
+    id. While the first call still waits, the second takes over its place in the line; when it was
+    answered less than a minute ago, the answer is the same, and nothing is done twice. A call that
+    ends before it was answered is given up: it loses its place, and what was taken for it is put back.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -269,8 +271,9 @@ class NamesServicer(metaclass=_abc_1.ABCMeta):
     are: nobody holds one name while it waits for another.
 
     Many requests have a `request_id`. A caller whose connection broke repeats the call with the same
-    id: it keeps its place in the line, and is answered as it would have been the first time, for a
-    minute. A call that ends before it was answered is given up: what was taken for it is put back.
+    id. While the first call still waits, the second takes over its place in the line; when it was
+    answered less than a minute ago, the answer is the same, and nothing is done twice. A call that
+    ends before it was answered is given up: it loses its place, and what was taken for it is put back.
     """
 
     @_abc_1.abstractmethod

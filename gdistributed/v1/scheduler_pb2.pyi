@@ -74,7 +74,6 @@ class FromClient(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     UNHOLD_FIELD_NUMBER: _builtins.int
-    LOGGED_FIELD_NUMBER: _builtins.int
     WANTED_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
@@ -127,10 +126,6 @@ class FromClient(_message.Message):
         """unhold: holders that end, with all that they hold (see HoldKeys.holder)."""
 
     @_builtins.property
-    def logged(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TopicMessage]:
-        """logged: messages that user code sends to topics."""
-
-    @_builtins.property
     def wanted(self) -> Global___WantedKeys:
         """wanted: all keys that the client wants, once after a hello that did not resume, behind the graphs
         that it sends again.
@@ -155,14 +150,13 @@ class FromClient(_message.Message):
         cancel: _abc.Iterable[Global___CancelKeys] | None = ...,
         release: _abc.Iterable[_builtins.str] | None = ...,
         unhold: _abc.Iterable[_builtins.str] | None = ...,
-        logged: _abc.Iterable[_worker_pb2.TopicMessage] | None = ...,
         wanted: Global___WantedKeys | None = ...,
         heartbeat: _builtins.bool = ...,
         goodbye: _server_pb2.Goodbye | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["goodbye", b"goodbye", "hello", b"hello", "wanted", b"wanted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "functions", b"functions", "goodbye", b"goodbye", "graphs", b"graphs", "heartbeat", b"heartbeat", "hello", b"hello", "hold", b"hold", "logged", b"logged", "release", b"release", "retry", b"retry", "scattered", b"scattered", "sequence", b"sequence", "templates", b"templates", "unhold", b"unhold", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "functions", b"functions", "goodbye", b"goodbye", "graphs", b"graphs", "heartbeat", b"heartbeat", "hello", b"hello", "hold", b"hold", "release", b"release", "retry", b"retry", "scattered", b"scattered", "sequence", b"sequence", "templates", b"templates", "unhold", b"unhold", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -483,7 +477,6 @@ class ToClient(_message.Message):
     FINISHED_FIELD_NUMBER: _builtins.int
     ERRED_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
-    MESSAGES_FIELD_NUMBER: _builtins.int
     GRAPHS_ACCEPTED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     CLOSING_FIELD_NUMBER: _builtins.int
@@ -524,10 +517,6 @@ class ToClient(_message.Message):
         """cancelled: keys that were given up."""
 
     @_builtins.property
-    def messages(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TopicMessage]:
-        """messages of topics that the client is subscribed to."""
-
-    @_builtins.property
     def workers(self) -> Global___WorkerCount:
         """workers: how many workers take tasks now; sent when it changes."""
 
@@ -547,14 +536,13 @@ class ToClient(_message.Message):
         finished: _abc.Iterable[_task_pb2.TaskFinished] | None = ...,
         erred: _abc.Iterable[_task_pb2.TaskErred] | None = ...,
         cancelled: _abc.Iterable[Global___KeyCancelled] | None = ...,
-        messages: _abc.Iterable[_worker_pb2.TopicMessage] | None = ...,
         graphs_accepted: _builtins.int = ...,
         workers: Global___WorkerCount | None = ...,
         closing: _server_pb2.Closing | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closing", b"closing", "welcome", b"welcome", "workers", b"workers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancelled", b"cancelled", "closing", b"closing", "erred", b"erred", "finished", b"finished", "graphs_accepted", b"graphs_accepted", "lost", b"lost", "messages", b"messages", "peers", b"peers", "refused", b"refused", "sequence", b"sequence", "welcome", b"welcome", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancelled", b"cancelled", "closing", b"closing", "erred", b"erred", "finished", b"finished", "graphs_accepted", b"graphs_accepted", "lost", b"lost", "peers", b"peers", "refused", b"refused", "sequence", b"sequence", "welcome", b"welcome", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -853,7 +853,6 @@ class FromWorker(_message.Message):
     REVOKED_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
-    LOGGED_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """sequence: 1 for the first message after the hello, and one more for each further message. The
@@ -912,10 +911,6 @@ class FromWorker(_message.Message):
         """missing: values that a peer was said to hold and did not give."""
 
     @_builtins.property
-    def logged(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopicMessage]:
-        """logged: messages that user code sends to topics."""
-
-    @_builtins.property
     def goodbye(self) -> _server_pb2.Goodbye:
         """goodbye: the worker leaves on purpose; last message of the stream."""
 
@@ -936,12 +931,11 @@ class FromWorker(_message.Message):
         revoked: _abc.Iterable[Global___RevokeAnswer] | None = ...,
         dropped: _abc.Iterable[_builtins.str] | None = ...,
         missing: _abc.Iterable[Global___MissingData] | None = ...,
-        logged: _abc.Iterable[Global___TopicMessage] | None = ...,
         goodbye: _server_pb2.Goodbye | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "dropped", b"dropped", "erred", b"erred", "finished", b"finished", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory", "logged", b"logged", "missing", b"missing", "rescheduled", b"rescheduled", "revoked", b"revoked", "seceded", b"seceded", "sequence", b"sequence", "started", b"started", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "dropped", b"dropped", "erred", b"erred", "finished", b"finished", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory", "missing", b"missing", "rescheduled", b"rescheduled", "revoked", b"revoked", "seceded", b"seceded", "sequence", b"sequence", "started", b"started", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1479,34 +1473,6 @@ class MissingData(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MissingData: _TypeAlias = MissingData  # noqa: Y015
-
-@_typing.final
-class TopicMessage(_message.Message):
-    """TopicMessage is a message of user code to a topic."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    TOPIC_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    topic: _builtins.str
-    """topic it goes to."""
-    @_builtins.property
-    def message(self) -> _value_pb2.Payload:
-        """message itself."""
-
-    def __init__(
-        self,
-        *,
-        topic: _builtins.str = ...,
-        message: _value_pb2.Payload | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "topic", b"topic"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TopicMessage: _TypeAlias = TopicMessage  # noqa: Y015
 
 @_typing.final
 class ToWorker(_message.Message):

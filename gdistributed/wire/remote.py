@@ -48,6 +48,12 @@ def rpc(address: str, timeout_s: float = TIMEOUT_S) -> Remote:
     Remote
         To be entered by ``async with``, or by ``with`` in synchronous code. Entering raises
         `ConnectTimeout` if nobody answers and `CapabilityMissing` if there is no reflection.
+
+    Examples
+    --------
+    >>> with rpc(address) as scheduler:
+    ...     scheduler.Server.Identity().type  # doctest: +SKIP
+    'scheduler'
     """
     return Remote(address, timeout_s)
 

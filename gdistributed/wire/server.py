@@ -70,6 +70,14 @@ class Server:
     ------
     AddressInUse
         When it starts, if it cannot listen where it was told to.
+
+    Examples
+    --------
+    >>> async def main():
+    ...     async with Server() as server:  # health, reflection and what handlers you give it
+    ...         return server.address.startswith("127.0.0.1:")
+    >>> asyncio.run(main())
+    True
     """
 
     capabilities: tuple[str, ...] = ()

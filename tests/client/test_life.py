@@ -131,7 +131,8 @@ def test_the_names_of_a_client(address: str) -> None:
     with Client(address, name="ada", set_as_default=False) as client:
         assert client.name == "ada"
         assert client.scheduler_address == address
-        assert repr(client) == f"<Client 'ada' to {address}, running>"
+        client.wait_for_workers(2)
+        assert repr(client) == f"<Client 'ada' to {address}, running, workers=2, threads=2>"
         assert not client.asynchronous
         with as_current(client):
             assert Client.current() is client

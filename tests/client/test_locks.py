@@ -8,7 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
+import dask.array
+import numpy as np
 import pytest
 
 from gdistributed import (
@@ -44,7 +48,7 @@ def test_a_lock_is_held_by_one(client: Client, address: str) -> None:
         assert client.name in lease.holder
         assert 0 < lease.remaining_s <= 30
     assert others_take(address, lock)
-    assert lock.acquire()
+    assert lock.acquire(timeout=float("inf"))
     assert lock.release() is True
 
 
@@ -93,6 +97,25 @@ def test_those_who_wait_get_it_in_order(client: Client) -> None:
     for thread in threads:
         thread.join()
     assert order == list(range(5))
+
+
+def test_dask_writes_under_a_lock(client: Client, tmp_path: Path) -> None:
+    target = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", shape=(8, 8))
+    target.flush()
+    dask.array.store(dask.array.ones((8, 8), chunks=4), File(tmp_path / "x.npy"), lock=Lock("x"))
+    assert np.load(tmp_path / "x.npy").sum() == 64
+
+
+class File:
+    """An array in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __setitem__(self, where: Any, values: Any) -> None:  # noqa: ANN401
+        array = np.load(self.path, mmap_mode="r+")
+        array[where] = values
+        array.flush()
 
 
 def wait_until_waiting(client: Client, name: str, count: int) -> None:

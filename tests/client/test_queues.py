@@ -211,6 +211,14 @@ async def test_asynchronous_names(aclient: AsyncClient) -> None:
     await variable.delete()
 
 
+async def test_more_waits_than_a_server_takes_on_one_connection(aclient: AsyncClient) -> None:
+    waits = [asyncio.ensure_future(Event("many").wait()) for _ in range(1200)]
+    await Queue("beside").put(1)
+    assert await Queue("beside").get() == 1
+    await Event("many").set()
+    assert all(await asyncio.gather(*waits))
+
+
 def test_coroutine_tasks_use_names(client: Client) -> None:
     async def produce() -> None:
         inner = await get_client()

@@ -20,7 +20,10 @@ from tests.tools import ROOT, TOOLS, require
 
 PAGES = [
     ROOT / "README.md",
-    *(ROOT / f"docs/{name}.md" for name in ("quickstart", "grpcurl", "testing", "actors")),
+    *(
+        ROOT / f"docs/{name}.md"
+        for name in ("quickstart", "grpcurl", "testing", "actors", "operations", "names")
+    ),
 ]
 ADDRESS_OF_THE_PAGES = "127.0.0.1:8786"
 TIMEOUT_S = 100

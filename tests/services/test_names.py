@@ -171,17 +171,26 @@ async def test_messages_of_a_topic_are_streamed(stub: Stub) -> None:
     again.cancel()
 
 
-async def test_a_server_that_stops_answers_all_who_wait() -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_server_that_stops_answers_all_who_wait(elsewhere: bool) -> None:
+    async with Center() as center:
+        address = center.address if elsewhere else None
+        async with Scheduler(center=address) as server, open_channel(server.address) as channel:
+            stub: Stub = names_pb2_grpc.NamesStub(channel)
+            await _acquire(stub)
+            waits = asyncio.ensure_future(_acquire(stub))
+            await waiting(stub, "x", 1)
+            await server.stop(grace_s=60)
+            assert await failure(waits) == (grpc.StatusCode.UNAVAILABLE, "CONNECTION_LOST")
+
+
+async def test_a_center_that_stops_ends_what_follows_a_topic() -> None:
     async with Center() as center, open_channel(center.address) as channel:
         stub: Stub = names_pb2_grpc.NamesStub(channel)
-        await _acquire(stub)
-        waits = asyncio.ensure_future(_acquire(stub))
         stream = stub.Subscribe(pb.SubscribeRequest(topic="t"))
         await stream.initial_metadata()
-        await waiting(stub, "x", 1)
-        await center.stop()
+        await center.stop(grace_s=60)
         unavailable = grpc.StatusCode.UNAVAILABLE, "CONNECTION_LOST"
-        assert await failure(waits) == unavailable
         assert await failure(stream.read()) == unavailable
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator
 from datetime import timedelta
-from typing import Any, ClassVar, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 from dask.utils import parse_timedelta
 from google.protobuf.message import Message
@@ -24,6 +25,7 @@ R = TypeVar("R")
 Timeout = float | str | timedelta | None
 
 PAUSE_S: Final = 0.1
+TIMEOUT_S_MAX: Final = 1e9
 
 
 class Named:
@@ -87,8 +89,10 @@ class Named:
 
 
 def seconds_of(timeout: Timeout) -> float | None:
-    """Return a timeout in seconds: a number, a text like "200 ms" or a timedelta; None stays."""
-    return None if timeout is None else max(float(parse_timedelta(timeout)), 0.0)
+    """Return a timeout in seconds: a number, a text like "200 ms" or a timedelta; None for ever."""
+    if timeout is None or timeout == math.inf:
+        return None
+    return min(max(float(parse_timedelta(timeout)), 0.0), TIMEOUT_S_MAX)
 
 
 async def ask_names(
@@ -118,6 +122,11 @@ async def ask_names(
     GDistributedError
         What else the call fails with; ClientClosed or ConnectionLost if the client has ended.
     """
+
+    async def on_a_lane(request: Message, timeout: float | None = None) -> Any:  # noqa: ANN401
+        with connection.lanes.take() as names:
+            return await getattr(names, call)(request, timeout=timeout)
+
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     fields = request.DESCRIPTOR.fields_by_name
     if "request_id" in fields:
@@ -128,10 +137,8 @@ async def ask_names(
         if deadline is not None:
             remaining_s = max(deadline - time.monotonic(), 0.0)
             request.timeout.FromNanoseconds(int(remaining_s * 1e9))  # type: ignore[attr-defined]
-        connection.check_open()
         try:
-            method = getattr(connection.names, call)
-            return await connection.ask(method, request, doing, timeout_s=None)
+            return await connection.ask(cast(Any, on_a_lane), request, doing, timeout_s=None)
         except ConnectionLost:
             await connection.bridge.on_loop(asyncio.sleep(PAUSE_S), connection.loop)
 

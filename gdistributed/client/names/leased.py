@@ -110,6 +110,14 @@ class Leased(Named):
         ------
         NotHeld
             If this object holds nothing. It is a `RuntimeError` too.
+
+        Examples
+        --------
+        >>> lock = Lock("the file")
+        >>> lock.acquire(timeout=10)
+        True
+        >>> lock.release()
+        True
         """
         return self._run(self._release)
 

@@ -80,10 +80,10 @@ class Leases:
         if self._renewing is not None:
             self._renewing.cancel()
             self._renewing = None
-        if held := list(self._held):
-            self._held.clear()
+        if held := self._leases():
+            self.forget(held)
             try:
-                request = pb.ReleaseRequest(lease_ids=held)
+                request = pb.ReleaseRequest(lease_ids=[lease.id for lease in held])
                 await self._connection.names.Release(request, timeout=CLOSE_TIMEOUT_S)
             except grpc.aio.AioRpcError as error:
                 logger.info("leases will run out", extra={"cause": error.details()})
@@ -95,8 +95,13 @@ class Leases:
                 self._renew_all(), name="gdistributed-leases", context=Context()
             )
 
+    def _leases(self) -> list[Lease]:
+        """Return all; other threads may add some meanwhile, so that this must be one step."""
+        references = self._held.valuerefs()
+        return [lease for each in references if (lease := each()) is not None]
+
     async def _renew_all(self) -> None:
-        while lengths := [lease.length_s for lease in list(self._held.values())]:
+        while lengths := [lease.length_s for lease in self._leases()]:
             self._changed.clear()
             try:
                 async with asyncio.timeout(min(lengths) / RENEWALS):
@@ -106,9 +111,10 @@ class Leases:
                 await self._renew()
 
     async def _renew(self) -> None:
-        if not self._held:
+        held = self._leases()
+        if not held:
             return
-        request = pb.RenewRequest(lease_ids=list(self._held))
+        request = pb.RenewRequest(lease_ids=[lease.id for lease in held])
         try:
             response = await self._connection.names.Renew(request, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:

@@ -48,7 +48,7 @@ class NamesService(names_pb2_grpc.NamesServicer):
         """The time that the brain is given."""
         return time.monotonic()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all waits and subscriptions: the server ends."""
         if not self._is_closed:
             self._is_closed = True

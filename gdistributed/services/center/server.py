@@ -31,6 +31,14 @@ class Center(Server):
     ------
     AddressInUse
         If the port is taken.
+
+    Examples
+    --------
+    >>> async def main():
+    ...     async with Center() as center:
+    ...         return center.address.startswith("127.0.0.1:")
+    >>> asyncio.run(main())
+    True
     """
 
     capabilities = (CAPABILITY,)
@@ -60,7 +68,7 @@ class Center(Server):
     async def closing(self, grace_s: float) -> None:
         """Answer those who wait for names: nothing will come."""
         if self._names is not None:
-            self._names.close()
+            await self._names.close()
 
     async def closed(self) -> None:
         """Stop the timer."""

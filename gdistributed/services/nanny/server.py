@@ -68,6 +68,13 @@ class Nanny(Server):
     ------
     AddressInUse
         If the port is taken.
+
+    Examples
+    --------
+    >>> async def main():
+    ...     async with Nanny(address, name="alice") as nanny:  # starts a worker's process
+    ...         await nanny.wait_stopped()
+    >>> asyncio.run(main())  # doctest: +SKIP
     """
 
     capabilities = (CAPABILITY,)

@@ -123,7 +123,7 @@ class Scheduler(Server):
         self._channels = Channels()
         self._shell: Shell | None = None
         self._center: CenterService | None = None
-        self._names: names.NamesService | None = None
+        self._names: names.NamesService | NamesElsewhere | None = None
         self._membership: Membership | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._begin()
@@ -156,7 +156,8 @@ class Scheduler(Server):
             channel = self._channels.get(self.center_address)
             add = center_pb2_grpc.add_CenterServicer_to_server
             self.add_servicer(add, CenterElsewhere(channel))
-            self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, NamesElsewhere(channel))
+            self._names = NamesElsewhere(channel, self.center_address)
+            self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, self._names)
         self.service = SchedulerService(
             self._shell, self._channels, self._welcome, self._summary, self.stop
         )
@@ -214,7 +215,7 @@ class Scheduler(Server):
         """Tell all peers, and leave the Center."""
         self.service.close("the scheduler was closed")
         if self._names is not None:
-            self._names.close()
+            await self._names.close()
         if self._membership is not None:
             await self._membership.leave("closed")
 

@@ -79,3 +79,14 @@ def test_graphs_may_build_on_earlier_ones() -> None:
     script.finish("w", "x")
     script.finish("w", "y")
     assert script.said("c")[-2:] == ["finished x", "finished y"]
+
+
+def test_an_empty_graph_is_answered_at_once() -> None:
+    script = script_with_client()
+    batch = scheduler_pb2.FromClient()
+    batch.graphs.add(number=1)
+    script.brain.on_client("c", batch, 0.0)
+    reply = script.brain.take_for_client("c")
+    assert reply is not None
+    assert reply.graphs_accepted == 1
+    script.close()
