@@ -53,17 +53,17 @@ class Actor:
 
     Examples
     --------
-    >>> class Counter:
-    ...     def __init__(self):
-    ...         self.n = 0
-    ...     def increment(self):
-    ...         self.n += 1
-    ...         return self.n
-    >>> counter = client.submit(Counter, actor=True).result()  # doctest: +SKIP
-    >>> counter.increment().result()  # doctest: +SKIP
-    1
-    >>> counter.n  # doctest: +SKIP
-    1
+    >>> class Account:
+    ...     def __init__(self, balance):
+    ...         self.balance = balance
+    ...     def pay_in(self, amount):
+    ...         self.balance += amount
+    ...         return self.balance
+    >>> account = client.submit(Account, 100, actor=True).result()
+    >>> account.pay_in(20).result()
+    120
+    >>> account.balance
+    120
     """
 
     __slots__ = ("__weakref__", "_future", "_kind", "_methods", "_place", "_words")
@@ -166,7 +166,16 @@ class ActorMethod:
 
 
 class ActorFuture:
-    """What a method of an actor will have returned."""
+    """What a method of an actor will have returned; methods of an `Actor` return it.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> counter = client.submit(Counter, "aab", actor=True).result()
+    >>> future = counter.total()
+    >>> future.result()
+    3
+    """
 
     __slots__ = ("_connection", "_kept", "_name", "_reply")
 
@@ -177,7 +186,18 @@ class ActorFuture:
         self._kept = kept  # the actor, and futures among the arguments, live for as long as this
 
     def done(self) -> bool:
-        """Return whether there is a result or an error."""
+        """Return whether there is a result or an error.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> future = counter.total()
+        >>> future.result()
+        3
+        >>> future.done()
+        True
+        """
         return self._reply.done()
 
     def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401
@@ -199,17 +219,40 @@ class ActorFuture:
         ConnectionLost
             If the connection to the worker broke while the call was under way. The actor is there
             still; nobody knows whether the call was made.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> counter.total().result(timeout=10)
+        3
         """
         bridge = self._connection.bridge
         return bridge.run(self._result(timeout, bridge))
 
     def exception(self, timeout: float | None = None) -> Any:  # noqa: ANN401
-        """Wait for the end and return what was raised, or None. Otherwise as `result`."""
+        """Wait for the end and return what was raised, or None. Otherwise as `result`.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> type(counter.most_common("many").exception())
+        <class 'TypeError'>
+        """
         bridge = self._connection.bridge
         return bridge.run(self._exception(timeout, bridge))
 
     def add_done_callback(self, function: Callable[[ActorFuture], object]) -> None:
-        """Have a function called with this future when it is done, in a thread of its own kind."""
+        """Have a function called with this future when it is done, in a thread of its own kind.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> results = []
+        >>> counter.total().add_done_callback(lambda future: results.append(future.result()))
+        """
         self._reply.add_done_callback(lambda _: callback_thread().submit(function, self))
 
     def __await__(self) -> Generator[Any, None, Any]:
