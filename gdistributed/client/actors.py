@@ -25,9 +25,16 @@ from gdistributed.client.future import Future, bind_future, callback_thread
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
 from gdistributed.data.failures import exception_from_failure
-from gdistributed.errors import ActorLost, ClientClosed, ConnectionLost, WaitTimeout
+from gdistributed.errors import (
+    ActorLost,
+    ClientClosed,
+    ConnectionLost,
+    UnpicklableArgument,
+    WaitTimeout,
+)
+from gdistributed.settings import MIB
 from gdistributed.v1 import value_pb2, worker_pb2, worker_pb2_grpc
-from gdistributed.wire.channel import open_channel
+from gdistributed.wire.channel import MESSAGE_NBYTES, open_channel
 
 Reply = concurrent.futures.Future[worker_pb2.CallActorResponse]
 
@@ -46,17 +53,17 @@ class Actor:
 
     Examples
     --------
-    >>> class Counter:
-    ...     def __init__(self):
-    ...         self.n = 0
-    ...     def increment(self):
-    ...         self.n += 1
-    ...         return self.n
-    >>> counter = client.submit(Counter, actor=True).result()  # doctest: +SKIP
-    >>> counter.increment().result()  # doctest: +SKIP
-    1
-    >>> counter.n  # doctest: +SKIP
-    1
+    >>> class Account:
+    ...     def __init__(self, balance):
+    ...         self.balance = balance
+    ...     def pay_in(self, amount):
+    ...         self.balance += amount
+    ...         return self.balance
+    >>> account = client.submit(Account, 100, actor=True).result()
+    >>> account.pay_in(20).result()
+    120
+    >>> account.balance
+    120
     """
 
     __slots__ = ("__weakref__", "_future", "_kind", "_methods", "_place", "_words")
@@ -104,10 +111,20 @@ class Actor:
         request = worker_pb2.CallActorRequest(key=future.record.key, name=name, reads=reads)
         if not reads:
             packed, _ = pack_call(args, kwargs or {})
+            _check_size(len(packed), name)
             request.arguments.CopyFrom(value_pb2.Arguments.FromString(packed))
         connection = future.connection
         reply = link_to(connection, *self._place).call(request)
         return ActorFuture(connection, reply, f"{self._kind}.{name}", (self, args, kwargs))
+
+
+def _check_size(nbytes: int, name: str) -> None:
+    if nbytes > MESSAGE_NBYTES:
+        raise UnpicklableArgument(
+            f"the arguments of {name!r} are {nbytes / MIB:.0f} MiB, and a message holds "
+            f"{MESSAGE_NBYTES // MIB}: put large data on the workers with client.scatter(data) and "
+            f"pass the future, which the method gathers"
+        )
 
 
 def future_of(actor: Actor) -> Future:
@@ -140,7 +157,7 @@ class ActorMethod:
         Raises
         ------
         UnpicklableArgument
-            If an argument cannot be sent; the message names it.
+            If an argument cannot be sent, or all of them are too large for a message.
         """
         return self._actor._call(self._name, args, kwargs)
 
@@ -149,20 +166,15 @@ class ActorMethod:
 
 
 class ActorFuture:
-    """What a method of an actor will have returned.
+    """What a method of an actor will have returned; methods of an `Actor` return it.
 
     Examples
     --------
-    >>> class Counter:
-    ...     def __init__(self):
-    ...         self.count = 0
-    ...     def increment(self):
-    ...         self.count += 1
-    ...         return self.count
-    >>> counter = client.submit(Counter, actor=True).result()
-    >>> future = counter.increment()
+    >>> from collections import Counter
+    >>> counter = client.submit(Counter, "aab", actor=True).result()
+    >>> future = counter.total()
     >>> future.result()
-    1
+    3
     """
 
     __slots__ = ("_connection", "_kept", "_name", "_reply")
@@ -178,8 +190,13 @@ class ActorFuture:
 
         Examples
         --------
-        >>> counter.increment().done()  # doctest: +SKIP
-        False
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> future = counter.total()
+        >>> future.result()
+        3
+        >>> future.done()
+        True
         """
         return self._reply.done()
 
@@ -205,8 +222,10 @@ class ActorFuture:
 
         Examples
         --------
-        >>> counter.increment().result(timeout=10)  # doctest: +SKIP
-        2
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> counter.total().result(timeout=10)
+        3
         """
         bridge = self._connection.bridge
         return bridge.run(self._result(timeout, bridge))
@@ -216,8 +235,10 @@ class ActorFuture:
 
         Examples
         --------
-        >>> counter.increment().exception() is None  # doctest: +SKIP
-        True
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> type(counter.most_common("many").exception())
+        <class 'TypeError'>
         """
         bridge = self._connection.bridge
         return bridge.run(self._exception(timeout, bridge))
@@ -227,7 +248,10 @@ class ActorFuture:
 
         Examples
         --------
-        >>> counter.increment().add_done_callback(print)  # doctest: +SKIP
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> results = []
+        >>> counter.total().add_done_callback(lambda future: results.append(future.result()))
         """
         self._reply.add_done_callback(lambda _: callback_thread().submit(function, self))
 
