@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from gdistributed.data.codecs import decode, encode, encode_parts
+from gdistributed.data.codecs.pickled import unpickle
 from gdistributed.errors import CodecUnsupported, SerializationError
 from gdistributed.v1 import value_pb2 as pb
 
@@ -216,3 +221,32 @@ def test_the_reader_learns_that_the_writer_had_another_python() -> None:
     with pytest.raises(SerializationError) as caught:
         decode(payload)
     assert "2.7" in "".join(caught.value.__cause__.__notes__)
+
+
+MODULE_THAT_TAKES_A_WHILE = """
+import sys, threading
+counts = sys.modules["imports_at_once"].counts
+counts.append(counts[-1] + 1)
+threading.Event().wait(0.05)
+counts.append(counts[-1] - 1)
+thing = 1
+"""
+
+
+def test_threads_that_unpickle_import_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = types.ModuleType("imports_at_once")
+    counted.counts = [0]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "imports_at_once", counted)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("imported_left", "imported_right"):
+        (tmp_path / f"{name}.py").write_text(MODULE_THAT_TAKES_A_WHILE)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    pickles = [
+        b"\x80\x05\x8c" + bytes([len(name)]) + name + b"\x8c\x05thing\x93."  # module, name, global
+        for name in (b"imported_left", b"imported_right")
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(unpickle, pickles)) == [1, 1]
+    assert counted.counts == [0, 1, 0, 1, 0]

@@ -11,6 +11,7 @@ import importlib
 import io
 import pickle
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
@@ -93,17 +94,23 @@ def pickle_apart(value: object, dumps: Dumps) -> tuple[bytes, list[memoryview]]:
     return dumps(value, protocol=PROTOCOL, buffer_callback=keep_inside), buffers
 
 
+IMPORTING: Final = threading.RLock()
+
+
 class Unpickler(pickle.Unpickler):
-    """Unpickles, and imports packages before what is in them.
+    """Unpickles, and imports one module at a time, packages before what is in them.
 
     When one thread is importing a package, Python lets another begin with a module inside it, which
-    may fail ("partially initialized module"). Values that come to a new worker do just that.
+    may fail ("partially initialized module", "deadlock detected"). Values that come to a new worker
+    do just that.
     """
 
     def find_class(self, module: str, name: str) -> object:
         """Return what a pickle names."""
         if module not in sys.modules:
-            importlib.import_module(module.partition(".")[0])
+            with IMPORTING:
+                importlib.import_module(module.partition(".")[0])
+                importlib.import_module(module)
         return super().find_class(module, name)
 
 
