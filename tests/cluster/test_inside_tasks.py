@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -328,24 +329,26 @@ def test_a_seceded_task_can_be_cancelled_and_its_worker_works_on() -> None:
         assert client.submit(fibonacci, 5).result(TIMEOUT_S) == 5
 
 
-def wait_for_many(numbers: list[int]) -> tuple[int, int]:
+def wait_for_many(numbers: list[int], go: Path) -> tuple[int, int]:
     with worker_client() as client:
-        return os.getpid(), sum(client.gather(client.map(slow_square, numbers)))
+        return os.getpid(), sum(client.gather(client.map(held_square, numbers, go=go)))
 
 
-def slow_square(number: int) -> int:
-    threading.Event().wait(0.02)
+def held_square(number: int, go: Path) -> int:
+    while not go.exists():
+        threading.Event().wait(0.01)
     return number * number
 
 
-def test_a_worker_dies_while_a_task_waits_on_it(pair: Client) -> None:
-    numbers = list(range(60))
-    outer = pair.submit(wait_for_many, numbers)
+def test_a_worker_dies_while_a_task_waits_on_it(pair: Client, tmp_path: Path) -> None:
+    numbers, go = list(range(60)), tmp_path / "go"
     pids = {each["id"]: pid for pid, each in workers_by_pid(pair).items()}
+    outer = pair.submit(wait_for_many, numbers, go)
     place = place_of_seceded(pair, outer.key)
     victim = psutil.Process(pids[place])
     victim.send_signal(signal.SIGKILL)
     victim.wait(TIMEOUT_S)
+    go.touch()
     pid, total = outer.result(TIMEOUT_S)
     assert total == sum(number * number for number in numbers)
     assert pid != victim.pid
