@@ -17,6 +17,7 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.errors import SerializationError
 from gdistributed.runtime.context import Running, current
+from gdistributed.runtime.own_thread import in_own_thread
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2
 from gdistributed.wire.server import Server
 from gdistributed.wire.status import StatusError
@@ -55,26 +56,12 @@ class Outcome(TypedDict, total=False):
 
 
 async def carry_out(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    """Call a plain function in a thread, or a coroutine function on this loop; return its result.
+    """Call a plain function in a thread of its own, or a coroutine function on this loop.
 
-    Raises
-    ------
-    Exception
-        Whatever it raises; SystemExit and KeyboardInterrupt as a RuntimeError.
+    Returns its result, and raises what it raises (see `in_own_thread`).
     """
-    value = await asyncio.to_thread(_called, function, args, kwargs)
+    value = await in_own_thread(function, *args, **kwargs)
     return await value if inspect.isawaitable(value) else value
-
-
-def _called(
-    function: Callable[..., Any], args: Sequence[object], kwargs: dict[str, object]
-) -> object:
-    try:
-        return function(*args, **kwargs)
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"the function raised {type(error).__name__}") from error
-    except StopIteration as error:  # which no future can carry
-        raise RuntimeError(f"the function raised StopIteration({error})") from error
 
 
 class Caller:
@@ -167,7 +154,7 @@ def _in_user_code(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames by which the code was called."""
     frame = trace
     while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == __name__:
+        if frame.tb_frame.f_globals.get("__name__") in (__name__, in_own_thread.__module__):
             trace = frame.tb_next
         frame = frame.tb_next
     return trace

@@ -124,6 +124,19 @@ def test_nobody_need_wait(client: Client, tmp_path: Path) -> None:
         until(lambda: "nobody waits" in str(client.get_worker_logs(workers=address)))  # noqa: B023
 
 
+def test_functions_that_do_not_end_are_in_nobodys_way(
+    client: Client, cluster: LocalCluster, tmp_path: Path
+) -> None:
+    file = tmp_path / "go on"
+    for _ in range(20):
+        client.run(wait_for_file, str(file), wait=False, workers="0")
+    assert client.run(os.getpid, workers="0") == {
+        cluster.workers["0"].address: cluster.workers["0"].process_id
+    }
+    assert client.submit(inc, 1, workers="0", pure=False).result(30) == 2
+    file.touch()
+
+
 def test_a_function_runs_in_nannies(client: Client, cluster: LocalCluster) -> None:
     processes = client.run(os.getpid, nanny=True)
     assert processes == dict.fromkeys(client.ncores(), os.getpid())  # they live here

@@ -8,12 +8,20 @@ import grpc
 import grpc.aio
 import pytest
 
+from gdistributed import AsyncClient, Center
 from gdistributed.data.codecs import encode
 from gdistributed.data.functions import pack_function
+from gdistributed.errors import NotAllowed
 from gdistributed.services.scheduler.server import Scheduler
 from gdistributed.services.worker.server import Worker
+from gdistributed.v1 import (
+    center_pb2,
+    center_pb2_grpc,
+    extensions_pb2_grpc,
+    scheduler_pb2_grpc,
+    worker_pb2,
+)
 from gdistributed.v1 import extensions_pb2 as pb
-from gdistributed.v1 import extensions_pb2_grpc, scheduler_pb2_grpc, worker_pb2
 from gdistributed.wire.software import own_software
 from gdistributed.wire.status import reason_of_call
 from tests.services.stage import Stage
@@ -167,3 +175,18 @@ async def test_a_worker_serves_a_scheduler_without_extensions(stage: Stage) -> N
     async with Worker(stage.address) as worker:
         await worker.wait_connected()
         assert (await stage.line()).hello.extensions == 0
+
+
+async def test_metadata_is_that_of_the_center_wherever_it_is() -> None:
+    async with Center() as center, Scheduler(center=center.address) as scheduler:
+        async with grpc.aio.insecure_channel(scheduler.address) as channel:
+            stub = center_pb2_grpc.CenterStub(channel)
+            entry = center_pb2.MetadataEntry(value=encode(5))
+            await stub.SetMetadata(center_pb2.SetMetadataRequest(path=["x"], entries=[entry]))
+        async with AsyncClient(center.address, set_as_default=False) as client:
+            assert await client.get_metadata("x") == 5
+            assert (await client.get_versions())["scheduler"]["packages"]["pickle"] == "5"
+            with pytest.raises(NotAllowed):
+                await client.run_on_scheduler(exit)
+            await client.shutdown()
+        await scheduler.wait_stopped()
