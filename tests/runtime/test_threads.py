@@ -128,7 +128,6 @@ def fail() -> None:
         (exit_at_once, "builtins.SystemExit"),
         (interrupt, "builtins.KeyboardInterrupt"),
         (fail, "builtins.ValueError"),
-        (threading.Lock, "gdistributed.errors.SerializationError"),
     ],
 )
 async def test_whatever_is_raised_becomes_a_report(
