@@ -25,8 +25,10 @@ from gdistributed.version import __version__
 
 if TYPE_CHECKING:
     from gdistributed.client.actors import Actor, ActorFuture
-    from gdistributed.client.client import AsyncClient, Client, Executor
-    from gdistributed.client.current import as_current, current_client
+    from gdistributed.client.async_client import AsyncClient
+    from gdistributed.client.client import Client, Executor
+    from gdistributed.client.computing import futures_of
+    from gdistributed.client.current import as_current, current_client, default_client
     from gdistributed.client.forgetting import fire_and_forget
     from gdistributed.client.future import Future
     from gdistributed.client.inside import get_client, worker_client
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from gdistributed.client.progress import progress
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.deploy.local_cluster import LocalCluster
-    from gdistributed.errors import Reschedule, TaskError
+    from gdistributed.errors import CancelledError, KilledWorker, Reschedule, TaskError
     from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
     from gdistributed.runtime.context import get_worker, rejoin, secede
     from gdistributed.services.center.server import Center
@@ -53,12 +55,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Actor": "client.actors",
     "ActorFuture": "client.actors",
-    "AsyncClient": "client.client",
+    "AsyncClient": "client.async_client",
+    "CancelledError": "errors",
     "Center": "services.center.server",
     "Client": "client.client",
     "Event": "client.names.event",
     "Executor": "client.client",
     "Future": "client.future",
+    "KilledWorker": "errors",
     "LocalCluster": "deploy.local_cluster",
     "Lock": "client.names.lock",
     "MultiLock": "client.names.multi_lock",
@@ -77,7 +81,9 @@ _HOMES = {
     "as_completed": "client.waiting",
     "as_current": "client.current",
     "current_client": "client.current",
+    "default_client": "client.current",
     "fire_and_forget": "client.forgetting",
+    "futures_of": "client.computing",
     "get_client": "client.inside",
     "get_worker": "runtime.context",
     "progress": "client.progress",
@@ -92,11 +98,13 @@ __all__ = [
     "Actor",
     "ActorFuture",
     "AsyncClient",
+    "CancelledError",
     "Center",
     "Client",
     "Event",
     "Executor",
     "Future",
+    "KilledWorker",
     "LocalCluster",
     "Lock",
     "MultiLock",
@@ -116,7 +124,9 @@ __all__ = [
     "as_completed",
     "as_current",
     "current_client",
+    "default_client",
     "fire_and_forget",
+    "futures_of",
     "get_client",
     "get_worker",
     "progress",
@@ -132,7 +142,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gdistributed' has no attribute {name!r}")
-    if home == "client.client":
+    if home in ("client.client", "client.async_client"):
         _tell_how_to_start_a_cluster()
     value = getattr(importlib.import_module(f"gdistributed.{home}"), name)
     globals()[name] = value

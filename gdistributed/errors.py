@@ -120,6 +120,13 @@ class KilledWorker(TaskFailed):
     Most often it needs more memory than a worker has, or crashes in native code. Tasks that
     only waited on these workers are not blamed. To do: look at the workers' logs; give the
     workers more memory, or the task less data.
+
+    Examples
+    --------
+    >>> try:
+    ...     client.submit(os.abort).result()  # doctest: +SKIP
+    ... except KilledWorker as error:
+    ...     print(error)  # the workers, how each of them ended, and its last lines
     """
 
     reason = "KILLED_WORKER"
@@ -188,7 +195,18 @@ class Reschedule(TaskFailed):
 
 
 class CancelledError(TaskFailed, concurrent.futures.CancelledError):
-    """Somebody gave the task up; the message says who and why, where known."""
+    """Somebody gave the task up; the message says who and why, where known.
+
+    Examples
+    --------
+    >>> future = client.submit(abs, -5, key="dropped")
+    >>> future.cancel(reason="the plan has changed")
+    >>> try:
+    ...     future.result()
+    ... except CancelledError as error:
+    ...     print(error)
+    the task 'dropped' was cancelled: the plan has changed
+    """
 
     reason = "CANCELLED"
 

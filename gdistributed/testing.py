@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-from gdistributed.client.client import AsyncClient, Client
+from gdistributed.client.async_client import AsyncClient
+from gdistributed.client.client import Client
 from gdistributed.deploy.local_cluster import AsyncLocalCluster, LocalCluster
 from gdistributed.wire.loop_thread import new_event_loop
 

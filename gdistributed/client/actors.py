@@ -25,9 +25,16 @@ from gdistributed.client.future import Future, bind_future, callback_thread
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
 from gdistributed.data.failures import exception_from_failure
-from gdistributed.errors import ActorLost, ClientClosed, ConnectionLost, WaitTimeout
+from gdistributed.errors import (
+    ActorLost,
+    ClientClosed,
+    ConnectionLost,
+    UnpicklableArgument,
+    WaitTimeout,
+)
+from gdistributed.settings import MIB
 from gdistributed.v1 import value_pb2, worker_pb2, worker_pb2_grpc
-from gdistributed.wire.channel import open_channel
+from gdistributed.wire.channel import MESSAGE_NBYTES, open_channel
 
 Reply = concurrent.futures.Future[worker_pb2.CallActorResponse]
 
@@ -46,17 +53,17 @@ class Actor:
 
     Examples
     --------
-    >>> class Counter:
-    ...     def __init__(self):
-    ...         self.n = 0
-    ...     def increment(self):
-    ...         self.n += 1
-    ...         return self.n
-    >>> counter = client.submit(Counter, actor=True).result()  # doctest: +SKIP
-    >>> counter.increment().result()  # doctest: +SKIP
-    1
-    >>> counter.n  # doctest: +SKIP
-    1
+    >>> class Account:
+    ...     def __init__(self, balance):
+    ...         self.balance = balance
+    ...     def pay_in(self, amount):
+    ...         self.balance += amount
+    ...         return self.balance
+    >>> account = client.submit(Account, 100, actor=True).result()
+    >>> account.pay_in(20).result()
+    120
+    >>> account.balance
+    120
     """
 
     __slots__ = ("__weakref__", "_future", "_kind", "_methods", "_place", "_words")
@@ -104,10 +111,20 @@ class Actor:
         request = worker_pb2.CallActorRequest(key=future.record.key, name=name, reads=reads)
         if not reads:
             packed, _ = pack_call(args, kwargs or {})
+            _check_size(len(packed), name)
             request.arguments.CopyFrom(value_pb2.Arguments.FromString(packed))
         connection = future.connection
         reply = link_to(connection, *self._place).call(request)
         return ActorFuture(connection, reply, f"{self._kind}.{name}", (self, args, kwargs))
+
+
+def _check_size(nbytes: int, name: str) -> None:
+    if nbytes > MESSAGE_NBYTES:
+        raise UnpicklableArgument(
+            f"the arguments of {name!r} are {nbytes / MIB:.0f} MiB, and a message holds "
+            f"{MESSAGE_NBYTES // MIB}: put large data on the workers with client.scatter(data) and "
+            f"pass the future, which the method gathers"
+        )
 
 
 def future_of(actor: Actor) -> Future:
@@ -140,7 +157,7 @@ class ActorMethod:
         Raises
         ------
         UnpicklableArgument
-            If an argument cannot be sent; the message names it.
+            If an argument cannot be sent, or all of them are too large for a message.
         """
         return self._actor._call(self._name, args, kwargs)
 
@@ -149,7 +166,16 @@ class ActorMethod:
 
 
 class ActorFuture:
-    """What a method of an actor will have returned."""
+    """What a method of an actor will have returned; methods of an `Actor` return it.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> counter = client.submit(Counter, "aab", actor=True).result()
+    >>> future = counter.total()
+    >>> future.result()
+    3
+    """
 
     __slots__ = ("_connection", "_kept", "_name", "_reply")
 
@@ -160,7 +186,18 @@ class ActorFuture:
         self._kept = kept  # the actor, and futures among the arguments, live for as long as this
 
     def done(self) -> bool:
-        """Return whether there is a result or an error."""
+        """Return whether there is a result or an error.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> future = counter.total()
+        >>> future.result()
+        3
+        >>> future.done()
+        True
+        """
         return self._reply.done()
 
     def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401
@@ -182,17 +219,40 @@ class ActorFuture:
         ConnectionLost
             If the connection to the worker broke while the call was under way. The actor is there
             still; nobody knows whether the call was made.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> counter.total().result(timeout=10)
+        3
         """
         bridge = self._connection.bridge
         return bridge.run(self._result(timeout, bridge))
 
     def exception(self, timeout: float | None = None) -> Any:  # noqa: ANN401
-        """Wait for the end and return what was raised, or None. Otherwise as `result`."""
+        """Wait for the end and return what was raised, or None. Otherwise as `result`.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> type(counter.most_common("many").exception())
+        <class 'TypeError'>
+        """
         bridge = self._connection.bridge
         return bridge.run(self._exception(timeout, bridge))
 
     def add_done_callback(self, function: Callable[[ActorFuture], object]) -> None:
-        """Have a function called with this future when it is done, in a thread of its own kind."""
+        """Have a function called with this future when it is done, in a thread of its own kind.
+
+        Examples
+        --------
+        >>> from collections import Counter
+        >>> counter = client.submit(Counter, "aab", actor=True).result()
+        >>> results = []
+        >>> counter.total().add_done_callback(lambda future: results.append(future.result()))
+        """
         self._reply.add_done_callback(lambda _: callback_thread().submit(function, self))
 
     def __await__(self) -> Generator[Any, None, Any]:

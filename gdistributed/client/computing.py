@@ -421,7 +421,15 @@ class Computing(ClientBase):
 
 
 def futures_of(value: object) -> list[Future]:
-    """Return the futures inside lists, tuples, sets and dicts, and inside persisted collections."""
+    """Return the futures inside lists, tuples, sets and dicts, and inside persisted collections.
+
+    Examples
+    --------
+    >>> import dask.array
+    >>> ones = client.persist(dask.array.ones(100, chunks=50))
+    >>> len(futures_of([ones, client.submit(abs, -1)]))
+    3
+    """
     found: dict[Future, None] = {}
     stack = [value]
     while stack:

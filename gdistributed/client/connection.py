@@ -13,6 +13,7 @@ import socket
 import threading
 import uuid
 from collections import deque
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import TypeVar
@@ -141,7 +142,7 @@ class Connection:
         self._session: Session[pb.FromClient] = Session(pb.FromClient)
         self._link: Link[pb.ToClient, pb.FromClient] | None = None
         self._life: asyncio.Task[None] | None = None
-        self._control: list[grpc.aio.Channel] = []
+        self._control: list[grpc.aio.Channel | Lanes] = []
         self._wake_is_due = False
         self._dropped: deque[FutureRecord] = deque()
         self._drop_is_due = False
@@ -284,15 +285,15 @@ class Connection:
     async def _connect(self, timeout_s: float) -> Stream:
         """Open the control channel, and a stream on it that has been welcomed."""
         found = await find_scheduler(self.address, timeout_s)
-        await self._close_control()
-        self._control = found.channels
-        self.center = center_pb2_grpc.CenterStub(found.center)
         self.lanes = Lanes(found.center, self.address)
+        old, self._control = self._control, [*found.channels, self.lanes]
+        self.center = center_pb2_grpc.CenterStub(found.center)
         self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
         self.server = server_pb2_grpc.ServerStub(found.scheduler)
         self.runner = extensions_pb2_grpc.RunnerStub(found.scheduler)
         self.extensions = extensions_pb2_grpc.ExtensionsStub(found.scheduler)
+        await _close_all(old)  # now that nobody finds them any more
         stream = self.scheduler.ConnectClient()
         try:
             async with asyncio.timeout(timeout_s):
@@ -456,16 +457,9 @@ class Connection:
                 raise
             raise ConnectionLost(f"{doing}: the connection was closed") from None
 
-    async def _close_control(self) -> None:
-        if self._control:
-            await self.lanes.close()
-        for channel in self._control:
-            await channel.close()
-        self._control = []
-
     async def _close_channels(self) -> None:
-        await self._close_control()
-        await self.channels.close()
+        await _close_all([*self._control, self.channels])
+        self._control = []
 
 
 class _Locked(AbstractContextManager[ClientBrain]):
@@ -481,6 +475,11 @@ class _Locked(AbstractContextManager[ClientBrain]):
 
     def __exit__(self, *error: object) -> None:
         self._connection.leave()
+
+
+async def _close_all(old: Iterable[grpc.aio.Channel | Channels | Lanes]) -> None:
+    for each in old:
+        await each.close()
 
 
 def wake_all(fired: list[Watch]) -> None:

@@ -15,7 +15,8 @@ from gdistributed.errors import UsageError
 from gdistributed.runtime.context import current_task
 
 if TYPE_CHECKING:
-    from gdistributed.client.client import AsyncClient, Client
+    from gdistributed.client.async_client import AsyncClient
+    from gdistributed.client.client import Client
     from gdistributed.client.connection import Connection
 
 
@@ -44,6 +45,17 @@ def current_client() -> AnyClient:
     if client is None:
         raise UsageError("there is no client: make one with gdistributed.Client(address)")
     return client
+
+
+def default_client() -> AnyClient:
+    """Return the current client; the word of dask.distributed. Errors are those of it.
+
+    Examples
+    --------
+    >>> default_client() is client
+    True
+    """
+    return current_client()
 
 
 def find_client() -> AnyClient | None:

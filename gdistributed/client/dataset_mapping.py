@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from gdistributed.errors import UsageError
 
 if TYPE_CHECKING:
-    from gdistributed.client.client import AsyncClient, Client
+    from gdistributed.client.async_client import AsyncClient
+    from gdistributed.client.client import Client
 
 
 class DatasetMapping(MutableMapping[str, Any]):

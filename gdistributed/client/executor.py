@@ -73,7 +73,7 @@ class Executing(Computing):
 
         Examples
         --------
-        >>> with client.get_executor(retries=2) as executor:  # doctest: +SKIP
+        >>> with client.get_executor(retries=2) as executor:
         ...     list(executor.map(pow, [2, 3], [10, 10]))
         [1024, 59049]
         """

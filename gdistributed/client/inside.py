@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from gdistributed.client import dask_scheduler
+from gdistributed.client.async_client import TIMEOUT_S, AsyncClient
 from gdistributed.client.bridge import BLOCKING, EITHER
-from gdistributed.client.client import TIMEOUT_S, AsyncClient, Client
+from gdistributed.client.client import Client
 from gdistributed.client.current import as_current, current_client, has_default
 from gdistributed.runtime.context import TaskContext, away, current_task, with_worker
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from gdistributed.client.html import facts
 
 if TYPE_CHECKING:
-    from gdistributed.client.client import AsyncClient, Client
+    from gdistributed.client.async_client import AsyncClient
+    from gdistributed.client.client import Client
 
 
 def presented(client: AsyncClient | Client) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gdistributed.client.base import ClientBase
+from gdistributed.client.names.calls import ask_names
 from gdistributed.client.names.following import Handler, Message, event_of
 from gdistributed.data.codecs import encode_readable
 from gdistributed.errors import NotFound
@@ -38,9 +39,8 @@ class Topics(ClientBase):
         """
         topics = [topic] if isinstance(topic, str) else list(topic)
         request = pb.PublishRequest(topics=topics, message=encode_readable(msg))
-        await self.connection.ask(
-            self.connection.names.Publish, request, f"publishing to {', '.join(topics)}"
-        )
+        doing = f"publishing to {', '.join(topics)}"
+        await ask_names(self.connection, "Publish", request, doing)
 
     async def get_events(self, topic: str | None = None) -> Any:  # noqa: ANN401
         """Return the messages of a topic that are kept, the oldest first.
@@ -61,9 +61,7 @@ class Topics(ClientBase):
         ((1763712000.0, {'step': 1}),)
         """
         request = pb.ListMessagesRequest(topic=topic or "")
-        answer = await self.connection.ask(
-            self.connection.names.ListMessages, request, "listing messages"
-        )
+        answer = await ask_names(self.connection, "ListMessages", request, "listing messages")
         if topic is not None:
             return tuple(map(event_of, answer.messages))
         found: dict[str, list[Message]] = {}

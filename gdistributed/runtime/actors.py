@@ -13,17 +13,20 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, Final
 
 from gdistributed.data.arguments import unpack_call
 from gdistributed.data.codecs import encode
 from gdistributed.data.failures import failure_from_exception
-from gdistributed.errors import ActorLost
+from gdistributed.errors import ActorLost, SerializationError
 from gdistributed.runtime.actor_references import ActorReference
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import TaskContext, current
 from gdistributed.runtime.threads import Threads
+from gdistributed.settings import MIB, LimitSettings
 from gdistributed.v1 import worker_pb2
+
+MESSAGE_NBYTES: Final = LimitSettings().message_nbytes
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +68,7 @@ class MethodCall:
                 if iscoroutine(value):
                     self.coroutine = value
                     return
-            self.response.value.CopyFrom(encode(value, request.accept_codecs))
+            self.returned(value)
         except BaseException as error:
             self.raised(error)
 
@@ -75,10 +78,25 @@ class MethodCall:
         coroutine, self.coroutine = self.coroutine, None
         assert coroutine is not None
         try:
-            value = await coroutine
-            self.response.value.CopyFrom(encode(value, self.request.accept_codecs))
+            self.returned(await coroutine)
         except BaseException as error:
             self.raised(error)
+
+    def returned(self, value: object) -> None:
+        """Take a value as the outcome.
+
+        Raises
+        ------
+        SerializationError
+            If it cannot be encoded, or is too large for a message.
+        """
+        payload = encode(value, self.request.accept_codecs)
+        if payload.ByteSize() > MESSAGE_NBYTES:
+            raise SerializationError(
+                f"{self.request.name!r} returned {payload.ByteSize() / MIB:.0f} MiB, and a message "
+                f"holds {MESSAGE_NBYTES // MIB}: return it in parts, or as the result of a task"
+            )
+        self.response.value.CopyFrom(payload)
 
     def raised(self, error: BaseException) -> None:
         """Take an exception as the outcome."""
@@ -130,6 +148,11 @@ class Actors:
         The worker.
     nthreads
         How many methods run at once.
+
+    Attributes
+    ----------
+    callers
+        The streams by which calls come: they are read until `hang_up`.
     """
 
     def __init__(self, place: Place, nthreads: int) -> None:
@@ -138,6 +161,7 @@ class Actors:
         self._homes: dict[str, _Home] = {}
         self._threads: Threads[MethodCall] | None = None
         self._awaited: set[asyncio.Task[None]] = set()
+        self.callers: set[asyncio.Task[None]] = set()
 
     def keep(self, reference: ActorReference) -> None:
         """An actor lives here from now on."""
@@ -164,6 +188,11 @@ class Actors:
             return
         home.waiting.append(call)
         self._next(home)
+
+    def hang_up(self) -> None:
+        """Take no more calls from those who have called before."""
+        for caller in self.callers:
+            caller.cancel()
 
     async def close(self) -> None:
         """End: threads that are inside a method are left behind."""

@@ -105,7 +105,7 @@ class Extended:
         async with self._changing:
             for name in list(self._installed):
                 self._log(name, await self._uninstall(name))
-            self._files.close()  # at once: at the end of a program there are no pools of threads
+            self._files.close()  # here: when the interpreter ends there are no more threads
 
     async def _install(self, extension: extensions_pb2.Extension) -> error_pb2.TaskError | None:
         before = self._installed.get(extension.name)

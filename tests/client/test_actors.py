@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from gdistributed import Actor, ActorFuture, AsyncClient, Client, LocalCluster, get_client
-from gdistributed.errors import ActorLost, ClientClosed, UnpicklableArgument, WaitTimeout
+from gdistributed.client.actors import future_of
+from gdistributed.client.bridge import BLOCKING
+from gdistributed.errors import (
+    ActorLost,
+    ClientClosed,
+    ConnectionLost,
+    UnpicklableArgument,
+    WaitTimeout,
+)
 from tests.client.functions import inc, wait_for_file
 
 TIMEOUT_S = 30.0
@@ -38,6 +46,7 @@ class Counter:
         raise ValueError("no")
 
     def wait_for(self, path: str) -> str:
+        Path(f"{path}.waits").touch()
         return wait_for_file(path)
 
     def where(self) -> str:
@@ -271,7 +280,7 @@ def test_a_closed_client_says_so(address: str, tmp_path: Path) -> None:
     (tmp_path / "gate").touch()
 
 
-def test_an_actor_is_lost_with_its_worker() -> None:
+def test_an_actor_is_lost_with_its_worker(tmp_path: Path) -> None:
     import psutil
 
     with LocalCluster(2, threads_per_worker=1) as cluster, Client(cluster) as client:
@@ -280,7 +289,7 @@ def test_an_actor_is_lost_with_its_worker() -> None:
         counter: Any = future.result(TIMEOUT_S)
         dependent = client.submit(increment_by, 1, future, workers="1")
         assert dependent.result(TIMEOUT_S) == 1
-        waiting = counter.wait_for("/nowhere/at/all")
+        waiting = counter.wait_for(str(tmp_path / "gate"))
         victim = psutil.Process(first.process_id)
         victim.kill()
         victim.wait(TIMEOUT_S)
@@ -297,6 +306,31 @@ def test_an_actor_is_lost_with_its_worker() -> None:
         future.retry()
         again: Any = future.result(TIMEOUT_S)
         assert again.increment().result(TIMEOUT_S) == 1
+
+
+def test_a_connection_that_breaks_leaves_the_actor(client: Client, tmp_path: Path) -> None:
+    counter = make(client)
+    waiting = counter.wait_for(str(tmp_path / "gate"))
+    (address,) = client.who_has()[future_of(counter).key]
+    connection = client.connection
+    assert not waiting.done()
+    while not (tmp_path / "gate.waits").exists():
+        time.sleep(0.01)
+    BLOCKING.run(BLOCKING.on_loop(connection.channels.forget(address), connection.loop))
+    with pytest.raises(ConnectionLost, match="is there still"):
+        waiting.result(TIMEOUT_S)
+    (tmp_path / "gate").touch()
+    assert counter.increment().result(TIMEOUT_S) == 1
+
+
+def test_what_is_too_large_for_a_message_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdistributed.client.actors.MESSAGE_NBYTES", 2**20)
+    counter = make(client)
+    with pytest.raises(UnpicklableArgument, match="scatter"):
+        counter.note(bytes(2**21))
+    assert counter.increment().result(TIMEOUT_S) == 1
 
 
 def test_another_process_at_the_address_is_not_the_actors(client: Client) -> None:

@@ -132,12 +132,12 @@ def test_a_topic_is_followed_across_a_broken_connection(own_cluster: Cluster, pr
         Client(proxy.address, set_as_default=False) as far,
     ):
         far.subscribe_topic("news", heard.put)
-        for number in range(50):
+        for number in range(100):
             near.log_event("news", number)
-            if number % 20 == 10:
+            if number % 10 == 5:
                 proxy.cut()
-        events = [heard.get(timeout=TIMEOUT_S)[1] for _ in range(50)]
-    assert events == list(range(50))
+        events = [heard.get(timeout=TIMEOUT_S)[1] for _ in range(100)]
+    assert events == list(range(100))
 
 
 def test_a_stopped_holder_finds_out_that_it_lost_the_lock(own_cluster: Cluster) -> None:

@@ -34,7 +34,7 @@ SUITES: Final = (
 MARKS: Final = "not network and not gpu and not array_expr"
 KNOWN: Final = HERE / "known.toml"
 SLOW: Final = HERE / "slow.txt"
-SLOW_S: Final = 0.2
+SLOW_S: Final = 0.5
 STOP_TIMEOUT_S: Final = 60.0
 
 
@@ -110,15 +110,22 @@ def _finished(words: Sequence[str], log: Path, timeout_s: float) -> bool:
         try:
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)  # pytest ends its processes, and they their clusters
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
             return False
+        finally:
+            _end(process)
     if process.returncode not in (0, 1):  # of pytest: all passed, some failed
         raise click.ClickException(f"pytest ended with {process.returncode}:\n{_tail(log)}")
     return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End pytest if it still runs, as Control-C does: its processes and clusters end with it."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _tail(log: Path) -> str:
@@ -149,7 +156,7 @@ def known_failures() -> dict[str, str]:
 @click.argument("tests", nargs=-1)
 @click.option("--choose", type=int, default=0, help="Run so many, chosen from all files.")
 @click.option("-n", "nprocesses", type=int, default=os.cpu_count(), help="Processes.")
-@click.option("--timeout", "timeout_s", type=float, default=3000, help="Seconds for all tests.")
+@click.option("--timeout", "timeout_s", type=float, default=5400, help="Seconds for all tests.")
 @click.option("--folder", type=Path, help="Where to keep the reports.")
 @click.option("--write-slow", is_flag=True, help="Name in slow.txt what took long.")
 @click.option("-m", "mark", default=MARKS, help="As pytest's -m.")
@@ -163,6 +170,7 @@ def main(
     mark: str,
 ) -> None:
     """Run dask's own tests (all suites, or TESTS) with a gdistributed client as scheduler."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory() as temporary:
         folder = folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -174,8 +182,8 @@ def main(
             options += ["--choose", str(choose), *runner.leave_out([*known, *slow])]
         ours = runner.run("gdistributed", tests or SUITES, options, timeout_s)
         if write_slow:
-            slow = sorted(test for test, seconds in ours.seconds.items() if seconds > SLOW_S)
-            SLOW.write_text("".join(f"{test}\n" for test in slow))
+            slow = {test.partition("[")[0] for test, s in ours.seconds.items() if s > SLOW_S}
+            SLOW.write_text("".join(f"{test}\n" for test in sorted(slow)))
         threads: Outcome | None = None
         if ours.failed:
             threads = runner.run("threads", ours.failed, [], timeout_s)

@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dask's own tests")
     group.addoption("--dask-scheduler", default=GDISTRIBUTED, help="this, or one of dask's own")
     group.addoption("--choose", type=int, default=0, help="how many tests; 0 for all")
-    group.addoption("--leave-out", help="a file that names the tests that are not to be chosen")
+    group.addoption("--leave-out", help="a file of tests that are not to be chosen")
     group.addoption("--report", default=os.devnull, help="a file for what each test came to")
 
 
@@ -58,7 +58,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     count, path = config.getoption("--choose"), config.getoption("--leave-out")
     if count:
         left_out = set(Path(path).read_text().splitlines()) if path else set()
-        chosen = choose((item for item in items if item.nodeid not in left_out), count)
+        chosen = choose(
+            (item for item in items if not left_out & {item.nodeid, without_words(item)}), count
+        )
         items[:] = [item for item in items if item.nodeid in chosen]
 
 
@@ -78,6 +80,11 @@ def choose(items: Iterable[pytest.Item], count: int) -> set[str]:
         names[turn] for turn in range(turns) for names in by_file.values() if turn < len(names)
     )
     return {name for name, _ in zip(in_turn, range(count), strict=False)}
+
+
+def without_words(item: pytest.Item) -> str:
+    """Return the name of a test without what tells its parameters apart."""
+    return item.nodeid.partition("[")[0]
 
 
 class Scheduler:

@@ -185,7 +185,6 @@ async def test_an_exception_is_data(line: Line, worker: Worker) -> None:
     ("function", "type_name"),
     [
         (sys.exit, "builtins.SystemExit"),
-        (threading.Lock, "gdistributed.errors.SerializationError"),
         (fail, "builtins.TypeError"),  # an argument is missing
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import threading
 from typing import TYPE_CHECKING
@@ -85,6 +86,26 @@ async def test_a_stream_without_calls_ends(stub: Stub) -> None:
     stream = stub.CallActor()
     await stream.done_writing()
     assert await stream.read() is grpc.aio.EOF
+
+
+async def test_a_worker_that_stops_hangs_up(worker: Worker, stub: Stub, counter: str) -> None:
+    stream = stub.CallActor()
+    await stream.write(request(1, "total"))
+    assert await outcome(stream) == (1, "3")
+    async with asyncio.timeout(30):
+        await worker.stop(1000)  # the grace of a call that does not end
+    assert await stream.read() is grpc.aio.EOF
+
+
+async def test_a_value_that_is_too_large_is_an_outcome(
+    stub: Stub, counter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdistributed.runtime.actors.MESSAGE_NBYTES", 10)
+    stream = stub.CallActor()
+    await stream.write(request(1, "most_common"))
+    await stream.write(request(2, "total"))
+    assert [await outcome(stream) for _ in range(2)] == [(1, "SERIALIZATION_FAILED"), (2, "3")]
+    stream.cancel()
 
 
 async def test_it_is_let_go_when_it_is_freed(

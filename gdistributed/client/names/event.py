@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from gdistributed.client.connection import Connection
-from gdistributed.client.names.base import Named, Timeout, ask_names, ask_patiently, seconds_of
+from gdistributed.client.names.base import Named
+from gdistributed.client.names.calls import Timeout, ask_names, ask_patiently, seconds_of
 from gdistributed.errors import WaitTimeout
 from gdistributed.v1 import names_pb2 as pb
 

@@ -13,7 +13,7 @@ import grpc.aio
 
 from gdistributed.client.bridge import SUSPENDING
 from gdistributed.data.codecs import decode
-from gdistributed.errors import GDistributedError
+from gdistributed.errors import ClientClosed, ConnectionLost, GDistributedError
 from gdistributed.v1 import names_pb2 as pb
 from gdistributed.wire.status import error_from_call
 
@@ -24,6 +24,7 @@ logger = logging.getLogger("gdistributed.client")
 
 RETRY_S: Final = 0.2
 NUMBER_KEY: Final = "gdistributed-number"
+SLOW_SUBSCRIBER: Final = "SLOW_SUBSCRIBER"
 
 Message = tuple[float, Any]
 Handler = Callable[[Message], Any]
@@ -80,30 +81,56 @@ class Following:
             await asyncio.wait(tasks)
 
     async def _follow(self, topic: str, handler: Handler, ready: asyncio.Future[None]) -> None:
+        """Read one stream after the other, for as long as the client lives."""
         request = pb.SubscribeRequest(topic=topic)
-        while True:
-            stream = self._connection.names.Subscribe(request)
-            try:
-                begun = dict(await stream.initial_metadata())
-                if NUMBER_KEY not in begun:
-                    await stream.read()  # raises: the call was refused
-                if not request.HasField("after"):
-                    request.after = int(begun[NUMBER_KEY])
-                if not ready.done():
-                    ready.set_result(None)
-                async for response in stream:
-                    await self._deliver(response.message, request.after, handler)
-                    request.after = response.message.number
-            except grpc.aio.AioRpcError as error:
-                if not ready.done():
-                    ready.set_exception(error_from_call(error, doing=f"following {topic!r}"))
-                    return
-                logger.info("a topic is followed anew", extra={"topic": topic, "cause": error})
-            finally:
-                stream.cancel()
-            await asyncio.sleep(RETRY_S)
-            if self._connection.status == "closed":
-                return
+        try:
+            while self._connection.status != "closed":
+                cause = await self._read(request, handler, ready)
+                logger.info("a topic is followed anew", extra={"topic": topic, "cause": cause})
+                await asyncio.sleep(RETRY_S)
+        except GDistributedError as error:
+            if ready.done():
+                logger.error("a topic cannot be followed", extra={"topic": topic, "cause": error})
+            else:
+                ready.set_exception(error)
+        finally:
+            if not ready.done():
+                ready.set_exception(ClientClosed("the client is closed: make a new one"))
+
+    async def _read(
+        self, request: pb.SubscribeRequest, handler: Handler, ready: asyncio.Future[None]
+    ) -> object:
+        """Read a stream until it breaks, and say why it did; `request` notes what has come.
+
+        Raises
+        ------
+        GDistributedError
+            If another try would be of no use.
+        """
+        stream = self._connection.names.Subscribe(request)
+        try:
+            begun = dict(await stream.initial_metadata())
+            if NUMBER_KEY not in begun:
+                await stream.read()  # raises: the call was refused
+            if not request.HasField("after"):
+                request.after = int(begun[NUMBER_KEY])
+            if not ready.done():
+                ready.set_result(None)
+            async for response in stream:
+                await self._deliver(response.message, request.after, handler)
+                request.after = response.message.number
+        except grpc.aio.AioRpcError as error:
+            cause = error_from_call(error, doing=f"following {request.topic!r}")
+            if cause.reason in (ConnectionLost.reason, SLOW_SUBSCRIBER):
+                return cause
+            raise cause from error
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            return "its connection was closed"
+        finally:
+            stream.cancel()
+        return "the stream ended"
 
     async def _deliver(self, message: pb.PublishedMessage, last: int, handler: Handler) -> None:
         if message.number > last + 1:

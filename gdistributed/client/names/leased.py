@@ -6,10 +6,11 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from gdistributed.client.client import AsyncClient
+from gdistributed.client.async_client import AsyncClient
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import AnyClient
-from gdistributed.client.names.base import Named, Timeout, ask_names, seconds_of
+from gdistributed.client.names.base import Named
+from gdistributed.client.names.calls import Timeout, ask_names, seconds_of
 from gdistributed.client.names.leases import Lease
 from gdistributed.errors import NotHeld, UsageError, WaitTimeout
 from gdistributed.runtime.context import current_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from gdistributed.client.current import AnyClient
-from gdistributed.client.names.base import Timeout
+from gdistributed.client.names.calls import Timeout
 from gdistributed.client.names.leased import LEASE_S, Leased
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from gdistributed.client.current import AnyClient
-from gdistributed.client.names.base import Timeout
+from gdistributed.client.names.calls import Timeout
 from gdistributed.client.names.leased import LEASE_S, Leased
 from gdistributed.client.names.lock import wait_for
 

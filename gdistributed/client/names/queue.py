@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final
 
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import AnyClient
-from gdistributed.client.names.base import Named, Timeout, ask_names, ask_patiently, seconds_of
+from gdistributed.client.names.base import Named
+from gdistributed.client.names.calls import Timeout, ask_names, ask_patiently, seconds_of
 from gdistributed.client.names.held import found_value, hold_value, let_go
 from gdistributed.errors import WaitTimeout
 from gdistributed.v1 import names_pb2 as pb

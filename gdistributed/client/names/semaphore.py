@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import AnyClient
-from gdistributed.client.names.base import Timeout, ask_names
+from gdistributed.client.names.calls import Timeout, ask_names
 from gdistributed.client.names.leased import LEASE_S, Leased
 from gdistributed.v1 import names_pb2 as pb
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from gdistributed.client.computing import futures_of
 from gdistributed.client.connection import Connection
-from gdistributed.client.names.base import Named, Timeout, ask_names, ask_patiently, seconds_of
+from gdistributed.client.names.base import Named
+from gdistributed.client.names.calls import Timeout, ask_names, ask_patiently, seconds_of
 from gdistributed.client.names.held import found_value, heard, hold_value, let_go
 from gdistributed.core.client.futures import CANCELLED
 from gdistributed.v1 import names_pb2 as pb

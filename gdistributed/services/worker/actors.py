@@ -22,7 +22,8 @@ async def serve_calls(
 ) -> AsyncIterator[worker_pb2.CallActorResponse]:
     """Have the calls of one stream made, and yield their outcomes as they end.
 
-    The stream ends when the caller has ended its side and all calls are answered.
+    The stream ends when the caller has ended its side, or the worker stops, and all calls that were
+    read are answered.
     """
     outcomes: Outcomes = asyncio.Queue()
     open_calls = 0
@@ -39,12 +40,15 @@ async def serve_calls(
             outcomes.put_nowait(None)
 
     reading = asyncio.create_task(read())
+    shell.actors.callers.add(reading)
     try:
         while open_calls or not reading.done():
             outcome = await outcomes.get()
             if outcome is not None:
                 open_calls -= 1
                 yield outcome
-        await reading
+        if not reading.cancelled():
+            reading.result()
     finally:
+        shell.actors.callers.discard(reading)
         reading.cancel()

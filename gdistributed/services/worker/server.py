@@ -221,7 +221,9 @@ class Worker(Server):
             await asyncio.wait([self._serving], timeout=timeout_s)
 
     async def closing(self, grace_s: float) -> None:
-        """Say goodbye to the scheduler."""
+        """Say goodbye to the scheduler, and to those who call actors."""
+        if self._shell is not None:
+            self._shell.actors.hang_up()
         if self._publishing is not None:
             await self._publishing.close(GOODBYE_TIMEOUT_S)
         if self._stream is not None and self._serving is not None:

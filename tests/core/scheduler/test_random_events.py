@@ -196,6 +196,7 @@ class Chaos:
                 {},
                 {},
                 {"retries": 1},
+                {"actor": True},
                 {"priority": 1},
                 {"resources": {"GPU": 1.0}},
                 {"workers": ["w1"]},
