@@ -22,6 +22,7 @@ from gdistributed.client.bridge import SUSPENDING, Bridge
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import binding_to
 from gdistributed.client.future import Future, bind_future, callback_thread
+from gdistributed.data.actor_references import Handle, Words
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
 from gdistributed.data.failures import exception_from_failure
@@ -41,7 +42,7 @@ Reply = concurrent.futures.Future[worker_pb2.CallActorResponse]
 PROBE_TIMEOUT_S: Final = 3.0
 
 
-class Actor:
+class Actor(Handle):
     """The handle of an object that lives on a worker.
 
     It is the result of ``client.submit(Class, ..., actor=True)``. Its methods return futures at
@@ -91,7 +92,7 @@ class Actor:
     def __dir__(self) -> list[str]:
         return sorted(self._methods)
 
-    def __reduce__(self) -> tuple[Callable[..., Actor], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Actor], Words]:
         return bind_actor, self._words
 
     def __dask_tokenize__(self) -> tuple[str, str]:

@@ -1,9 +1,9 @@
-"""A progress bar for futures: live in a terminal, a few plain lines elsewhere."""
+"""A progress bar for futures: live in terminals and notebooks, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Any
 
 from dask.utils import key_split
@@ -61,13 +61,13 @@ class ProgressBar:
     futures
         What to show, by prefix of the keys.
     console
-        Where to draw; standard output by default.
+        Where to draw; standard output, or the cell of a notebook, by default.
     """
 
     def __init__(self, futures: Iterable[Future], console: Console | None = None) -> None:
         self._futures = list(futures)
         self._counts = Counts(self._futures)
-        self._console = console or Console(file=sys.stdout)
+        self._console = console or Console()
         self._tenth = -1
 
     async def show(self, bridge: Bridge) -> None:
@@ -79,13 +79,20 @@ class ProgressBar:
         with connection.locked() as brain:
             brain.watch(records, watch)
         try:
-            if self._console.is_terminal:
+            if self._is_live:
                 await self._show_live(signal)
             else:
                 await self._show_plain(signal)
         finally:
             if not watch.is_over:
                 connection.unwatch(records, watch)
+
+    @property
+    def _is_live(self) -> bool:
+        """Whether what was drawn can be drawn again; a notebook needs ipywidgets for that."""
+        if self._console.is_jupyter:
+            return find_spec("ipywidgets") is not None
+        return self._console.is_terminal
 
     async def _show_live(self, signal: Signal) -> None:
         columns = (
@@ -138,15 +145,15 @@ def progress(
 ) -> Any:  # noqa: ANN401
     """Show a progress bar for futures, and return when they are done.
 
-    In a terminal it is a live bar for each kind of task; elsewhere a plain line now and then.
-    Errors are counted and not raised.
+    In a terminal, and in a notebook where ipywidgets is installed, it is a live bar for each kind
+    of task; elsewhere a plain line now and then. Errors are counted and not raised.
 
     Parameters
     ----------
     *futures
         Futures inside lists and the like, or collections that were persisted.
     console
-        A rich console to draw on; standard output by default.
+        A rich console to draw on; standard output, or the cell of a notebook, by default.
 
     Returns
     -------

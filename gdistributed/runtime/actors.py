@@ -15,11 +15,11 @@ from functools import partial
 from inspect import iscoroutine
 from typing import Any, Final
 
+from gdistributed.data.actor_references import ActorReference
 from gdistributed.data.arguments import unpack_call
 from gdistributed.data.codecs import encode
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.errors import ActorLost, SerializationError
-from gdistributed.runtime.actor_references import ActorReference
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import TaskContext, current
 from gdistributed.runtime.threads import Threads

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from inspect import iscoroutine
 from typing import Any, Final
 
+from gdistributed.data.actor_references import ActorReference, methods_of
 from gdistributed.data.arguments import unpack_call
 from gdistributed.data.codecs import decode, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
@@ -21,7 +22,6 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
 from gdistributed.data.sizes import sizeof
 from gdistributed.errors import DataLost, Reschedule, SerializationError
-from gdistributed.runtime.actor_references import ActorReference
 from gdistributed.runtime.context import TaskContext, current
 from gdistributed.runtime.threads import Threads
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
@@ -270,7 +270,8 @@ class Call:
 
     def _actor(self, instance: object, kind: str) -> ActorReference:
         address = str(getattr(self.place.worker, "address", ""))
-        return ActorReference(self.key, instance, kind, address, self.place.worker_id)
+        words = (self.key, address, self.place.worker_id, kind, methods_of(instance))
+        return ActorReference(words, instance)
 
     def _results(self) -> Mapping[str, object]:
         """Gather the values of the dependencies, from the message or from the store."""

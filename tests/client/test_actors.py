@@ -242,6 +242,23 @@ def test_it_ends_with_the_last_handle(client: Client, tmp_path: Path) -> None:
     wait_for_file(str(tmp_path / "ended"))
 
 
+def test_copies_of_the_reference_on_other_workers_do_not_keep_it(
+    client: Client, tmp_path: Path
+) -> None:
+    here, there = client.ncores()
+    kind = type("ManyMethods", (Tracked,), {f"method_{n}": Tracked.ping for n in range(200)})
+    future = client.submit(kind, str(tmp_path / "ended"), actor=True, workers=here)
+    assert client.submit(ping, future, workers=there).result(TIMEOUT_S) == "pong"
+    assert client.submit(ping, future, workers=there, pure=False).result(TIMEOUT_S) == "pong"
+    assert set(client.who_has(future)[future.key]) == {here, there}
+    del future
+    wait_for_file(str(tmp_path / "ended"))
+
+
+def ping(actor: Any) -> str:  # noqa: ANN401
+    return str(actor.ping().result())
+
+
 class Tracked:
     """Leaves a trace when it ends."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -50,6 +51,13 @@ def join(cluster: Cluster, name: str, *options: str) -> GdProcess:
     worker = cluster.start("worker", cluster.address, *options)
     worker.wait_for("registered")
     return worker
+
+
+def leave(client: Client, worker: GdProcess) -> None:
+    """End a worker that has joined, and wait until the scheduler knows."""
+    worker.close()
+    while {told["name"] for told in client.scheduler_info()["workers"].values()} != {"ada", "bob"}:
+        time.sleep(0.01)
 
 
 def call_uploaded(module: str, function: str = "answer") -> object:
@@ -116,7 +124,7 @@ def test_a_worker_that_joins_later_has_it(client: Client, cluster: Cluster, tmp_
     late = join(cluster, "late")
     task = client.submit(call_uploaded, "uploaded_before", workers="late", pure=False)
     assert task.result(30) == "early"
-    late.close()
+    leave(client, late)
 
 
 def test_a_file_that_cannot_be_imported(client: Client, cluster: Cluster, tmp_path: Path) -> None:
@@ -129,7 +137,7 @@ def test_a_file_that_cannot_be_imported(client: Client, cluster: Cluster, tmp_pa
     assert everywhere(client, "uploaded_broken") == {"good"}  # all is as before
     later = join(cluster, "later")
     assert "raised" not in later.log
-    later.close()
+    leave(client, later)
     client.upload_file(good, load=False)
     with pytest.raises(ModuleNotFoundError):
         everywhere(client, "uploaded_broken")
@@ -190,7 +198,7 @@ def test_a_plugin_lives_on_all_workers(client: Client, cluster: Cluster, tmp_pat
 
     late = join(cluster, "late for the diary")
     assert "diary setup late for the diary" in diary.read_text().splitlines()
-    late.close()
+    leave(client, late)
     assert "diary teardown late for the diary" in diary.read_text().splitlines()
 
     client.register_plugin(Diary(str(diary), "second"), name="the diary")
@@ -338,7 +346,7 @@ def test_a_scheduler_plugin_is_told_what_happens(client: Client, cluster: Cluste
     guest = join(cluster, "guest")
     address = client.scheduler_info()["workers"]
     [guest_address] = [each for each, told in address.items() if told["name"] == "guest"]
-    guest.close()
+    leave(client, guest)
     with Client(cluster.address, name="another", set_as_default=False):
         client.wait_for_workers(2)
     told = seen(client)

@@ -152,3 +152,27 @@ def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert not any(psutil.pid_exists(int(word)) for word in done.stdout.split())
+
+
+PARTS_LEFT_OPEN = """
+from gdistributed import Client, LocalCluster, WorkerPlugin
+
+class Plugin(WorkerPlugin):
+    def teardown(self, worker):
+        print("torn down")
+
+cluster = LocalCluster(1, processes=False)
+client = Client(cluster)
+client.register_plugin(Plugin())
+"""
+
+
+def test_parts_in_a_program_that_forgets_to_close_end_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PARTS_LEFT_OPEN],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "torn down\n", "")

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from gdistributed.runtime.actor_references import ActorReference
+from gdistributed.data.actor_references import ActorReference
 from gdistributed.services.worker.server import Worker
 from gdistributed.v1 import value_pb2, worker_pb2, worker_pb2_grpc
 from tests.services.stage import GATES, REACHED, Line, pass_gate

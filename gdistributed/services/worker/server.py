@@ -18,6 +18,7 @@ from gdistributed.errors import GDistributedError
 from gdistributed.plugins import WorkerPlugin
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import close_with
+from gdistributed.runtime.own_thread import in_own_thread
 from gdistributed.services.extending import CAPABILITY, Extended, overriding
 from gdistributed.services.extensible import ExtensibleService
 from gdistributed.services.worker.memory import watch_memory
@@ -237,7 +238,7 @@ class Worker(Server):
             self._watching.cancel()
         if self._extended is not None:
             await self._extended.close()
-        await asyncio.to_thread(close_with, self.id)
+        await in_own_thread(close_with, self.id)  # pools are gone when a program ends
         if self._shell is not None:
             await self._shell.close()
         await self._channels.close()

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
+from gdistributed.data.actor_references import ActorReference, without_handle
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode
 from gdistributed.data.codecs.pickled import qualified_name
@@ -24,7 +25,6 @@ from gdistributed.data.sizes import sizeof
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
 from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
-from gdistributed.runtime.actor_references import ActorReference
 from gdistributed.runtime.actors import Actors
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
@@ -312,7 +312,7 @@ class Shell:
 
     async def _keep_riding(self, key: str, data: bytes) -> None:
         try:
-            value = decode(value_pb2.Payload.FromString(data))
+            value = without_handle(key, decode(value_pb2.Payload.FromString(data)))
             await self.store.put(key, value)
         except Exception as error:
             self.call(self.brain.value_broken, key, self._failure(key, error))
@@ -377,7 +377,7 @@ class Shell:
             self.call(brain.fetch_lacked, fetch, key)
         else:
             try:
-                value = await value_of(incoming)
+                value = without_handle(key, await value_of(incoming))
                 await self.store.put(key, value)
             except Exception as error:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
