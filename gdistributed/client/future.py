@@ -23,7 +23,7 @@ from gdistributed.core.client.futures import (
     FutureRecord,
     Once,
 )
-from gdistributed.data.failures import exception_from_failure
+from gdistributed.data.failures import exception_from_failure, full_traceback
 from gdistributed.errors import InvariantBroken, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
@@ -176,17 +176,28 @@ class Future(TaskRef):
         """
         return self.connection.bridge.run(self._exception(timeout, self.connection.bridge))
 
-    def traceback(self, timeout: float | None = None) -> Any:  # noqa: ANN401
+    def traceback(self, timeout: float | None = None, full: bool = False) -> Any:  # noqa: ANN401
         """Wait until the task is done and return the remote traceback, or None.
 
         As `exception`, whose `__traceback__` it is.
 
+        Parameters
+        ----------
+        timeout
+            Seconds to wait; None (the default) waits for ever.
+        full
+            Whether with the frames of the worker's own code, which called the user's; otherwise
+            (the default) it begins with the user's.
+
         Examples
         --------
-        >>> client.submit(int, "no number").traceback()  # doctest: +SKIP
-        <traceback object at 0x7f0c3c5b1a40>
+        >>> import traceback
+        >>> future = client.submit(int, "no number")
+        >>> [frame.name for frame in traceback.extract_tb(future.traceback(full=True))]
+        ['run']
         """
-        return self.connection.bridge.run(self._traceback(timeout, self.connection.bridge))
+        bridge = self.connection.bridge
+        return bridge.run(self._traceback(timeout, full, bridge))
 
     def cancel(self, reason: str = "", force: bool = False) -> None:
         """Give the task up, and all that depend on it.
@@ -260,9 +271,13 @@ class Future(TaskRef):
         await self._settled(timeout, bridge)
         return failure_of(self.record)
 
-    async def _traceback(self, timeout: float | None, bridge: Bridge) -> TracebackType | None:
+    async def _traceback(
+        self, timeout: float | None, full: bool, bridge: Bridge
+    ) -> TracebackType | None:
         await self._settled(timeout, bridge)
         failure = failure_of(self.record)
+        if full and self.record.error is not None:
+            return full_traceback(self.record.error)
         return None if failure is None else failure.__traceback__
 
     async def _settled(self, timeout: float | None, bridge: Bridge) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from gdistributed.client.asking import Asking
@@ -114,7 +114,8 @@ class Moving(Asking):
         Parameters
         ----------
         futures
-            A future, or futures inside lists, tuples, sets and dicts, however deep.
+            A future, or futures inside lists, tuples, sets and dicts, however deep; or an iterator
+            of them, for which a list is returned.
         errors
             "raise" (the default) raises the first error as soon as it is known; "skip" leaves
             futures that erred out of the lists they are in.
@@ -139,6 +140,8 @@ class Moving(Asking):
         """
         if errors not in ("raise", "skip"):
             raise ValueError(f'errors must be "raise" or "skip" and is {errors!r}')
+        if isinstance(futures, Iterator):
+            futures = list(futures)
         return await gathered(self.connection, futures, self.bridge, errors == "skip")
 
     async def scatter(

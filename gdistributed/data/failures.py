@@ -60,6 +60,7 @@ def failure_from_exception(
         message=_shortened(_text(exception)),
         traceback=_shortened(_traceback_text(exception, trace)),
         frames=_frames(trace),
+        runtime_frames=_frames(exception.__traceback__, until=trace),
         runtime=PYTHON,
         kind=pb.TASK_ERROR_KIND_SYSTEM if ours else pb.TASK_ERROR_KIND_USER,
         reason=type(exception).reason if isinstance(exception, GDistributedError) else "",
@@ -94,6 +95,11 @@ def exception_from_failure(failure: pb.TaskError) -> Exception:
     if failure.traceback and not _has_sources(failure):
         exception.add_note(f"Remote traceback:\n{failure.traceback.rstrip()}")
     return exception.with_traceback(traceback_from_frames(failure.frames))
+
+
+def full_traceback(failure: pb.TaskError) -> types.TracebackType | None:
+    """Return the remote traceback with the frames of the worker's own code; None without frames."""
+    return traceback_from_frames([*failure.runtime_frames, *failure.frames])
 
 
 def traceback_from_frames(frames: object) -> types.TracebackType | None:
@@ -204,8 +210,14 @@ def _traceback_text(exception: BaseException, trace: types.TracebackType | None)
         return "".join(traceback.format_tb(trace))
 
 
-def _frames(trace: types.TracebackType | None) -> Iterator[pb.StackFrame]:
-    for frame in traceback.extract_tb(trace)[-FRAMES_MAX:]:
+def _frames(
+    trace: types.TracebackType | None, until: types.TracebackType | None = None
+) -> Iterator[pb.StackFrame]:
+    own, each = 0, trace
+    while until is not None and each is not None and each is not until:
+        own, each = own + 1, each.tb_next
+    found = traceback.extract_tb(trace)
+    for frame in found[-FRAMES_MAX:] if until is None else found[:own]:
         yield pb.StackFrame(
             file=frame.filename,
             line=frame.lineno or 0,

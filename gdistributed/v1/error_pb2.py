@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gdistributed.v1 import value_pb2 as gdistributed_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgdistributed/v1/error.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/value.proto\"\x92\x03\n\tTaskError\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12+\n\x06\x66rames\x18\x04 \x03(\x0b\x32\x1b.gdistributed.v1.StackFrame\x12\x0f\n\x07runtime\x18\x05 \x01(\t\x12,\n\x04kind\x18\x06 \x01(\x0e\x32\x1e.gdistributed.v1.TaskErrorKind\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x11\n\tretryable\x18\x08 \x01(\x08\x12\x0e\n\x06\x63ounts\x18\t \x01(\x08\x12\x11\n\tworker_id\x18\n \x01(\t\x12\x13\n\x0bworker_name\x18\x0b \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x0c \x01(\x04\x12\x0b\n\x03key\x18\r \x01(\t\x12+\n\x06\x63\x61uses\x18\x0e \x03(\x0b\x32\x1b.gdistributed.v1.ErrorCause\x12\x14\n\x0cmissing_keys\x18\x0f \x03(\t\x12+\n\texception\x18\x10 \x01(\x0b\x32\x18.gdistributed.v1.Payload\"J\n\nStackFrame\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\"+\n\nErrorCause\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*\xa4\x02\n\rTaskErrorKind\x12\x1f\n\x1bTASK_ERROR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14TASK_ERROR_KIND_USER\x10\x01\x12\x1a\n\x16TASK_ERROR_KIND_SYSTEM\x10\x02\x12\x1d\n\x19TASK_ERROR_KIND_CANCELLED\x10\x03\x12\x1b\n\x17TASK_ERROR_KIND_TIMEOUT\x10\x04\x12\x1f\n\x1bTASK_ERROR_KIND_WORKER_LOST\x10\x05\x12\x1d\n\x19TASK_ERROR_KIND_DATA_LOST\x10\x06\x12!\n\x1dTASK_ERROR_KIND_OUT_OF_MEMORY\x10\x07\x12\x1d\n\x19TASK_ERROR_KIND_NO_WORKER\x10\x08\x42TZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgdistributed/v1/error.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/value.proto\"\xc7\x03\n\tTaskError\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12+\n\x06\x66rames\x18\x04 \x03(\x0b\x32\x1b.gdistributed.v1.StackFrame\x12\x0f\n\x07runtime\x18\x05 \x01(\t\x12,\n\x04kind\x18\x06 \x01(\x0e\x32\x1e.gdistributed.v1.TaskErrorKind\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x11\n\tretryable\x18\x08 \x01(\x08\x12\x0e\n\x06\x63ounts\x18\t \x01(\x08\x12\x11\n\tworker_id\x18\n \x01(\t\x12\x13\n\x0bworker_name\x18\x0b \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x0c \x01(\x04\x12\x0b\n\x03key\x18\r \x01(\t\x12+\n\x06\x63\x61uses\x18\x0e \x03(\x0b\x32\x1b.gdistributed.v1.ErrorCause\x12\x14\n\x0cmissing_keys\x18\x0f \x03(\t\x12+\n\texception\x18\x10 \x01(\x0b\x32\x18.gdistributed.v1.Payload\x12\x33\n\x0eruntime_frames\x18\x11 \x03(\x0b\x32\x1b.gdistributed.v1.StackFrame\"J\n\nStackFrame\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\"+\n\nErrorCause\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*\xa4\x02\n\rTaskErrorKind\x12\x1f\n\x1bTASK_ERROR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14TASK_ERROR_KIND_USER\x10\x01\x12\x1a\n\x16TASK_ERROR_KIND_SYSTEM\x10\x02\x12\x1d\n\x19TASK_ERROR_KIND_CANCELLED\x10\x03\x12\x1b\n\x17TASK_ERROR_KIND_TIMEOUT\x10\x04\x12\x1f\n\x1bTASK_ERROR_KIND_WORKER_LOST\x10\x05\x12\x1d\n\x19TASK_ERROR_KIND_DATA_LOST\x10\x06\x12!\n\x1dTASK_ERROR_KIND_OUT_OF_MEMORY\x10\x07\x12\x1d\n\x19TASK_ERROR_KIND_NO_WORKER\x10\x08\x42TZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gdistributed.v1.error_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'ZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1'
-  _globals['_TASKERRORKIND']._serialized_start=604
-  _globals['_TASKERRORKIND']._serialized_end=896
+  _globals['_TASKERRORKIND']._serialized_start=657
+  _globals['_TASKERRORKIND']._serialized_end=949
   _globals['_TASKERROR']._serialized_start=78
-  _globals['_TASKERROR']._serialized_end=480
-  _globals['_STACKFRAME']._serialized_start=482
-  _globals['_STACKFRAME']._serialized_end=556
-  _globals['_ERRORCAUSE']._serialized_start=558
-  _globals['_ERRORCAUSE']._serialized_end=601
+  _globals['_TASKERROR']._serialized_end=533
+  _globals['_STACKFRAME']._serialized_start=535
+  _globals['_STACKFRAME']._serialized_end=609
+  _globals['_ERRORCAUSE']._serialized_start=611
+  _globals['_ERRORCAUSE']._serialized_end=654
 # @@protoc_insertion_point(module_scope)

@@ -95,6 +95,7 @@ class TaskError(_message.Message):
     CAUSES_FIELD_NUMBER: _builtins.int
     MISSING_KEYS_FIELD_NUMBER: _builtins.int
     EXCEPTION_FIELD_NUMBER: _builtins.int
+    RUNTIME_FRAMES_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """type of the error in its language, qualified: "builtins.ValueError", "*errors.errorString"."""
     message: _builtins.str
@@ -147,6 +148,12 @@ class TaskError(_message.Message):
         encoded.
         """
 
+    @_builtins.property
+    def runtime_frames(self) -> _containers.RepeatedCompositeFieldContainer[Global___StackFrame]:
+        """runtime_frames: the frames of the worker's own code that called the user's, outermost first. They
+        stand before `frames`, and are shown on request only.
+        """
+
     def __init__(
         self,
         *,
@@ -166,10 +173,11 @@ class TaskError(_message.Message):
         causes: _abc.Iterable[Global___ErrorCause] | None = ...,
         missing_keys: _abc.Iterable[_builtins.str] | None = ...,
         exception: _value_pb2.Payload | None = ...,
+        runtime_frames: _abc.Iterable[Global___StackFrame] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["exception", b"exception"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "causes", b"causes", "counts", b"counts", "exception", b"exception", "frames", b"frames", "key", b"key", "kind", b"kind", "message", b"message", "missing_keys", b"missing_keys", "reason", b"reason", "retryable", b"retryable", "runtime", b"runtime", "traceback", b"traceback", "type", b"type", "worker_id", b"worker_id", "worker_name", b"worker_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "causes", b"causes", "counts", b"counts", "exception", b"exception", "frames", b"frames", "key", b"key", "kind", b"kind", "message", b"message", "missing_keys", b"missing_keys", "reason", b"reason", "retryable", b"retryable", "runtime", b"runtime", "runtime_frames", b"runtime_frames", "traceback", b"traceback", "type", b"type", "worker_id", b"worker_id", "worker_name", b"worker_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -428,3 +428,15 @@ def test_numbers_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         client.submit(inc, 1, **options)
+
+
+def test_the_full_traceback_is_there_on_request(client: Client) -> None:
+    future = client.submit(divide, 1, 0)
+    shown = [frame.name for frame in traceback.extract_tb(future.traceback())]
+    assert shown == ["divide", "inner_divide"]
+    full = [frame.name for frame in traceback.extract_tb(future.traceback(full=True))]
+    assert full == ["run", *shown]
+
+
+def test_an_iterator_of_futures_is_gathered(client: Client) -> None:
+    assert client.gather(iter(client.map(inc, range(3)))) == [1, 2, 3]

@@ -179,6 +179,7 @@ async def test_an_exception_is_data(line: Line, worker: Worker) -> None:
     assert (error.worker_id, error.worker_name, error.attempt) == (worker.id, "alice", 1)
     assert error.frames[-1].function == "fail"
     assert [frame.function for frame in error.frames] == ["fail"]
+    assert [frame.function for frame in error.runtime_frames] == ["run"]
 
 
 @pytest.mark.parametrize(
