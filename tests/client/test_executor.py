@@ -106,7 +106,9 @@ def test_a_cancelled_future_tells_those_who_wait_and_its_task_never_runs(
 ) -> None:
     gate, trace = tmp_path / "gate", tmp_path / "trace"
     with client.get_executor() as executor:
-        blocking = [executor.submit(wait_for_file, str(gate)) for _ in range(2)]
+        blocking = [executor.submit(begin_and_wait, str(tmp_path), str(gate), n) for n in range(2)]
+        for number in range(2):  # else a worker has a thread for those that must not run
+            wait_for_file(str(tmp_path / f"begun-{number}"))
         waiting = [executor.submit(append_line, str(trace), "ran") for _ in range(20)]
         assert not any(future.done() for future in waiting)
         assert all(future.cancel() for future in waiting)
