@@ -44,6 +44,7 @@ def take_piece(brain: SchedulerBrain, worker: WorkerRecord, piece: worker_pb2.In
     for run in inventory.running:
         _adopt_run(brain, worker, run, reconcile)
     reconcile.cancel.extend(inventory.queued)
+    worker.brought.clear()
     liveness.refresh(brain, worker)
 
 
@@ -54,7 +55,7 @@ def _let_go_of_absent(
     held: set[str],
 ) -> None:
     for task in list(worker.has):
-        if task.key not in held:
+        if task.key not in held and task not in worker.brought:  # those it is asked for by a claim
             actors.remove_replica(brain, task, worker)
             brain.reconsider(task)
     there = {run.key: run.attempt for run in inventory.running}

@@ -105,6 +105,7 @@ def expect_inventory(brain: SchedulerBrain, worker: WorkerRecord) -> None:
     worker.functions.clear()
     worker.peers.clear()
     worker.inventory = worker_pb2.Inventory()
+    worker.brought.clear()
     refresh(brain, worker)
 
 

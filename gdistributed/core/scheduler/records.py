@@ -167,6 +167,8 @@ class WorkerRecord:
         Whether it has a stream, and whether its loop has been heard of lately.
     inventory
         What it has said so far of what it brought back; None when nothing is expected.
+    brought
+        Data that a client put there after that inventory was asked for: it may be missing in it.
     lost_at
         When it is given up, unless it comes back; only while it has no stream.
     started
@@ -212,6 +214,7 @@ class WorkerRecord:
     is_connected: bool = True
     is_responsive: bool = True
     inventory: worker_pb2.Inventory | None = None
+    brought: dict[TaskRecord, None] = field(default_factory=dict)
     lost_at: float = 0.0
     started: dict[TaskRecord, None] = field(default_factory=dict)
     seceded: dict[TaskRecord, None] = field(default_factory=dict)

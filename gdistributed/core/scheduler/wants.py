@@ -115,6 +115,8 @@ def bring(brain: SchedulerBrain, client: ClientRecord, data: scheduler_pb2.Scatt
             put = data.puts[index] if index < len(data.puts) else 0
             books.add_replica(task, worker)
             reports.say_claim(brain, worker, data.key, put)
+            if worker.inventory is not None:
+                worker.brought[task] = None
     if task.state is ERRED and task.who_has:
         books.want(client, task)  # it will be told of the data, not of the error that is over
         brain.reconsider(task)
