@@ -11,6 +11,7 @@ from gdistributed.client.future import Future
 from gdistributed.client.keys import Key, wire_name
 from gdistributed.client.nested import replace_futures
 from gdistributed.client.options import PLAIN, TaskOptions
+from gdistributed.client.sizes import FUNCTION, check_size
 from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import FutureRecord
 from gdistributed.data.arguments import KeyReference
@@ -35,11 +36,20 @@ class ClientBase:
     def template(
         self, brain: ClientBrain, function: task_pb2.Function, prefix: str, options: TaskOptions
     ) -> int:
-        """Return the number of the template for tasks of a function."""
+        """Return the number of the template for tasks of a function.
+
+        Raises
+        ------
+        ArgumentTooLarge
+            If the function is larger than a message may be.
+        """
+        settings = self.connection.settings
         if options is not PLAIN:
+            check_size(function.ByteSize(), FUNCTION, prefix, settings)
             return brain.template(function, options.template(function.id, prefix))
         number = self._numbers.get((function.id, prefix))
         if number is None:
+            check_size(function.ByteSize(), FUNCTION, prefix, settings)
             number = brain.template(function, options.template(function.id, prefix))
             self._numbers[function.id, prefix] = number
         return number

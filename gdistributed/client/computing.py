@@ -15,7 +15,7 @@ from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.mapped_calls import Calls, MappedCalls, PackedCall
 from gdistributed.client.nested import find_futures
 from gdistributed.client.options import PLAIN, TaskOptions, Workers, task_options
-from gdistributed.client.sizes import ARGUMENTS, FUNCTION, check_size
+from gdistributed.client.sizes import ARGUMENTS, check_size
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
 from gdistributed.data.plain_calls import pack_plain_call
@@ -118,14 +118,15 @@ class Computing(ClientBase):
         namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
         key, arguments, dependencies = self.pack(namer, key, args, kwargs)
         settings = self.connection.settings
-        check_size(announced.ByteSize(), FUNCTION, prefix, settings)
-        check_size(len(arguments), ARGUMENTS, prefix, settings)
+        if len(arguments) > settings.large_argument_nbytes:
+            check_size(len(arguments), ARGUMENTS, prefix, settings)
         name = wire_name(key)
         with self.connection.locked() as brain:
-            is_new = name not in brain.records
-            record = brain.want(name)
-            if is_new:
+            if name in brain.records:
+                record = brain.want(name)
+            else:
                 template = self.template(brain, announced, prefix, options)
+                record = brain.want(name)
                 brain.submit(name, template, dependencies, arguments)
         return self.future(key, record)
 
@@ -218,7 +219,6 @@ class Computing(ClientBase):
     ) -> list[Future]:
         """Submit a call for each tuple of arguments. As `map` otherwise."""
         announced = pack_function(function)
-        check_size(announced.ByteSize(), FUNCTION, prefix, self.connection.settings)
         namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
         mapped = MappedCalls(self, announced, prefix, options, namer)
         futures: list[Future] = []

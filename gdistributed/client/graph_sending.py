@@ -10,7 +10,7 @@ from gdistributed.client.future import Future
 from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import Key
 from gdistributed.client.options import TaskOptions
-from gdistributed.client.sizes import ARGUMENTS, FUNCTION, check_size
+from gdistributed.client.sizes import ARGUMENTS, check_size
 from gdistributed.core.client.futures import FutureRecord
 from gdistributed.errors import ClientClosed, ConnectionLost
 from gdistributed.settings import ClientSettings
@@ -43,7 +43,6 @@ def send_graph(
     wanted = list(dict.fromkeys(graph.names[key] for key in keys))
 
     def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
-        check_size(function.ByteSize(), FUNCTION, prefix, connection.settings)
         with connection.locked() as brain:
             return client.template(brain, function, prefix, chosen)
 
