@@ -7,7 +7,9 @@ called on the event loop, after things have settled, and must not block.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+CODE_SUFFIXES: Final = (".py", ".zip", ".egg", ".whl")  # of files that `client.upload_file` sends
 
 
 class WorkerPlugin:

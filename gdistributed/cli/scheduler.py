@@ -130,7 +130,6 @@ def scheduler(
             settings=settings,
             allow_run=allow_run,
         )
-        collect_rarely()
         log_start(server)
         if scheduler_file is not None:
             write_scheduler_file(scheduler_file, server)

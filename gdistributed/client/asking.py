@@ -9,13 +9,13 @@ from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
 from gdistributed.client.future import Future
 from gdistributed.client.keys import Key
+from gdistributed.client.listing import list_workers
 from gdistributed.client.options import Workers, worker_names
 from gdistributed.core.client.futures import Countdown
 from gdistributed.errors import WaitTimeout
 from gdistributed.v1 import center_pb2, scheduler_pb2
 from gdistributed.v1.worker_pb2 import WorkerStatus
 
-PAGE_SIZE = 10_000
 RESTART_TIMEOUT_S = 60.0
 RESTARTED = "the cluster was restarted"
 
@@ -107,15 +107,12 @@ class Asking(ClientBase):
         >>> client.scheduler_info()["type"]
         'Scheduler'
         """
-        request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
-        answer = await self.connection.ask(
-            self.connection.scheduler.ListWorkers, request, "listing the workers"
-        )
+        listed = await list_workers(self.connection)
         return {
             "type": "Scheduler",
             "id": self.connection.scheduler_id,
             "address": self.connection.address,
-            "workers": {worker.address: _described(worker) for worker in answer.workers},
+            "workers": {worker.address: _described(worker) for worker in listed},
         }
 
     async def wait_for_workers(self, n_workers: int = 1, timeout: float | None = None) -> None:

@@ -43,15 +43,13 @@ class ClientBase:
         ArgumentTooLarge
             If the function is larger than a message may be.
         """
-        settings = self.connection.settings
-        if options is not PLAIN:
-            check_size(function.ByteSize(), FUNCTION, prefix, settings)
-            return brain.template(function, options.template(function.id, prefix))
-        number = self._numbers.get((function.id, prefix))
+        is_plain = options is PLAIN
+        number = self._numbers.get((function.id, prefix)) if is_plain else None
         if number is None:
-            check_size(function.ByteSize(), FUNCTION, prefix, settings)
+            check_size(function.ByteSize(), FUNCTION, prefix, self.connection.settings)
             number = brain.template(function, options.template(function.id, prefix))
-            self._numbers[function.id, prefix] = number
+            if is_plain:
+                self._numbers[function.id, prefix] = number
         return number
 
     def reference(self, future: Future) -> KeyReference:

@@ -7,7 +7,7 @@ from typing import Any
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
 from gdistributed.client.current import binding_to
-from gdistributed.client.names.held import heard
+from gdistributed.client.heard import heard
 from gdistributed.data.codecs import decode, encode
 from gdistributed.errors import NotFound
 from gdistributed.v1 import center_pb2

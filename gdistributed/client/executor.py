@@ -22,20 +22,20 @@ from gdistributed.client.bridge import BLOCKING, SUSPENDING
 from gdistributed.client.computing import Computing
 from gdistributed.client.connection import Connection
 from gdistributed.client.future import Future
+from gdistributed.client.heard import heard
+from gdistributed.client.listing import list_tasks
 from gdistributed.client.options import TaskOptions, Workers, task_options
 from gdistributed.client.values import value_of
 from gdistributed.core.client.futures import Once
 from gdistributed.data.functions import function_name
-from gdistributed.errors import CancelledError, ClusterError, NotFound, UsageError
+from gdistributed.errors import CancelledError, ClusterError, UsageError
 from gdistributed.runtime.context import leave
-from gdistributed.v1 import scheduler_pb2, task_pb2
+from gdistributed.v1 import task_pb2
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-PAGE_SIZE: Final = 10_000
-ARRIVAL_TRIES: Final = 100
-ARRIVAL_PAUSE_S: Final = 0.02
+HEARD_TIMEOUT_S: Final = 2.0
 
 
 class Executing(Computing):
@@ -354,41 +354,14 @@ class Settling:
     async def cancel_waiting(self) -> None:
         """Cancel the futures whose tasks no worker was handed; all if the scheduler is gone."""
         try:
-            await self._all_arrived()
-            handed_out = await self._handed_out()
+            await heard(self._connection, HEARD_TIMEOUT_S)  # until then the last may yet come
+            listed = list_tasks(self._connection, task_pb2.TASK_STATE_PROCESSING)
+            handed_out = {task.key async for task in listed}
         except (ClusterError, UsageError):
             handed_out = set()
         for future, task in list(self._pending.items()):
             if task.record.key not in handed_out:
                 future.cancel()
-
-    async def _all_arrived(self) -> None:
-        """Wait until the scheduler knows the last task: before that none has been handed out."""
-        connection = self._connection
-        last = next(reversed(list(self._pending.values())), None)
-        tries = ARRIVAL_TRIES
-        while last is not None and not last.done() and tries:
-            request = scheduler_pb2.GetTaskRequest(key=last.record.key)
-            try:
-                await connection.ask(connection.scheduler.GetTask, request, "asking for a task")
-                return
-            except NotFound:
-                tries -= 1
-                await connection.bridge.on_loop(asyncio.sleep(ARRIVAL_PAUSE_S), connection.loop)
-
-    async def _handed_out(self) -> set[str]:
-        request = scheduler_pb2.ListTasksRequest(
-            states=[task_pb2.TASK_STATE_PROCESSING], page_size=PAGE_SIZE
-        )
-        keys: set[str] = set()
-        while True:
-            answer = await self._connection.ask(
-                self._connection.scheduler.ListTasks, request, "listing tasks"
-            )
-            keys.update(task.key for task in answer.tasks)
-            request.page_token = answer.next_page_token
-            if not request.page_token:
-                return keys
 
     def _end_if_over(self) -> None:
         if self._is_closed and not self._pending:

@@ -9,10 +9,9 @@ from typing import Any, Final
 from gdistributed.client.base import ClientBase
 from gdistributed.data.codecs import encode
 from gdistributed.data.failures import exception_from_failure
-from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
+from gdistributed.plugins import CODE_SUFFIXES, NannyPlugin, SchedulerPlugin, WorkerPlugin
 from gdistributed.v1 import extensions_pb2 as pb
 
-SUFFIXES: Final = (".py", ".zip", ".egg", ".whl")
 ROLES: Final = {WorkerPlugin: "worker", NannyPlugin: "nanny", SchedulerPlugin: "scheduler"}
 
 
@@ -47,9 +46,10 @@ class Extending(ClientBase):
         >>> client.upload_file("analysis.py")  # doctest: +SKIP
         """
         path = Path(filename)
-        if path.suffix not in SUFFIXES:
+        if path.suffix not in CODE_SUFFIXES:
+            suffixes = ", ".join(CODE_SUFFIXES)
             raise ValueError(
-                f"upload_file sends files that end in {', '.join(SUFFIXES)}, and got {path.name!r}"
+                f"upload_file sends files that end in {suffixes}, and got {path.name!r}"
             )
         data = path.read_bytes()
         limit_nbytes = self.connection.settings.limits.message_nbytes

@@ -12,7 +12,13 @@ import grpc.aio
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
 from gdistributed.client.keys import Key
-from gdistributed.client.listing import ask_each, list_tasks, list_workers, unless_failed
+from gdistributed.client.listing import (
+    ask_each,
+    list_tasks,
+    list_workers,
+    servers_of,
+    unless_failed,
+)
 from gdistributed.client.options import Workers
 from gdistributed.client.versions import VersionMismatchWarning, differences
 from gdistributed.errors import GDistributedError, SoftwareDiffers
@@ -226,11 +232,7 @@ class Inspecting(ClientBase):
         >>> client.get_worker_logs(n=1)  # doctest: +SKIP
         {'127.0.0.1:40123': (('INFO', 'gdistributed.worker - registered'),)}
         """
-        listed = await list_workers(self.connection, workers)
-        if nanny:
-            servers = {each.nanny_address: each.address for each in listed if each.nanny_address}
-        else:
-            servers = {each.address: each.address for each in listed}
+        servers = servers_of(await list_workers(self.connection, workers), nanny)
         found = await self._logs(servers, n)
         return {servers[address]: lines for address, lines in found.items()}
 

@@ -59,6 +59,13 @@ def _named(
     return chosen.values()
 
 
+def servers_of(workers: Iterable[pb.WorkerDescription], nanny: bool) -> dict[str, str]:
+    """Return the addresses of workers, or of their nannies, each with that of the worker."""
+    if nanny:
+        return {each.nanny_address: each.address for each in workers if each.nanny_address}
+    return {each.address: each.address for each in workers}
+
+
 async def list_tasks(
     connection: Connection, state: task_pb2.TaskState.ValueType
 ) -> AsyncIterator[pb.TaskDescription]:

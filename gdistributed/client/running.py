@@ -9,7 +9,7 @@ import grpc.aio
 
 from gdistributed.client.base import ClientBase
 from gdistributed.client.current import binding_to
-from gdistributed.client.listing import ask_each, list_workers
+from gdistributed.client.listing import ask_each, list_workers, servers_of
 from gdistributed.client.options import Workers
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
@@ -88,12 +88,9 @@ class Running(ClientBase):
             raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)} and is {on_error!r}")
         call = _packed(function, args, kwargs, wait)
         listed = await list_workers(self.connection, workers)
-        if nanny:
-            addresses = {each.nanny_address: each.address for each in listed if each.nanny_address}
-            ask = _asking_runner(call)
-        else:
-            addresses = {each.address: each.address for each in listed}
-            ask = _asking_workers(call, {each.address: each.worker_id for each in listed})
+        addresses = servers_of(listed, nanny)
+        ids = {each.address: each.worker_id for each in listed}
+        ask = _asking_runner(call) if nanny else _asking_workers(call, ids)
         doing = "calling a function"
         answers = await ask_each(self.connection, addresses, ask, doing)
         results: dict[str, Any] = {}

@@ -11,7 +11,7 @@ import linecache
 import os
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gdistributed import errors
@@ -54,13 +54,15 @@ def failure_from_exception(
         Where it was raised.
     """
     trace = _without_own_frames(exception.__traceback__)
+    every, shown = traceback.extract_tb(exception.__traceback__), traceback.extract_tb(trace)
+    own = every[: len(every) - len(shown)]
     ours = isinstance(exception, GDistributedError)
     failure = pb.TaskError(
         type=_type_name(exception),
         message=_shortened(_text(exception)),
         traceback=_shortened(_traceback_text(exception, trace)),
-        frames=_frames(trace),
-        runtime_frames=_frames(exception.__traceback__, until=trace),
+        frames=_frames(shown[-FRAMES_MAX:]),
+        runtime_frames=_frames(own[-FRAMES_MAX:]),
         runtime=PYTHON,
         kind=pb.TASK_ERROR_KIND_SYSTEM if ours else pb.TASK_ERROR_KIND_USER,
         reason=type(exception).reason if isinstance(exception, GDistributedError) else "",
@@ -210,14 +212,8 @@ def _traceback_text(exception: BaseException, trace: types.TracebackType | None)
         return "".join(traceback.format_tb(trace))
 
 
-def _frames(
-    trace: types.TracebackType | None, until: types.TracebackType | None = None
-) -> Iterator[pb.StackFrame]:
-    own, each = 0, trace
-    while until is not None and each is not None and each is not until:
-        own, each = own + 1, each.tb_next
-    found = traceback.extract_tb(trace)
-    for frame in found[-FRAMES_MAX:] if until is None else found[:own]:
+def _frames(frames: Iterable[traceback.FrameSummary]) -> Iterator[pb.StackFrame]:
+    for frame in frames:
         yield pb.StackFrame(
             file=frame.filename,
             line=frame.lineno or 0,

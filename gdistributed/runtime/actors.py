@@ -109,16 +109,7 @@ class MethodCall:
 
     def context(self) -> TaskContext:
         """Say where it runs, for those who ask inside."""
-        place = self.place
-        return TaskContext(
-            key=self.key,
-            attempt=0,
-            worker_id=place.worker_id,
-            worker_name=place.worker_name,
-            scheduler_address=place.scheduler_address,
-            worker=place.worker,
-            loop=place.loop,
-        )
+        return self.place.context(self.key)
 
     def secede(self) -> bool:
         """Leave the thread to other actors; False where there is none to leave."""

@@ -61,6 +61,18 @@ class Place:
     threads: Threads[Call] | None = None
     seceded: Callable[[Call, bool], None] | None = None
 
+    def context(self, key: str, attempt: int = 0) -> TaskContext:
+        """Say where something runs, for those who ask inside."""
+        return TaskContext(
+            key=key,
+            attempt=attempt,
+            worker_id=self.worker_id,
+            worker_name=self.worker_name,
+            scheduler_address=self.scheduler_address,
+            worker=self.worker,
+            loop=self.loop,
+        )
+
 
 @dataclass(slots=True, eq=False)
 class Template:
@@ -215,16 +227,7 @@ class Call:
 
     def context(self) -> TaskContext:
         """Say which task runs, for whom it runs inside."""
-        place = self.place
-        return TaskContext(
-            key=self.key,
-            attempt=self.attempt,
-            worker_id=place.worker_id,
-            worker_name=place.worker_name,
-            scheduler_address=place.scheduler_address,
-            worker=place.worker,
-            loop=place.loop,
-        )
+        return self.place.context(self.key, self.attempt)
 
     def secede(self) -> bool:
         """Leave the thread to other calls; False when it was left already.

@@ -22,16 +22,7 @@ class Visit:
 
     def context(self) -> TaskContext:
         """Say where it runs."""
-        place = self._place
-        return TaskContext(
-            key=self.key,
-            attempt=0,
-            worker_id=place.worker_id,
-            worker_name=place.worker_name,
-            scheduler_address=place.scheduler_address,
-            worker=place.worker,
-            loop=place.loop,
-        )
+        return self._place.context(self.key)
 
     def secede(self) -> bool:
         """There is no thread to leave to others."""

@@ -13,9 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from gdistributed.plugins import CODE_SUFFIXES
 from gdistributed.v1 import extensions_pb2
-
-SUFFIXES: Final = (".py", ".zip", ".egg", ".whl")
 
 _importing: Final = threading.Lock()  # what is imported is shared by all servers of a process
 
@@ -50,9 +49,9 @@ class CodeFiles:
         Exception
             Whatever importing it raises.
         """
-        if Path(file.name).name != file.name or not file.name.endswith(SUFFIXES):
+        if Path(file.name).name != file.name or not file.name.endswith(CODE_SUFFIXES):
             raise ValueError(
-                f"{file.name!r} is no file of code: its name ends in none of {SUFFIXES}"
+                f"{file.name!r} is no file of code: its name ends in none of {CODE_SUFFIXES}"
             )
         path = self._new_folder() / file.name
         path.write_bytes(file.data)

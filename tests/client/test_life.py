@@ -180,6 +180,17 @@ def test_the_scheduler_is_killed(own_cluster: Cluster) -> None:
     client.close()
 
 
+def test_an_executor_is_shut_down_though_its_scheduler_is_lost(own_cluster: Cluster) -> None:
+    client = Client(own_cluster.address)  # it tries for 30 s to come back
+    executor = client.get_executor()
+    futures = [executor.submit(time.sleep, 1000) for _ in range(3)]
+    own_cluster.scheduler.send_signal(signal.SIGKILL)
+    executor.shutdown(cancel_futures=True)
+    assert all(future.cancelled() for future in futures)
+    assert client.status == "connecting"
+    client.close()
+
+
 def test_the_scheduler_says_goodbye(own_cluster: Cluster) -> None:
     with Client(own_cluster.address, timeout=60) as client:
         pending = client.submit(time.sleep, 1000)

@@ -15,7 +15,7 @@ from gdistributed.client.computing import futures_of
 from gdistributed.client.connection import Connection
 from gdistributed.client.current import binding_to
 from gdistributed.client.future import Future, wanted_record
-from gdistributed.core.client.futures import Countdown
+from gdistributed.client.heard import heard
 from gdistributed.data.codecs import decode, encode, encode_readable
 from gdistributed.v1 import names_pb2 as pb
 
@@ -61,12 +61,3 @@ def found_value(connection: Connection, named: pb.NamedValue) -> Any:  # noqa: A
         if named.WhichOneof("content") == "key":
             return Future(named.key, connection, wanted_record(connection, named.key))
         return decode(named.value)
-
-
-async def heard(connection: Connection) -> None:
-    """Wait until the scheduler has taken in all that this client has said. Errors: if it ends."""
-    signal = connection.bridge.signal()
-    with connection.locked() as brain:
-        brain.ask_whether_heard(Countdown(signal.set, 1))
-    await signal.wait()
-    connection.check_open()

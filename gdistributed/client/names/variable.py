@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from gdistributed.client.computing import futures_of
 from gdistributed.client.connection import Connection
+from gdistributed.client.heard import heard
 from gdistributed.client.names.base import Named
 from gdistributed.client.names.calls import Timeout, ask_names, ask_patiently, seconds_of
-from gdistributed.client.names.held import found_value, heard, hold_value, let_go
+from gdistributed.client.names.held import found_value, hold_value, let_go
 from gdistributed.core.client.futures import CANCELLED
 from gdistributed.v1 import names_pb2 as pb
 

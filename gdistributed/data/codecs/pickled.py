@@ -45,8 +45,6 @@ class PickleCodec:
     def decode(
         self, data: Buffer, buffers: Sequence[Buffer], attributes: Mapping[str, str]
     ) -> object:
-        if not buffers and type(data) is bytes and NAMES_SOMETHING not in data:
-            return pickle.loads(data)  # as `unpickle` does, but for one call less
         return unpickle(data, buffers)
 
 
