@@ -10,6 +10,7 @@ import click
 
 from gdistributed.cli import options
 from gdistributed.cli.logs import set_up_logging
+from gdistributed.grpc_polling import import_grpc
 from gdistributed.settings import DEFAULT_PORT, LimitSettings, SchedulerSettings
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def scheduler(
     """
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
+    import_grpc(runs_tasks=False)
     set_up_logging(log_level)
     from gdistributed.cli.serving import collect_rarely, serve
     from gdistributed.services.scheduler.server import Scheduler

@@ -156,12 +156,17 @@ class SchedulerBrain:
         worker = self.books.workers.get(worker_id)
         if worker is None or not worker.is_connected:
             return
-        retirement = self.retiring.get(worker)
-        if retirement is not None and retirement.is_told:
+        if self.has_dismissed(worker_id):
             self.give_up_worker(worker, "retired", died=False)
         else:
             liveness.suspend_worker(self, worker)
         self.decide()
+
+    def has_dismissed(self, worker_id: str) -> bool:
+        """Whether a worker was told goodbye: then the end of its stream is its answer."""
+        worker = self.books.workers.get(worker_id)
+        retirement = None if worker is None else self.retiring.get(worker)
+        return retirement is not None and retirement.is_told
 
     def worker_joined(self, hello: worker_pb2.WorkerHello, now: float) -> WorkerRecord:
         """Enter a worker.

@@ -78,6 +78,8 @@ class Streams:
                 if ending.goodbye:
                     lost = partial(brain.worker_lost, worker_id, ending.goodbye)
                     shell.call(lambda now: lost(now, died=False))
+                elif brain.has_dismissed(worker_id):
+                    shell.call(brain.worker_disconnected, worker_id)
                 elif not self._is_closing:
                     logger.warning("the stream of a worker broke", extra=fields)
                     shell.call(brain.worker_disconnected, worker_id)
