@@ -7,7 +7,7 @@ import logging
 import click
 
 from gdistributed.cli import options
-from gdistributed.cli.logs import set_up_logging
+from gdistributed.cli.logs import quiet_grpc, set_up_logging
 from gdistributed.grpc_polling import import_grpc
 from gdistributed.settings import DEFAULT_CENTER_PORT
 
@@ -26,6 +26,7 @@ def center(host: str, port: int, name: str | None, log_level: str, stop_with_par
     A scheduler has a Center inside; start one alone when it should outlive schedulers. Schedulers
     join it by `gd scheduler --center ADDRESS`, workers and clients by its address.
     """
+    quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level)
     from gdistributed.cli.serving import serve

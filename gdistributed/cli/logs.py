@@ -39,6 +39,7 @@ def set_up_logging(level: str) -> None:
 
     What those get who ask from afar (see `wire.logs`) begins with INFO, whatever is written.
     """
+    quiet_grpc()
     lowest = logging.getLevelNamesMapping()[level.upper()]
     writer = logging.StreamHandler()
     writer.setFormatter(LineFormatter())
@@ -46,7 +47,6 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[writer], force=True)
     logging.getLogger(OURS).setLevel(min(lowest, logging.INFO))
     logging.captureWarnings(True)
-    quiet_grpc()
 
 
 def quiet_grpc() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,15 +25,22 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in old
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds."""
-        from dask.utils import parse_timedelta  # takes a quarter of a second to import
-
         try:
-            seconds = float(parse_timedelta(str(value)))
-        except (KeyError, TypeError, ValueError):
-            seconds = -1.0
-        if seconds < 0:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = _seconds_in(str(value))
+        if not 0 <= seconds < math.inf:
             self.fail(f"{value!r} is no time: write 90s, 30m or 12h", param, ctx)
         return seconds
+
+
+def _seconds_in(words: str) -> float:
+    from dask.utils import parse_timedelta  # takes a quarter of a second to import
+
+    try:
+        return float(parse_timedelta(words))
+    except (KeyError, TypeError, ValueError):
+        return math.nan
 
 
 host_option: Final[Decorator] = click.option(

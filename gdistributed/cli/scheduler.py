@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gdistributed.cli import options
-from gdistributed.cli.logs import set_up_logging
+from gdistributed.cli.logs import quiet_grpc, set_up_logging
 from gdistributed.grpc_polling import import_grpc
 from gdistributed.settings import DEFAULT_PORT, LimitSettings, SchedulerSettings
 
@@ -108,6 +108,7 @@ def scheduler(
     """
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
+    quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level)
     from gdistributed.cli.serving import collect_rarely, serve

@@ -74,7 +74,7 @@ logger = logging.getLogger("gdistributed.worker")
 @click.option(
     "--lifetime-stagger",
     type=options.Duration(),
-    default="0s",
+    default="0",
     show_default=True,
     metavar="TIME",
     help="Draw each lifetime at random, up to so much shorter or longer.",
@@ -185,7 +185,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
 
     if of.news_descriptor is not None:
         os.set_inheritable(of.news_descriptor, False)
-    dask_scheduler.install(dask_scheduler.TASK_SCHEDULER)  # for dask inside tasks
+    dask_scheduler.install_once_imported(dask_scheduler.TASK_SCHEDULER)  # for dask inside tasks
 
     async def make() -> Worker:
         server = await Worker(

@@ -1,22 +1,20 @@
 """While a client is the default one, dask computes with it.
 
 dask's configuration belongs to the whole process. What is put there is one object without state,
-which asks for the current client whenever dask calls it.
+which asks for the current client whenever dask calls it. dask itself is imported by whoever uses
+it: to start a worker takes a third less time without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-import dask
-from dask import threaded
-from dask.base import named_schedulers, persist
-
+from gdistributed.client.after_import import after_import
 from gdistributed.client.current import current_client, find_client
 from gdistributed.errors import UsageError
 
-PERSIST: Any = persist  # it comes without types
 NAMES: Final = ("gdistributed", "distributed", "dask.distributed")
 # Without one of our own, "tasks" is the only method that moves rows between hosts.
 SHUFFLE: Final = {"dataframe.shuffle.method": "tasks"}
@@ -64,13 +62,18 @@ class TaskClientScheduler(CurrentClientScheduler):
     def __call__(self, dsk: Any, keys: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Compute a graph and return the values of some of its keys."""
         if find_client() is None:
+            from dask import threaded
+
             return threaded.get(dsk, keys, **kwargs)
         return super().__call__(dsk, keys, **kwargs)
 
     def persist(self, collections: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Compute collections and keep their results on the cluster, or here."""
         if find_client() is None:
-            return PERSIST(*collections, scheduler="threads", **kwargs)
+            from dask import base
+
+            persist: Any = base.persist  # it comes without types
+            return persist(*collections, scheduler="threads", **kwargs)
         return super().persist(collections, **kwargs)
 
     def __reduce__(self) -> str:
@@ -83,8 +86,16 @@ TASK_SCHEDULER: Final = TaskClientScheduler()
 _undo: list[Callable[[], object]] = []
 
 
+def install_once_imported(scheduler: CurrentClientScheduler) -> None:
+    """Make dask compute with the current client, as soon as somebody imports it."""
+    after_import("dask", partial(install, scheduler))
+
+
 def install(scheduler: CurrentClientScheduler = SCHEDULER) -> None:
     """Make dask compute with the current client."""
+    import dask
+    from dask.base import named_schedulers
+
     if _undo:
         return
     config: dict[str, object] = {"scheduler": scheduler}
