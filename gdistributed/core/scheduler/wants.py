@@ -40,9 +40,14 @@ def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.Sub
         return
     client.graphs_accepted = graph.number
     is_piece = bool(graph.more or graph.begun_by)
+    is_task = graph.wants_all and len(graph.tasks) == 1 and not (graph.arrays or graph.wants)
     try:
-        accept = pieces.accept_piece if is_piece else intake.accept_graph
-        wanted = accept(brain, client, graph)
+        if is_piece:
+            wanted = pieces.accept_piece(brain, client, graph)
+        elif is_task:
+            wanted = intake.accept_task(brain, client, graph)
+        else:
+            wanted = intake.accept_graph(brain, client, graph)
     except BadGraph as error:
         _refuse(brain, client, graph, error)
     else:
