@@ -41,6 +41,9 @@ class Bridge(Protocol):
     async def on_loop(self, coroutine: Run[T], loop: asyncio.AbstractEventLoop) -> T:
         """Run a coroutine on the loop of the connection, and wait for its result."""
 
+    async def pause(self) -> None:
+        """Let others on the caller's loop go on, if it has one: sending, for instance."""
+
     def run(self, coroutine: Run[Any]) -> Any:  # noqa: ANN401
         """Give the caller what a method returns: the result, or something to await."""
 
@@ -84,6 +87,9 @@ class BlockingBridge:
         except KeyboardInterrupt:
             future.cancel()
             raise
+
+    async def pause(self) -> None:
+        """Nobody waits for this thread."""
 
     def run(self, coroutine: Run[T]) -> T:
         """Run a coroutine that never suspends.
@@ -149,6 +155,9 @@ class SuspendingBridge:
             return await coroutine
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
+    async def pause(self) -> None:
+        await asyncio.sleep(0)
+
     def run(self, coroutine: Run[T]) -> Run[T]:
         return coroutine
 
@@ -161,6 +170,9 @@ class EitherBridge:
 
     async def on_loop(self, coroutine: Run[T], loop: asyncio.AbstractEventLoop) -> T:
         return await _here().on_loop(coroutine, loop)
+
+    async def pause(self) -> None:
+        await _here().pause()
 
     def run(self, coroutine: Run[Any]) -> Any:  # noqa: ANN401
         return _here().run(coroutine)

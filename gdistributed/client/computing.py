@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gdistributed.client.base import ClientBase, key_names
-from gdistributed.client.collections import compute_plan, persist_plan
+from gdistributed.client.collections import Plan, compute_plan, persist_plan
 from gdistributed.client.future import Future
 from gdistributed.client.gathering import gathered
-from gdistributed.client.graph_sending import send_graph
+from gdistributed.client.graph_sending import send_graph, send_graph_piecewise
 from gdistributed.client.graphs import Expression
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.mapped_calls import Calls, MappedCalls, PackedCall
@@ -271,7 +271,7 @@ class Computing(ClientBase):
         3
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
-        futures = self.submit_graph(dsk, _flat(keys), options)
+        futures = await send_graph_piecewise(self, dsk, _flat(keys), options, self.bridge)
         if not sync:
             return _shaped(keys, futures)
         values = await gathered(self.connection, list(futures.values()), self.bridge)
@@ -321,9 +321,9 @@ class Computing(ClientBase):
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         plan = compute_plan(collections, optimize_graph, traverse)
-        futures = self.submit_graph(plan.expression, plan.keys, options) if plan.keys else {}
-        result = plan.rebuild(futures)
-        return self.bridge.run(gathered(self.connection, result, self.bridge)) if sync else result
+        if sync:
+            return self.bridge.run(self._values(plan, options))
+        return plan.rebuild(self._futures(plan, options))
 
     def persist(
         self,
@@ -354,8 +354,7 @@ class Computing(ClientBase):
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
         plan = persist_plan(collections, optimize_graph)
-        futures = self.submit_graph(plan.expression, plan.keys, options) if plan.keys else {}
-        return plan.rebuild(futures)
+        return plan.rebuild(self._futures(plan, options))
 
     def cancel(
         self,
@@ -410,14 +409,16 @@ class Computing(ClientBase):
             key = namer.key(args, kwargs)
         return key, *pack_call(args, kwargs)
 
-    def submit_graph(
-        self, dsk: Expression | Mapping[Key, Any], keys: Iterable[Key], options: TaskOptions
-    ) -> dict[Key, Future]:
-        """Submit a graph, and return futures of some of its keys. Errors are those of `get`.
+    def _futures(self, plan: Plan, options: TaskOptions) -> dict[Key, Future]:
+        return send_graph(self, plan.expression, plan.keys, options) if plan.keys else {}
 
-        It goes out in pieces while it is being packed, and what has gone out begins to run.
-        """
-        return send_graph(self, dsk, keys, options)
+    async def _values(self, plan: Plan, options: TaskOptions) -> Any:  # noqa: ANN401
+        futures: dict[Key, Future] = {}
+        if plan.keys:
+            futures = await send_graph_piecewise(
+                self, plan.expression, plan.keys, options, self.bridge
+            )
+        return await gathered(self.connection, plan.rebuild(futures), self.bridge)
 
 
 def futures_of(value: object) -> list[Future]:

@@ -168,6 +168,11 @@ class Connection:
         """How many workers there are, as the scheduler has last said."""
         return self._brain.workers
 
+    @property
+    def has_mail(self) -> bool:
+        """Whether something was said that has not been taken out to the scheduler yet."""
+        return self._brain.has_mail
+
     def check_open(self) -> None:
         """Raise when nothing can be asked of this client. Errors are those of `locked`."""
         if self.status not in ("running", "connecting"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gdistributed.client.future import Future
 from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
@@ -16,9 +16,12 @@ from gdistributed.errors import ClientClosed, ConnectionLost
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
+# How often others on the event loop get a turn so that a piece may leave: usually two are enough.
+PAUSES_MAX: Final = 10
+
 if TYPE_CHECKING:
     from gdistributed.client.base import ClientBase
-    from gdistributed.client.connection import Connection
+    from gdistributed.client.bridge import Bridge
 
 
 def send_graph(
@@ -27,7 +30,9 @@ def send_graph(
     keys: Iterable[Key],
     options: TaskOptions,
 ) -> dict[Key, Future]:
-    """Submit a graph, and return futures of some of its keys.
+    """Submit a graph at one go, and return futures of some of its keys.
+
+    On an event loop the pieces leave when it is done.
 
     Raises
     ------
@@ -36,39 +41,73 @@ def send_graph(
     UnpicklableArgument, ArgumentTooLarge
         If a task cannot be sent. What was sent before is dropped by the scheduler.
     """
-    connection = client.connection
-    connection.check_open()
-    keys = list(dict.fromkeys(keys))
-    graph = plan_graph(dsk, keys)
-    wanted = list(dict.fromkeys(graph.names[key] for key in keys))
-
-    def template_of(function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
-        with connection.locked() as brain:
-            return client.template(brain, function, prefix, chosen)
-
-    records = _send_pieces(connection, graph_pieces(graph, wanted, options, template_of))
-    return {key: client.future(key, records[graph.names[key]]) for key in keys}
+    sending = _Sending(client, dsk, keys, options)
+    for _ in sending:
+        pass
+    return sending.futures()
 
 
-def _send_pieces(
-    connection: Connection, pieces: Iterable[scheduler_pb2.SubmitGraph]
-) -> dict[str, FutureRecord]:
-    """Send pieces as they are made, and return the records of what the last one wants, by name."""
-    begun_by = 0
-    records: dict[str, FutureRecord] = {}
-    try:
-        for piece in pieces:
-            _check_sizes(piece, connection.settings)
-            with connection.locked() as brain:
-                records = {name: brain.want(name) for name in piece.wants}
-                number = brain.submit_graph(piece, begun_by)
-            begun_by = begun_by or number
-    except BaseException:
-        if begun_by:
-            with suppress(ClientClosed, ConnectionLost), connection.locked() as brain:
-                brain.submit_graph(scheduler_pb2.SubmitGraph(), begun_by)  # the end, for nothing
-        raise
-    return records
+async def send_graph_piecewise(
+    client: ClientBase,
+    dsk: Expression | Mapping[Key, Any],
+    keys: Iterable[Key],
+    options: TaskOptions,
+    bridge: Bridge,
+) -> dict[Key, Future]:
+    """Submit a graph, and let others on the event loop go on after each piece.
+
+    Parameters and errors are those of `send_graph`.
+    """
+    sending = _Sending(client, dsk, keys, options)
+    for _ in sending:
+        for _ in range(PAUSES_MAX):
+            if not client.connection.has_mail:
+                break  # the piece is on its way
+            await bridge.pause()
+    return sending.futures()
+
+
+class _Sending:
+    """Sends a graph, a piece with each step of an iteration."""
+
+    def __init__(
+        self,
+        client: ClientBase,
+        dsk: Expression | Mapping[Key, Any],
+        keys: Iterable[Key],
+        options: TaskOptions,
+    ) -> None:
+        client.connection.check_open()
+        self._client = client
+        self._keys = list(dict.fromkeys(keys))
+        self._graph = plan_graph(dsk, self._keys)
+        self._options = options
+        self._records: dict[str, FutureRecord] = {}
+
+    def futures(self) -> dict[Key, Future]:
+        """Return futures of the keys that are wanted, once all has been sent."""
+        names, records = self._graph.names, self._records
+        return {key: self._client.future(key, records[names[key]]) for key in self._keys}
+
+    def __iter__(self) -> Iterator[None]:
+        connection, begun_by, is_whole = self._client.connection, 0, False
+        wanted = list(dict.fromkeys(self._graph.names[key] for key in self._keys))
+        try:
+            for piece in graph_pieces(self._graph, wanted, self._options, self._template):
+                _check_sizes(piece, connection.settings)
+                with connection.locked() as brain:
+                    self._records = {name: brain.want(name) for name in piece.wants}
+                    number = brain.submit_graph(piece, begun_by)
+                begun_by, is_whole = begun_by or number, not piece.more
+                yield
+        finally:
+            if begun_by and not is_whole:
+                with suppress(ClientClosed, ConnectionLost), connection.locked() as brain:
+                    brain.submit_graph(scheduler_pb2.SubmitGraph(), begun_by)  # the end, in vain
+
+    def _template(self, function: task_pb2.Function, chosen: TaskOptions, prefix: str) -> int:
+        with self._client.connection.locked() as brain:
+            return self._client.template(brain, function, prefix, chosen)
 
 
 def _check_sizes(piece: scheduler_pb2.SubmitGraph, settings: ClientSettings) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gdistributed import Client
+from gdistributed import AsyncClient, Client
 from gdistributed.errors import UnpicklableArgument
 
 
@@ -49,6 +49,14 @@ def test_tasks_run_before_the_graph_has_come_whole(client: Client, tmp_path: Pat
     os.mkfifo(pipe)
     graph = long_graph((write, pipe), AfterTheFirstTask(pipe))
     _, told = client.get(graph, "last")
+    assert told == "written by the first task"
+
+
+async def test_so_do_those_of_an_asynchronous_client(aclient: AsyncClient, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    graph = long_graph((write, pipe), AfterTheFirstTask(pipe))
+    _, told = await aclient.get(graph, "last")
     assert told == "written by the first task"
 
 
