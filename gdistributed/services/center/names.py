@@ -15,6 +15,7 @@ from gdistributed.core.names.brain import NamesBrain
 from gdistributed.core.names.calls import Call
 from gdistributed.core.names.topics import Subscription
 from gdistributed.errors import ConnectionLost, GDistributedError
+from gdistributed.services.alarm import Alarm
 from gdistributed.v1 import names_pb2 as pb
 from gdistributed.v1 import names_pb2_grpc
 from gdistributed.wire.status import StatusError
@@ -39,8 +40,7 @@ class NamesService(names_pb2_grpc.NamesServicer):
         self.brain = brain
         self._answered: dict[Call, list[asyncio.Event]] = {}
         self._news: dict[Subscription, asyncio.Event] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm = Alarm(self._on_time)
         self._is_closed = False
 
     @staticmethod
@@ -55,7 +55,7 @@ class NamesService(names_pb2_grpc.NamesServicer):
             self._tell(self.brain.close, _ending())
             for news in self._news.values():
                 news.set()
-            self._set_timer(None)
+            self._alarm.set(None)
 
     def _tell(self, event: Callable[..., Result], *arguments: object) -> Result:
         """Tell the brain what happened, wake those who wait, and set the timer."""
@@ -69,19 +69,10 @@ class NamesService(names_pb2_grpc.NamesServicer):
             woken, self.brain.topics.woken = self.brain.topics.woken, {}
             for subscription in woken:
                 self._news[subscription].set()
-            if not self._is_closed and self.brain.deadline != self._timer_at:
-                self._set_timer(self.brain.deadline)
-
-    def _set_timer(self, deadline: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, deadline
-        if deadline is not None:
-            delay_s = max(0.0, deadline - self.now())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
+            if not self._is_closed:
+                self._alarm.set(self.brain.deadline)
 
     def _on_time(self) -> None:
-        self._timer_at = None
         self._tell(self.brain.on_time, self.now())
 
     async def _answer(self, event: Callable[..., Call], *arguments: object) -> Any:  # noqa: ANN401

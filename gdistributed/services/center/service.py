@@ -12,6 +12,7 @@ import grpc.aio
 
 from gdistributed.core.center.brain import CenterBrain
 from gdistributed.core.session import check_software
+from gdistributed.services.alarm import Alarm
 from gdistributed.v1 import center_pb2 as pb
 from gdistributed.v1 import center_pb2_grpc
 from gdistributed.wire.software import own_software
@@ -38,7 +39,7 @@ class CenterService(center_pb2_grpc.CenterServicer):
         self.brain = brain
         self._news = asyncio.Event()
         self._revision = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._on_time)
 
     @staticmethod
     def now() -> float:
@@ -54,15 +55,7 @@ class CenterService(center_pb2_grpc.CenterServicer):
                 self._revision = self.brain.history.revision
                 self._news.set()
                 self._news = asyncio.Event()
-            self._set_timer()
-
-    def _set_timer(self) -> None:
-        self.close()
-        deadline = self.brain.deadline
-        if deadline is not None:
-            self._timer = asyncio.get_running_loop().call_later(
-                max(0.0, deadline - self.now()), self._on_time
-            )
+            self._alarm.set(self.brain.deadline)
 
     def _on_time(self) -> None:
         self.call(self.brain.on_time, self.now())
@@ -73,9 +66,7 @@ class CenterService(center_pb2_grpc.CenterServicer):
 
     def close(self) -> None:
         """Stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.set(None)
 
     # Members
 

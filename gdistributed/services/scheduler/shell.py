@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.errors import ConnectionLost, InvariantBroken
+from gdistributed.services.alarm import Alarm
 from gdistributed.services.scheduler.console import CONSOLE_ID, Console
 from gdistributed.wire.link import Link
 
@@ -57,8 +58,7 @@ class Shell:
         self.happened: Callable[[], None] | None = None
         self.worker_extensions = 0
         self._revision = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm = Alarm(lambda: self.call(self.brain.on_time))
         self._started = time.monotonic()
 
     @property
@@ -110,8 +110,7 @@ class Shell:
                 self.happened()
         if brain.books.moved and self.located is not None:
             self.located()
-        if brain.deadline != self._timer_at:
-            self._set_timer(brain.deadline)
+        self._alarm.set(brain.deadline)
 
     def _end_departed(self) -> None:
         """End the streams of workers that the brain has given up, and tell who asked to know."""
@@ -123,18 +122,6 @@ class Shell:
             if self.worker_left is not None:
                 self.worker_left(worker_id, cause)
 
-    def _set_timer(self, deadline: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, deadline
-        if deadline is not None:
-            delay_s = max(0.0, deadline - self.now())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer_at = None
-        self.call(self.brain.on_time)
-
     def close(self) -> None:
         """Stop the timer."""
-        self._set_timer(None)
+        self._alarm.set(None)

@@ -30,6 +30,7 @@ from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
+from gdistributed.services.alarm import Alarm
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -87,8 +88,7 @@ class Shell:
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
         self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float | None = None
+        self._alarm = Alarm(lambda: self.call(self.brain.on_time))
         self._jobs: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -127,7 +127,7 @@ class Shell:
     async def close(self) -> None:
         """Stop what runs. Threads that are inside a user's function are left behind."""
         self.wake = self.failed = None
-        self._set_timer(None)
+        self._alarm.set(None)
         self._threads.close()
         await self._coroutines.close()
         await self.actors.close()
@@ -175,8 +175,7 @@ class Shell:
             self._threads.give([self._call_of(run) for run in runs])
         if self.wake is not None and brain.outbox.fresh():
             self.wake()
-        if brain.deadline != self._timer_at:
-            self._set_timer(brain.deadline)
+        self._alarm.set(brain.deadline)
         if brain.moves:
             self._tell_listeners()
 
@@ -188,18 +187,6 @@ class Shell:
                     plugin.transition(key, str(start), str(finish))
                 except Exception:
                     logger.exception("a plugin raised", extra={"plugin": type(plugin).__name__})
-
-    def _set_timer(self, deadline: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, deadline
-        if deadline is not None:
-            delay_s = max(0.0, deadline - self.now())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer_at = None
-        self.call(self.brain.on_time)
 
     def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
         job = asyncio.get_running_loop().create_task(coroutine)
