@@ -49,21 +49,21 @@ def accept_piece(
             _expect_dependents(brain, graph, piece)
     if piece.more:
         return []
-    del client.open_graphs[number]
     if graph.error is not None:
+        del client.open_graphs[number]
         raise graph.error
-    graph.complete.extend(graph.awaited)
-    client.whole_graphs.append(graph)
+    graph.is_whole = True
     return wanted
 
 
 def let_go(brain: SchedulerBrain, client: ClientRecord) -> None:
     """Let go of tasks whose dependents have come, now that these hold on to them."""
-    for graph in (*client.open_graphs.values(), *client.whole_graphs):
-        if graph.complete:
-            complete, graph.complete = graph.complete, []
-            _end_wait(brain, graph, complete)
-    client.whole_graphs.clear()
+    for number, graph in list(client.open_graphs.items()):
+        complete, graph.complete = graph.complete, []
+        if graph.is_whole:
+            del client.open_graphs[number]
+            complete = list(graph.awaited)
+        _end_wait(brain, graph, complete)
 
 
 def give_up(brain: SchedulerBrain, graph: OpenGraph, error: BadGraph) -> None:

@@ -232,7 +232,7 @@ class WorkerRecord:
 
 @dataclass(slots=True, eq=False)
 class OpenGraph:
-    """A graph that comes in pieces and has not come whole.
+    """A graph that comes in pieces, until it has come whole and what it wants is known.
 
     Attributes
     ----------
@@ -244,12 +244,15 @@ class OpenGraph:
         Tasks whose dependents have all come.
     error
         Why it is refused, which its last piece is answered with.
+    is_whole
+        Whether the last piece has just come.
     """
 
     first_rank: int = 0
     awaited: dict[TaskRecord, int] = field(default_factory=dict)
     complete: list[TaskRecord] = field(default_factory=list)
     error: BadGraph | None = None
+    is_whole: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -279,9 +282,8 @@ class ClientRecord:
         Functions that the client announced.
     arrived
         Tasks that have just come.
-    open_graphs, whole_graphs
-        Graphs that come in pieces: those that have not come whole, by the number of the first
-        piece, and those that just have.
+    open_graphs
+        Graphs that come in pieces, by the number of the first piece.
     until_done
         A holder that lets each task go when it is in memory or has failed.
     next_rank
@@ -305,7 +307,6 @@ class ClientRecord:
     arrived: list[TaskRecord] = field(default_factory=list)
     until_done: bool = False
     open_graphs: dict[int, OpenGraph] = field(default_factory=dict)
-    whole_graphs: list[OpenGraph] = field(default_factory=list)
     next_rank: int = 0
     expires: float | None = None
     is_live: bool = True
