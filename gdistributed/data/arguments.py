@@ -10,7 +10,7 @@ import io
 import json
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import cloudpickle
 
@@ -165,10 +165,9 @@ def unpack_call(data: bytes, results: Mapping[str, object] = NO_RESULTS) -> Call
     if packed.codec not in (PICKLE, CLOUDPICKLE):
         raise SerializationError(f"packed arguments cannot be in the codec {packed.codec!r}")
     try:
-        call: Call = _unpickle_call(packed, results)
+        return _unpickle_call(packed, results)
     except Exception as error:
         raise SerializationError(f"the arguments cannot be read: {describe(error)}") from error
-    return call
 
 
 def _pickle_call(call: Call, refs: dict[str, None]) -> bytes | None:
@@ -266,13 +265,16 @@ def _with_json_references(value: object, refs: dict[str, None]) -> object:
     return value
 
 
-def _unpickle_call(packed: pb.Payload, results: Mapping[str, object]) -> Any:  # noqa: ANN401
+def _unpickle_call(packed: pb.Payload, results: Mapping[str, object]) -> Call:
     if not packed.refs:
-        return unpickle(packed.data, packed.buffers)
+        return cast("Call", unpickle(packed.data, packed.buffers))
     kind = Unpickler if NAMES_SOMETHING in packed.data else pickle.Unpickler
     reader = kind(io.BytesIO(packed.data), buffers=writable(packed.buffers))
     reader.persistent_load = results.__getitem__  # type: ignore[method-assign]
-    return reader.load()
+    try:
+        return cast("Call", reader.load())
+    finally:
+        del reader  # it remembers all that it has read: see `Call.run` for who may keep this frame
 
 
 def _call_of_arguments(arguments: Sequence[pb.Argument], results: Mapping[str, object]) -> Call:

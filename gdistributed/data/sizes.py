@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Final
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
@@ -17,9 +21,20 @@ def sizeof(value: object) -> int:
     """
     if type(value) in PLAIN:
         return sys.getsizeof(value)
-    from dask.sizeof import sizeof as estimate  # a tenth of a second, which few clients need
-
     try:
-        return max(int(estimate(value)), 0)
+        return max(int(_estimator()(value)), 0)
     except Exception:
         return UNKNOWN_NBYTES
+
+
+@cache
+def _estimator() -> Callable[[object], int]:
+    """Import dask.sizeof when it is first needed: it takes a tenth of a second.
+
+    In a thread of its own, since dask keeps an error of its import where jinja2 is missing. That
+    keeps all frames of the thread, and in ours is the value.
+    """
+    with ThreadPoolExecutor(1) as importer:
+        module = importer.submit(importlib.import_module, "dask.sizeof").result()
+    estimator: Callable[[object], int] = module.sizeof
+    return estimator

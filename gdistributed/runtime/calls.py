@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from inspect import iscoroutine
 from typing import Any, Final
@@ -156,12 +156,17 @@ class Call:
         except IndexError:
             return  # withdrawn
         self.begun_ns = time.monotonic_ns()
+        results: dict[str, object] = {}
+        args: tuple[object, ...] = ()
+        kwargs: dict[str, object] = {}
+        value: object = None
         try:
             if self.is_cancelled:
                 raise Cancelled
             current.set(self)  # futures among the arguments belong to the worker's client
             function = self.template.loaded or self.template.load()
-            args, kwargs = unpack_call(self.task.arguments, self._results())
+            self._gather(results)
+            args, kwargs = unpack_call(self.task.arguments, results)
             self.begun_ns = time.monotonic_ns()
             value = function(*args, **kwargs)
             if iscoroutine(value):
@@ -170,6 +175,11 @@ class Call:
             self.returned(value, time.monotonic_ns())
         except BaseException as error:
             self.raised(error)
+        finally:
+            # A module that was imported on the way may keep an error, and that keeps the frames up
+            # to this one (dask does so where jinja2 is missing): these must not keep the values.
+            results.clear()
+            del args, kwargs, value
 
     def returned(self, value: object, now_ns: int) -> None:
         """Report a value, with the value itself when it is small.
@@ -276,9 +286,8 @@ class Call:
         words = (self.key, address, self.place.worker_id, kind, methods_of(instance))
         return ActorReference(words, instance)
 
-    def _results(self) -> Mapping[str, object]:
+    def _gather(self, results: dict[str, object]) -> None:
         """Gather the values of the dependencies, from the message or from the store."""
-        results: dict[str, object] = {}
         for dependency in self.task.dependencies:
             key = dependency.key
             try:
@@ -292,7 +301,6 @@ class Call:
                         f"the store of this worker no longer has the result of {key!r}"
                     ) from None
                 results[key] = decode(value_pb2.Payload.FromString(data))
-        return results
 
 
 class Cancelled(Exception):

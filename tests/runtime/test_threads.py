@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import sys
 import threading
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -372,3 +376,35 @@ def test_a_thread_of_ones_own_has_no_place() -> None:
     threads.come_back()
     threads.close()
     loop.close()
+
+
+KEEPS_ITS_ERROR = """
+try:
+    import no_such_module
+except ImportError as error:
+    kept = error
+
+
+class Value(set):
+    pass
+
+
+def make(argument):
+    return Value()
+"""
+
+
+def test_a_value_is_not_kept_by_a_module_that_keeps_an_error_of_its_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keeps_its_error.py").write_text(KEEPS_ITS_ERROR)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    call = call_of(importlib.import_module("keeps_its_error").make, 5)
+    monkeypatch.delitem(sys.modules, "keeps_its_error")
+    call.run()
+    assert sys.modules["keeps_its_error"].kept.__traceback__.tb_frame.f_back is not None
+    value = weakref.ref(call.value)
+    assert value() is not None
+    call.value = None
+    gc.collect()
+    assert value() is None
