@@ -13,7 +13,7 @@ from gdistributed.core.client.futures import FINISHED, FutureRecord
 from gdistributed.data.chunks import Growing
 from gdistributed.data.codecs import decode
 from gdistributed.data.transfer import Parts, fetch
-from gdistributed.errors import DataLost, GDistributedError, TaskFailed
+from gdistributed.errors import ConnectionLost, DataLost, GDistributedError, TaskFailed
 from gdistributed.v1 import center_pb2, value_pb2
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ async def values_of(
     records: Iterable[FutureRecord],
     bridge: Bridge,
     skips_errors: bool = False,
+    direct: bool | None = None,
 ) -> Values:
     """Return the values of settled keys; those that are lost meanwhile are waited for.
 
@@ -54,6 +55,8 @@ async def values_of(
         The keys, each once.
     skips_errors
         Whether keys that erred are left out. Otherwise the first error is raised.
+    direct
+        As for `Client.gather`.
 
     Raises
     ------
@@ -79,7 +82,9 @@ async def values_of(
             return values
         places = await _places(connection, missing, ask=tried_s > 0)
         with binding_to(connection):
-            found = await bridge.on_loop(_fetch_all(connection, places, parts), connection.loop)
+            found = await bridge.on_loop(
+                _fetch_all(connection, places, parts, direct), connection.loop
+            )
         values.update(found)
         missing = [record for record in missing if record.key not in values]
         if missing:
@@ -124,27 +129,34 @@ async def _places(
 
 
 async def _fetch_all(
-    connection: Connection, places: dict[Place, list[str]], parts: Parts
+    connection: Connection, places: dict[Place, list[str]], parts: Parts, direct: bool | None
 ) -> Values:
     """Fetch from all workers at once; what one does not give is left out."""
     found: Values = {}
     await asyncio.gather(
-        *(_fetch(connection, place, keys, parts, found) for place, keys in places.items())
+        *(_fetch(connection, place, keys, parts, found, direct) for place, keys in places.items())
     )
     return found
 
 
 async def _fetch(
-    connection: Connection, place: Place, keys: list[str], parts: Parts, found: Values
+    connection: Connection,
+    place: Place,
+    keys: list[str],
+    parts: Parts,
+    found: Values,
+    direct: bool | None,
 ) -> None:
     """Fetch from one worker; of what comes in part, the beginning is kept for another one."""
     address, worker_id = place
-    channel = connection.channels.get(address, bulk=True)
     begun = {key: parts.pop(key) for key in keys if key in parts}
     try:
-        await fetch(channel, worker_id, keys, found, begun)
+        way = await connection.routes.to(address, direct)
+        await fetch(way, worker_id, keys, found, begun)
     except TaskFailed:
         raise  # the value is there and cannot be sent or read: no other try will help
     except GDistributedError as error:
+        if isinstance(error, ConnectionLost):
+            connection.routes.avoid(address)
         logger.info("fetching failed", extra={"worker": address, "cause": str(error)})
     parts.update(begun)

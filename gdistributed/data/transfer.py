@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc.aio
 
@@ -53,6 +53,43 @@ Keep = Callable[[str, object, int, str], Awaitable[int]]
 Parts = MutableMapping[str, Growing]
 GET_DATA: Final = "/gdistributed.v1.Worker/GetData"
 PUT_DATA: Final = "/gdistributed.v1.Worker/PutData"
+RELAYED: Final = {
+    GET_DATA: "/gdistributed.v1.Relay/GetData",
+    PUT_DATA: "/gdistributed.v1.Relay/PutData",
+}
+
+
+class Way(Protocol):
+    """A channel to a worker, or what stands for one."""
+
+    @property
+    def unary_stream(self) -> Callable[[str], Any]:
+        """Give the method for a call that a stream answers."""
+
+    @property
+    def stream_unary(self) -> Callable[[str], Any]:
+        """Give the method for a call that a stream asks."""
+
+
+class Relayed:
+    """Stands for a channel to a worker: its calls go by way of the scheduler.
+
+    Parameters
+    ----------
+    channel
+        A channel to the scheduler, best one for bulk data.
+    """
+
+    def __init__(self, channel: Way) -> None:
+        self._channel = channel
+
+    def unary_stream(self, method: str) -> Any:  # noqa: ANN401
+        """Give the method for a call that a stream answers."""
+        return self._channel.unary_stream(RELAYED[method])
+
+    def stream_unary(self, method: str) -> Any:  # noqa: ANN401
+        """Give the method for a call that a stream asks."""
+        return self._channel.stream_unary(RELAYED[method])
 
 
 # ---- The worker's ends
@@ -122,7 +159,7 @@ async def accept_values(
 
 
 async def fetch(
-    channel: grpc.aio.Channel,
+    channel: Way,
     worker_id: str,
     keys: Sequence[str],
     found: dict[str, Any] | None = None,
@@ -167,7 +204,7 @@ async def fetch(
 
 
 async def fetch_each(
-    channel: grpc.aio.Channel,
+    channel: Way,
     worker_id: str,
     keys: Sequence[str],
     parts: Parts | None = None,
@@ -241,7 +278,7 @@ def _reached(count: int, parts: Parts) -> tuple[int, int]:
 
 
 async def _one_call(
-    channel: grpc.aio.Channel,
+    channel: Way,
     request: worker_pb2.GetDataRequest,
     parts: Parts,
     silence_s: float | None,
@@ -283,7 +320,7 @@ async def _one_call(
 
 
 async def store(
-    channel: grpc.aio.Channel, worker_id: str, values: Mapping[str, object]
+    channel: Way, worker_id: str, values: Mapping[str, object]
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker.
 
@@ -317,14 +354,15 @@ async def store(
                 raise exception_from_failure(value.error)
             yield value
 
+    async def requests() -> AsyncIterator[bytes]:
+        yield worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys).SerializeToString()
+        async for request in cut(sound(), REQUESTS):
+            yield request
+
     put: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PUT_DATA)
     call = put()
     try:
-        first = worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys)
-        await call.write(first.SerializeToString())
-        async for request in cut(sound(), REQUESTS):
-            await call.write(request)
-        await call.done_writing()
+        await write_all(call, requests())
         response = worker_pb2.PutDataResponse.FromString(await call)
     except grpc.aio.AioRpcError as error:
         raise _lost(worker_id, "putting data on", error) from None
@@ -333,6 +371,18 @@ async def store(
     for failed in response.failed:
         raise exception_from_failure(failed.error)
     return list(response.stored)
+
+
+async def write_all(
+    call: grpc.aio.StreamUnaryCall[bytes, bytes], requests: AsyncIterator[bytes]
+) -> None:
+    """Write messages, each when the last was taken; a call that is over says why when awaited."""
+    try:
+        async for request in requests:
+            await call.write(request)
+        await call.done_writing()
+    except asyncio.InvalidStateError:
+        return
 
 
 async def value_of(incoming: Incoming) -> object:
