@@ -16,13 +16,14 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo test test-dask lint format proto docs simulate bench bench-scale clean buf-lint buf-breaking
+.PHONY: help demo test test-slow test-dask lint format proto docs simulate bench bench-scale clean buf-lint buf-breaking
 .SILENT:
 .DELETE_ON_ERROR:
 
 help:
 	echo "make demo    a real cluster analyses real data"
 	echo "make test    all tests (ARGS= goes to pytest)"
+	echo "make test-slow  those that take long or much memory"
 	echo "make test-dask  dask's own test suites, computed by gdistributed (half an hour)"
 	echo "make lint    ruff, mypy, buf"
 	echo "make format  let ruff put the code in order"
@@ -40,6 +41,9 @@ test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL),the tests that need grpcurl)
 	$(network_tools)
 	$(VENV)/python -m pytest $(ARGS)
+
+test-slow: .venv/installed-test
+	$(VENV)/python -m pytest -m slow --timeout 600 $(ARGS)
 
 test-dask: .venv/installed-test
 	$(VENV)/python -m tests.dask_suite $(ARGS)

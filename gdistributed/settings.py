@@ -84,6 +84,9 @@ class SchedulerSettings:
         At most this many idle workers are weighed for one task.
     connect_timeout_s
         How long to try to reach a Center elsewhere.
+    relay_calls
+        At most this many calls for values are passed on to workers at one time, for clients that
+        cannot reach them; others wait for their turn.
     """
 
     prefetch_s: float = 0.05
@@ -102,6 +105,7 @@ class SchedulerSettings:
     kept_nbytes: int = 64 * MIB
     candidates: int = 4
     connect_timeout_s: float = 10.0
+    relay_calls: int = 8
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

@@ -118,9 +118,11 @@ class Cluster:
         return started(self.processes, *arguments)
 
 
-def started(processes: ExitStack, *arguments: str, before: Sequence[str] = ()) -> GdProcess:
+def started(
+    processes: ExitStack, *arguments: str, before: Sequence[str] = (), cwd: Path | None = None
+) -> GdProcess:
     """Start a `gd` command that ends with the stack."""
-    process = GdProcess(*arguments, before=before)
+    process = GdProcess(*arguments, before=before, cwd=cwd)
     processes.callback(process.close)
     return process
 

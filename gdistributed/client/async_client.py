@@ -57,6 +57,9 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
         Name for people.
     set_as_default
         Whether dask, and all that need a client and are given none, use this one.
+    direct_to_workers
+        Whether values come straight from the workers and go there; False means by way of the
+        scheduler, None (the default) straight to those workers that can be reached.
     settings
         Limits, for those who must change them.
 
@@ -79,6 +82,7 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
         timeout: float = TIMEOUT_S,
         name: str | None = None,
         set_as_default: bool = True,
+        direct_to_workers: bool | None = None,
         settings: ClientSettings | None = None,
         bridge: Bridge = SUSPENDING,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -93,6 +97,7 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
         if loop is None:
             loop = asyncio.get_running_loop()
         self.connection = Connection(loop, bridge, settings, name or "", worker_id)
+        self.connection.routes.direct = direct_to_workers
         self._numbers = {}
         self.cluster = address if isinstance(address, Cluster) else None
         self._address = address if isinstance(address, str) else None

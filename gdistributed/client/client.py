@@ -65,6 +65,9 @@ class Client:
         Name for people.
     set_as_default
         Whether dask, and all that need a client and are given none, use this one.
+    direct_to_workers
+        Whether values come straight from the workers and go there; False means by way of the
+        scheduler, None (the default) straight to those workers that can be reached.
     settings
         Limits, for those who must change them.
 
@@ -102,6 +105,7 @@ class Client:
         timeout: float = TIMEOUT_S,
         name: str | None = None,
         set_as_default: bool = True,
+        direct_to_workers: bool | None = None,
         settings: ClientSettings | None = None,
     ) -> None:
         self.twin = AsyncClient(
@@ -109,6 +113,7 @@ class Client:
             timeout=timeout,
             name=name,
             set_as_default=set_as_default,
+            direct_to_workers=direct_to_workers,
             settings=settings,
             bridge=BLOCKING,
             loop=LoopThread.shared().loop,

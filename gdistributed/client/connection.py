@@ -24,6 +24,7 @@ from gdistributed.client.bridge import Bridge
 from gdistributed.client.discovery import find_scheduler
 from gdistributed.client.names.following import Following
 from gdistributed.client.names.leases import Leases
+from gdistributed.client.routes import Routes
 from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import CANCELLED, ERROR, FutureRecord, FutureState, Watch
 from gdistributed.core.session import Session, check_software
@@ -105,6 +106,8 @@ class Connection:
         The topics that it follows.
     channels
         Channels to workers.
+    routes
+        How values come from workers and get there.
     """
 
     center: center_pb2_grpc.CenterAsyncStub
@@ -133,6 +136,7 @@ class Connection:
         self.scheduler_id = ""
         self.status = "created"
         self.channels = Channels()
+        self.routes = Routes(self.channels)
         self.leases = Leases(self)
         self.following = Following(self)
         self._brain = ClientBrain(settings.limits)
@@ -291,6 +295,7 @@ class Connection:
         """Open the control channel, and a stream on it that has been welcomed."""
         found = await find_scheduler(self.address, timeout_s)
         self.lanes = Lanes(found.center, self.address)
+        self.routes.relay_address = found.address
         old, self._control = self._control, [*found.channels, self.lanes]
         self.center = center_pb2_grpc.CenterStub(found.center)
         self.names = names_pb2_grpc.NamesStub(found.center)

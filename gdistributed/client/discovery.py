@@ -17,8 +17,9 @@ POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Channels to the scheduler and to the Center; often the same one."""
+    """Channels to the scheduler and to the Center, often the same; `address` is the scheduler's."""
 
+    address: str
     scheduler: grpc.aio.Channel
     center: grpc.aio.Channel
 
@@ -42,14 +43,14 @@ async def find_scheduler(address: str, timeout_s: float) -> Found:
     try:
         role = await _role_at(channel, address, timeout_s)
         if role == "scheduler":
-            return Found(channel, channel)
+            return Found(address, channel, channel)
         if role != "center":
             raise UsageError(
                 f"a {role} answers at {address}: a client needs the address of the scheduler or "
                 f"of the Center"
             )
         scheduler_address = await _scheduler_of(channel, address, timeout_s)
-        return Found(await connect(scheduler_address, timeout_s), channel)
+        return Found(scheduler_address, await connect(scheduler_address, timeout_s), channel)
     except BaseException:
         await channel.close()
         raise

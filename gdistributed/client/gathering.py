@@ -19,6 +19,7 @@ async def gathered(
     futures: Any,  # noqa: ANN401
     bridge: Bridge,
     skips_errors: bool = False,
+    direct: bool | None = None,
 ) -> Any:  # noqa: ANN401
     """Wait for futures and return the structure with their values.
 
@@ -28,6 +29,8 @@ async def gathered(
         A future, or futures inside lists, tuples, sets and dicts.
     skips_errors
         Whether futures that erred are left out. Otherwise the first error is raised.
+    direct
+        As for `Client.gather`.
     """
     is_flat = isinstance(futures, list) and all(type(each) is Future for each in futures)
     found: Iterable[Future] = futures if is_flat else find_futures(futures)
@@ -37,7 +40,7 @@ async def gathered(
         for record in records.values():
             if record.error is not None and (failure := failure_of(record)) is not None:
                 raise failure
-    values = await values_of(connection, records.values(), bridge, skips_errors)
+    values = await values_of(connection, records.values(), bridge, skips_errors, direct)
     if is_flat:
         return [values[f.record.key] for f in futures if f.record.key in values]
     return replace_futures(futures, lambda future: values.get(future.record.key, SKIPPED))

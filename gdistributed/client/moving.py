@@ -17,7 +17,13 @@ from gdistributed.client.keys import Key, wire_name
 from gdistributed.client.options import Workers, worker_names
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.transfer import store
-from gdistributed.errors import NotFound, SerializationError, UnpicklableArgument, WaitTimeout
+from gdistributed.errors import (
+    ConnectionLost,
+    NotFound,
+    SerializationError,
+    UnpicklableArgument,
+    WaitTimeout,
+)
 from gdistributed.v1 import scheduler_pb2, worker_pb2
 
 SCATTER_TIMEOUT_S = 30.0
@@ -120,7 +126,9 @@ class Moving(Asking):
             "raise" (the default) raises the first error as soon as it is known; "skip" leaves
             futures that erred out of the lists they are in.
         direct
-            Values always come straight from the workers; accepted for compatibility.
+            Whether values come straight from the workers (True) or by way of the scheduler (False).
+            None (the default) means what the client was told, which is by default: straight from
+            those workers that can be reached.
 
         Returns
         -------
@@ -142,7 +150,7 @@ class Moving(Asking):
             raise ValueError(f'errors must be "raise" or "skip" and is {errors!r}')
         if isinstance(futures, Iterator):
             futures = list(futures)
-        return await gathered(self.connection, futures, self.bridge, errors == "skip")
+        return await gathered(self.connection, futures, self.bridge, errors == "skip", direct)
 
     async def scatter(
         self,
@@ -164,7 +172,7 @@ class Moving(Asking):
         broadcast
             Whether each value goes to all of these workers, or to how many.
         direct
-            Values always go straight to the workers; accepted for compatibility.
+            Whether values go straight to the workers; as for `gather`.
         hash
             Whether equal values get equal keys (the default). Otherwise each gets a new one.
         timeout
@@ -204,7 +212,8 @@ class Moving(Asking):
             name = wire_name(key)
             for _ in range(min(copies, len(chosen))):
                 shares.setdefault(next(turns), {})[name] = value
-        puts = await self.bridge.on_loop(_store_all(self.connection, shares), self.connection.loop)
+        storing = _store_all(self.connection, shares, direct)
+        puts = await self.bridge.on_loop(storing, self.connection.loop)
         futures = self._hold_scattered(named, puts)
         records = {future.record.key: future.record for future in futures.values()}
         await settled(self.connection, records.values(), self.bridge)
@@ -251,21 +260,35 @@ class Moving(Asking):
 
 
 async def _store_all(
-    connection: Connection, shares: dict[Worker, dict[str, Any]]
+    connection: Connection, shares: dict[Worker, dict[str, Any]], direct: bool | None
 ) -> dict[str, dict[str, int]]:
     """Put values on workers, one worker after the other; by key and worker the numbers of the puts.
 
     On the loop.
     """
     puts: dict[str, dict[str, int]] = {}
-    for (address, worker_id), values in shares.items():
-        channel = connection.channels.get(address, bulk=True)
+    for worker, values in shares.items():
         try:
-            for stored in await store(channel, worker_id, values):
-                puts.setdefault(stored.key, {})[worker_id] = stored.put
+            for stored in await _store(connection, worker, values, direct):
+                puts.setdefault(stored.key, {})[worker[1]] = stored.put
         except SerializationError as error:
             raise UnpicklableArgument(f"the data cannot be scattered: {error}") from error
     return puts
+
+
+async def _store(
+    connection: Connection, worker: Worker, values: dict[str, Any], direct: bool | None
+) -> list[worker_pb2.StoredData]:
+    """Put values on a worker, once more by way of the scheduler if it could not be reached."""
+    address, worker_id = worker
+    routes = connection.routes
+    try:
+        return await store(await routes.to(address, direct), worker_id, values)
+    except ConnectionLost:
+        is_settled = direct is not None or routes.direct is not None
+        if is_settled or not routes.avoid(address):
+            raise
+    return await store(await routes.to(address), worker_id, values)
 
 
 def _as_list(data: Any) -> list[Any]:  # noqa: ANN401

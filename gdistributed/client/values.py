@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from gdistributed.client.current import binding_to
 from gdistributed.client.future import failure_of, settled
 from gdistributed.core.client.futures import FINISHED, FutureRecord
+from gdistributed.data.chunks import Growing
 from gdistributed.data.codecs import decode
-from gdistributed.data.transfer import fetch
-from gdistributed.errors import DataLost, GDistributedError, TaskFailed
+from gdistributed.data.transfer import Parts, fetch
+from gdistributed.errors import ConnectionLost, DataLost, GDistributedError, TaskFailed
 from gdistributed.v1 import center_pb2, value_pb2
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ async def values_of(
     records: Iterable[FutureRecord],
     bridge: Bridge,
     skips_errors: bool = False,
+    direct: bool | None = None,
 ) -> Values:
     """Return the values of settled keys; those that are lost meanwhile are waited for.
 
@@ -53,6 +55,8 @@ async def values_of(
         The keys, each once.
     skips_errors
         Whether keys that erred are left out. Otherwise the first error is raised.
+    direct
+        As for `Client.gather`.
 
     Raises
     ------
@@ -70,6 +74,7 @@ async def values_of(
                 values[record.key] = decode(value_pb2.Payload.FromString(outcome))
             else:
                 missing.append(record)
+    parts: dict[str, Growing] = {}
     tried_s, pause_s = 0.0, 0.0
     while tried_s < PATIENCE_S:
         missing = [record for record in missing if not _has_failed(record, skips_errors)]
@@ -77,7 +82,9 @@ async def values_of(
             return values
         places = await _places(connection, missing, ask=tried_s > 0)
         with binding_to(connection):
-            found = await bridge.on_loop(_fetch_all(connection, places), connection.loop)
+            found = await bridge.on_loop(
+                _fetch_all(connection, places, parts, direct), connection.loop
+            )
         values.update(found)
         missing = [record for record in missing if record.key not in values]
         if missing:
@@ -121,24 +128,35 @@ async def _places(
     return chosen
 
 
-async def _fetch_all(connection: Connection, places: dict[Place, list[str]]) -> Values:
+async def _fetch_all(
+    connection: Connection, places: dict[Place, list[str]], parts: Parts, direct: bool | None
+) -> Values:
     """Fetch from all workers at once; what one does not give is left out."""
     found: Values = {}
-    parts = await asyncio.gather(
-        *(_fetch(connection, place, keys) for place, keys in places.items())
+    await asyncio.gather(
+        *(_fetch(connection, place, keys, parts, found, direct) for place, keys in places.items())
     )
-    for part in parts:
-        found.update(part)
     return found
 
 
-async def _fetch(connection: Connection, place: Place, keys: list[str]) -> Values:
+async def _fetch(
+    connection: Connection,
+    place: Place,
+    keys: list[str],
+    parts: Parts,
+    found: Values,
+    direct: bool | None,
+) -> None:
+    """Fetch from one worker; of what comes in part, the beginning is kept for another one."""
     address, worker_id = place
-    channel = connection.channels.get(address, bulk=True)
+    begun = {key: parts.pop(key) for key in keys if key in parts}
     try:
-        return await fetch(channel, worker_id, keys)
+        way = await connection.routes.to(address, direct)
+        await fetch(way, worker_id, keys, found, begun)
     except TaskFailed:
         raise  # the value is there and cannot be sent or read: no other try will help
     except GDistributedError as error:
+        if isinstance(error, ConnectionLost):
+            connection.routes.avoid(address)
         logger.info("fetching failed", extra={"worker": address, "cause": str(error)})
-        return {}
+    parts.update(begun)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import zlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ WHOLE_NBYTES: Final = 64 * KIB
 CHUNK_NBYTES: Final = 1 * MIB
 CHUNK_NBYTES_MAX: Final = 4 * MIB
 MAPPED_NBYTES: Final = 4 * MIB
+SAMPLE_NBYTES: Final = 4 * KIB
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +80,7 @@ async def cut(
     chunk_nbytes
         Size of the pieces of large values; 0 means 1 MiB, at most 4 MiB.
     start
-        Offset at which to go on with a single value.
+        Offset at which to go on with a single value; see `offset_to_go_on`.
     """
     size = min(chunk_nbytes or CHUNK_NBYTES, CHUNK_NBYTES_MAX)
     items: list[worker_pb2.DataItem] = []
@@ -126,23 +127,53 @@ def _chunks(
         type=value.type,
         fingerprint=fingerprint(encoded),
     )
-    offset = 0
+    before = 0
     for part in parts:
-        for begin in range(0, len(part), size):
+        for begin in range(max(start - before, 0), len(part), size):
             data = part[begin : begin + size]
-            if offset >= start:
-                head = worker_pb2.DataChunk(
-                    index=value.index, header=header, offset=offset, crc32=zlib.crc32(data)
-                )
-                yield head, data
-                header = None
-            offset += len(data)
+            head = worker_pb2.DataChunk(
+                index=value.index, header=header, offset=before + begin, crc32=zlib.crc32(data)
+            )
+            yield head, data
+            header = None
+        before += len(part)
 
 
 def fingerprint(encoded: Encoded) -> str:
-    """Name an encoding: pieces with the same name belong together."""
-    sizes = ",".join(str(len(buffer)) for buffer in encoded.buffers)
-    return f"{encoded.codec}:{zlib.crc32(encoded.data):08x}:{len(encoded.data)}:{sizes}"
+    """Name an encoding: pieces of encodings with different names do not belong together.
+
+    It says what the encoding is made of, with samples of its bytes. That all bytes before an offset
+    are the same is found out where a transfer goes on (`offset_to_go_on`), which is rare.
+    """
+    parts = (encoded.data, *encoded.buffers)
+    sampled = 0
+    for part in parts:
+        view = memoryview(part).cast("B")
+        sampled = zlib.crc32(view[-SAMPLE_NBYTES:], zlib.crc32(view[:SAMPLE_NBYTES], sampled))
+    return f"{encoded.codec}:{sampled:08x}:{','.join(str(len(part)) for part in parts)}"
+
+
+def crc32_before(offset: int, parts: Iterable[Buffer]) -> int:
+    """Return the CRC-32 of the bytes before an offset, over all parts in order."""
+    crc32 = 0
+    for part in parts:
+        if offset <= 0:
+            break
+        crc32 = zlib.crc32(memoryview(part)[:offset], crc32)
+        offset -= len(part)
+    return crc32
+
+
+def offset_to_go_on(encoded: Encoded, request: worker_pb2.GetDataRequest) -> int:
+    """Return where to go on for a caller that has a beginning: 0 if that is of something else.
+
+    It reads all that the caller has, so it takes a while.
+    """
+    offset = request.offset
+    if offset >= encoded.nbytes or request.fingerprint != fingerprint(encoded):
+        return 0
+    crc32 = crc32_before(offset, (encoded.data, *encoded.buffers))
+    return offset if crc32 == request.received_crc32 else 0
 
 
 class Assembler:
@@ -152,11 +183,19 @@ class Assembler:
     ----------
     framing
         Of the messages.
+    growing
+        A value that came in part by another call, if the sender was asked to go on with it.
+
+    Attributes
+    ----------
+    growing
+        The value of which some pieces have come, all of them sound; None between values.
     """
 
-    def __init__(self, framing: Framing) -> None:
+    def __init__(self, framing: Framing, growing: Growing | None = None) -> None:
+        self.growing = growing
         self._framing = framing
-        self._growing: _Growing | None = None
+        self._goes_on = growing is not None
 
     def add(self, serialised: bytes) -> Iterator[Incoming]:
         """Take in a message, and yield the values that are complete by it.
@@ -168,20 +207,34 @@ class Assembler:
             bytes are no message.
         """
         items, chunk, data = self._framing.parse(serialised)
+        if items and self._goes_on:  # there is no such value any more, or it is small now
+            self.growing, self._goes_on = None, False
         for item in items:
             yield _whole(item)
         if chunk is not None:
-            growing = self._growing
             if chunk.HasField("header"):
-                if growing is not None:
-                    raise bad_chunk(chunk, "the value before it is not complete")
-                growing = self._growing = _Growing(chunk)
-            if growing is None or growing.value.index != chunk.index:
+                self._begin(chunk)
+            growing = self.growing
+            if growing is None or self._goes_on or growing.value.index != chunk.index:
                 raise bad_chunk(chunk, "it has no header")
             growing.add(chunk, data)
             if growing.is_complete:
-                self._growing = None
+                self.growing = None
                 yield growing.value
+
+    def _begin(self, chunk: worker_pb2.DataChunk) -> None:
+        """A value begins, or goes on where it was."""
+        growing, goes_on = self.growing, self._goes_on
+        self._goes_on = False
+        if growing is None or (goes_on and not chunk.offset):
+            self.growing = Growing(chunk)
+        elif not goes_on:
+            raise bad_chunk(chunk, "the value before it is not complete")
+        elif chunk.header != growing.header:
+            self.growing = None
+            raise bad_chunk(chunk, "it goes on with another value")
+        else:
+            growing.value.index = chunk.index
 
     def end(self) -> None:
         """Say that no further message comes.
@@ -191,38 +244,61 @@ class Assembler:
         MalformedMessage
             If a value is not complete.
         """
-        if self._growing is not None:
+        if self.growing is not None:
             raise MalformedMessage(
-                f"the last value ends after {self._growing.offset} bytes, too early"
+                f"the last value ends after {self.growing.offset} bytes, too early"
             ).with_reason("BAD_CHUNK")
 
 
-class _Growing:
-    """A value of which some pieces have come."""
+class Growing:
+    """A value of which some pieces have come.
+
+    Attributes
+    ----------
+    value
+        The value, into which the pieces are put.
+    header
+        What was said of it at first.
+    offset
+        How many of its bytes have come.
+    """
 
     def __init__(self, chunk: worker_pb2.DataChunk) -> None:
-        header = chunk.header
+        header = self.header = chunk.header
         parts = [set_aside(nbytes) for nbytes in (header.data_nbytes, *header.buffer_nbytes)]
         self.value = Incoming(
             chunk.index, header.nbytes, header.type, header.value, parts[0], parts[1:]
         )
         self.offset = 0
+        self._nbytes = header.data_nbytes + sum(header.buffer_nbytes)
         self._views = [memoryview(part) for part in parts if part]
 
     @property
     def is_complete(self) -> bool:
-        return not self._views
+        """Whether nothing is missing any more."""
+        return self.offset == self._nbytes
+
+    def crc32(self) -> int:
+        """Return the CRC-32 of all that has come; it takes a while."""
+        return crc32_before(self.offset, (self.value.data, *self.value.buffers))
 
     def add(self, chunk: worker_pb2.DataChunk, data: memoryview) -> None:
+        """Take in a piece, if it is sound.
+
+        Raises
+        ------
+        MalformedMessage
+            If it is not the next piece, or is damaged (BAD_CHUNK).
+        """
         if chunk.offset != self.offset:
             raise bad_chunk(chunk, f"offset {self.offset} was expected")
         if zlib.crc32(data) != chunk.crc32:
             raise bad_chunk(chunk, "its checksum is wrong")
+        if self.offset + len(data) > self._nbytes:
+            raise bad_chunk(chunk, "it reaches beyond the end of the value")
         self.offset += len(data)
         rest = data
         while rest:
-            if not self._views:
-                raise bad_chunk(chunk, "it reaches beyond the end of the value")
             view = self._views[0]
             count = min(len(view), len(rest))
             view[:count] = rest[:count]

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+import logging
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from contextlib import aclosing
+from typing import Any, Final, Protocol
 
 import grpc.aio
 
-from gdistributed.data.chunks import Assembler, Incoming, Outgoing, cut
+from gdistributed.data.chunks import (
+    Assembler,
+    Growing,
+    Incoming,
+    Outgoing,
+    cut,
+    offset_to_go_on,
+)
 from gdistributed.data.codecs import accepted_codecs, decode_parts, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
@@ -23,13 +40,56 @@ from gdistributed.errors import (
 )
 from gdistributed.v1 import worker_pb2
 
+logger = logging.getLogger("gdistributed.data")
+
 PYTHON: Final = "python"
 THREADED_NBYTES: Final = 256 * 1024
+# So many calls end with a damaged piece, none of them getting any further, until it is given up.
+TRIES: Final = 3
+SILENT: Final = "PEER_SILENT"
 
 Lookup = Callable[[str], Awaitable[object]]
 Keep = Callable[[str, object, int, str], Awaitable[int]]
+Parts = MutableMapping[str, Growing]
 GET_DATA: Final = "/gdistributed.v1.Worker/GetData"
 PUT_DATA: Final = "/gdistributed.v1.Worker/PutData"
+RELAYED: Final = {
+    GET_DATA: "/gdistributed.v1.Relay/GetData",
+    PUT_DATA: "/gdistributed.v1.Relay/PutData",
+}
+
+
+class Way(Protocol):
+    """A channel to a worker, or what stands for one."""
+
+    @property
+    def unary_stream(self) -> Callable[[str], Any]:
+        """Give the method for a call that a stream answers."""
+
+    @property
+    def stream_unary(self) -> Callable[[str], Any]:
+        """Give the method for a call that a stream asks."""
+
+
+class Relayed:
+    """Stands for a channel to a worker: its calls go by way of the scheduler.
+
+    Parameters
+    ----------
+    channel
+        A channel to the scheduler, best one for bulk data.
+    """
+
+    def __init__(self, channel: Way) -> None:
+        self._channel = channel
+
+    def unary_stream(self, method: str) -> Any:  # noqa: ANN401
+        """Give the method for a call that a stream answers."""
+        return self._channel.unary_stream(RELAYED[method])
+
+    def stream_unary(self, method: str) -> Any:  # noqa: ANN401
+        """Give the method for a call that a stream asks."""
+        return self._channel.stream_unary(RELAYED[method])
 
 
 # ---- The worker's ends
@@ -47,7 +107,12 @@ async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> As
     """
     codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
     values = _outgoing(request.keys, lookup, codecs)
-    start = request.offset if len(request.keys) == 1 else 0
+    start = 0
+    if request.offset:
+        value = await anext(values)
+        values = _alone(value)
+        if value.encoded is not None:
+            start = await asyncio.to_thread(offset_to_go_on, value.encoded, request)
     async for message in cut(values, RESPONSES, request.chunk_nbytes, start):
         yield message
 
@@ -93,7 +158,13 @@ async def accept_values(
 # ---- The other ends
 
 
-async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) -> dict[str, Any]:
+async def fetch(
+    channel: Way,
+    worker_id: str,
+    keys: Sequence[str],
+    found: dict[str, Any] | None = None,
+    parts: Parts | None = None,
+) -> dict[str, Any]:
     """Fetch values from a worker.
 
     Parameters
@@ -104,11 +175,16 @@ async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) 
         The incarnation that is meant; empty for whoever answers.
     keys
         What is wanted, each once.
+    found
+        To which the values are added as they come, so that they are there if the rest is not to be
+        had; a new dict by default.
+    parts
+        As for `fetch_each`.
 
     Returns
     -------
     dict
-        The values by key. Those that the worker does not hold are absent.
+        `found`: the values by key. Those that the worker does not hold are absent.
 
     Raises
     ------
@@ -117,45 +193,103 @@ async def fetch(channel: grpc.aio.Channel, worker_id: str, keys: Sequence[str]) 
     ConnectionLost, MalformedMessage
         If the worker does not answer, is another one, or its answer does not fit together.
     """
-    values: dict[str, Any] = {}
-    async for arrived in fetch_each(channel, worker_id, keys):
-        for incoming in arrived:
+    values = {} if found is None else found
+    async for arrived in fetch_each(channel, worker_id, keys, parts):
+        for key, incoming in arrived:
             if incoming.error is not None:
                 raise exception_from_failure(incoming.error)
             if not incoming.is_missing:
-                values[keys[incoming.index]] = await value_of(incoming)
+                values[key] = await value_of(incoming)
     return values
 
 
 async def fetch_each(
-    channel: grpc.aio.Channel,
+    channel: Way,
     worker_id: str,
     keys: Sequence[str],
+    parts: Parts | None = None,
     caller: str = "",
     accept_codecs: Sequence[str] = (),
     silence_s: float | None = None,
-) -> AsyncIterator[list[Incoming]]:
-    """Fetch values from a worker, and yield them as they come, a message's at a time, encoded.
+) -> AsyncIterator[list[tuple[str, Incoming]]]:
+    """Fetch values from a worker, and yield them with their keys as they come, encoded.
 
-    Without `accept_codecs` they come as Python reads them best.
+    When a call breaks off after something has come by it, or a piece is damaged, another call goes
+    on where that one was; when the same piece comes damaged three times, no more.
+
+    Parameters
+    ----------
+    channel, worker_id, keys
+        As for `fetch`.
+    parts
+        Values of these keys of which a beginning has come, perhaps from other holders: they go on
+        where they are. What is left unfinished at the end is put here.
+    caller
+        Who asks, for logs.
+    accept_codecs
+        Codecs in which they may come, best first; by default those that Python reads best.
+    silence_s
+        A worker that sends nothing for so long is given up.
 
     Raises
     ------
     ConnectionLost
-        If the worker does not answer, is another one, or sends nothing for `silence_s` seconds.
+        If the worker does not answer, is another one, or falls silent.
     PeerBusy
         If it has no room for the transfer now.
     MalformedMessage
         If its answer does not fit together.
     """
-    request = worker_pb2.GetDataRequest(
-        worker_id=worker_id,
-        keys=keys,
-        accept_codecs=accept_codecs,
-        accept_runtime="" if accept_codecs else PYTHON,
-        caller=caller,
-    )
-    assembler = Assembler(RESPONSES)
+    parts = {} if parts is None else parts
+    wanted = dict.fromkeys(keys)
+    furthest, vain = _reached(0, parts), 0
+    while wanted:
+        begun = next((key for key in wanted if key in parts), None)
+        request = worker_pb2.GetDataRequest(
+            worker_id=worker_id,
+            keys=wanted if begun is None else [begun],
+            accept_codecs=accept_codecs,
+            accept_runtime="" if accept_codecs else PYTHON,
+            caller=caller,
+        )
+        try:
+            async with aclosing(_one_call(channel, request, parts, silence_s)) as answers:
+                async for arrived in answers:
+                    for key, _ in arrived:
+                        wanted.pop(key, None)
+                    yield arrived
+            for key in request.keys:
+                wanted.pop(key, None)
+        except (ConnectionLost, MalformedMessage) as error:
+            reached = _reached(len(keys) - len(wanted), parts)
+            is_damaged = isinstance(error, MalformedMessage)
+            vain = is_damaged + (0 if reached > furthest else vain)
+            if reached <= furthest and not is_damaged:
+                raise
+            if vain >= TRIES or error.reason == SILENT:
+                raise
+            furthest = max(reached, furthest)
+            logger.info("a transfer broke off and goes on", extra={"cause": str(error)})
+
+
+def _reached(count: int, parts: Parts) -> tuple[int, int]:
+    """Return how far a fetch is: how many values have come, and how much of the next."""
+    return count, max((growing.offset for growing in parts.values()), default=0)
+
+
+async def _one_call(
+    channel: Way,
+    request: worker_pb2.GetDataRequest,
+    parts: Parts,
+    silence_s: float | None,
+) -> AsyncGenerator[list[tuple[str, Incoming]]]:
+    """Make one call, and yield what comes by it. What it leaves unfinished is put into `parts`."""
+    worker_id, keys = request.worker_id, request.keys
+    growing = parts.pop(keys[0], None) if len(keys) == 1 else None
+    if growing is not None:
+        request.offset, request.fingerprint = growing.offset, growing.header.fingerprint
+        request.received_crc32 = await asyncio.to_thread(growing.crc32)
+    assembler = Assembler(RESPONSES, growing)
     get: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(GET_DATA)
     call = get(request.SerializeToString())
     try:
@@ -168,22 +302,25 @@ async def fetch_each(
             if any(incoming.index >= len(keys) for incoming in arrived):
                 raise MalformedMessage("a value came that was not asked for")
             if arrived:
-                yield arrived
+                yield [(keys[incoming.index], incoming) for incoming in arrived]
         assembler.end()
     except TimeoutError:
         raise ConnectionLost(
             f"fetching from worker {worker_id or '(any)'}: nothing came for {silence_s:g} s"
-        ) from None
+        ).with_reason(SILENT) from None
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise PeerBusy(error.details() or "") from None
         raise _lost(worker_id, "fetching from", error) from None
     finally:
         call.cancel()
+        left = assembler.growing
+        if left is not None and left.value.index < len(keys):
+            parts[keys[left.value.index]] = left
 
 
 async def store(
-    channel: grpc.aio.Channel, worker_id: str, values: Mapping[str, object]
+    channel: Way, worker_id: str, values: Mapping[str, object]
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker.
 
@@ -217,14 +354,15 @@ async def store(
                 raise exception_from_failure(value.error)
             yield value
 
+    async def requests() -> AsyncIterator[bytes]:
+        yield worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys).SerializeToString()
+        async for request in cut(sound(), REQUESTS):
+            yield request
+
     put: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PUT_DATA)
     call = put()
     try:
-        first = worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys)
-        await call.write(first.SerializeToString())
-        async for request in cut(sound(), REQUESTS):
-            await call.write(request)
-        await call.done_writing()
+        await write_all(call, requests())
         response = worker_pb2.PutDataResponse.FromString(await call)
     except grpc.aio.AioRpcError as error:
         raise _lost(worker_id, "putting data on", error) from None
@@ -233,6 +371,18 @@ async def store(
     for failed in response.failed:
         raise exception_from_failure(failed.error)
     return list(response.stored)
+
+
+async def write_all(
+    call: grpc.aio.StreamUnaryCall[bytes, bytes], requests: AsyncIterator[bytes]
+) -> None:
+    """Write messages, each when the last was taken; a call that is over says why when awaited."""
+    try:
+        async for request in requests:
+            await call.write(request)
+        await call.done_writing()
+    except asyncio.InvalidStateError:
+        return
 
 
 async def value_of(incoming: Incoming) -> object:
@@ -252,6 +402,10 @@ async def value_of(incoming: Incoming) -> object:
     if len(incoming.data) > THREADED_NBYTES:
         return await asyncio.to_thread(decode_parts, *args)
     return decode_parts(*args)
+
+
+async def _alone(value: Outgoing) -> AsyncIterator[Outgoing]:
+    yield value
 
 
 async def _outgoing(

@@ -1906,54 +1906,6 @@ class Event(_message.Message):
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
-class RelayDataRequest(_message.Message):
-    """RelayDataRequest asks for values through the scheduler."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUEST_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def request(self) -> _worker_pb2.GetDataRequest:
-        """request to pass on; its worker_id is ignored: the scheduler knows the holders."""
-
-    def __init__(
-        self,
-        *,
-        request: _worker_pb2.GetDataRequest | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RelayDataRequest: _TypeAlias = RelayDataRequest  # noqa: Y015
-
-@_typing.final
-class RelayDataResponse(_message.Message):
-    """RelayDataResponse passes on what a worker answered."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RESPONSE_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def response(self) -> _worker_pb2.GetDataResponse:
-        """response of a worker; indexes count in the keys of the request."""
-
-    def __init__(
-        self,
-        *,
-        response: _worker_pb2.GetDataResponse | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RelayDataResponse: _TypeAlias = RelayDataResponse  # noqa: Y015
-
-@_typing.final
 class ReportWorkerExitRequest(_message.Message):
     """ReportWorkerExitRequest says how a worker ended."""
 

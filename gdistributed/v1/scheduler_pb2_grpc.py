@@ -114,11 +114,6 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
-        self.RelayData = channel.unary_stream(
-                '/gdistributed.v1.Scheduler/RelayData',
-                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RelayDataRequest.SerializeToString,
-                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RelayDataResponse.FromString,
-                _registered_method=True)
         self.ReportWorkerExit = channel.unary_unary(
                 '/gdistributed.v1.Scheduler/ReportWorkerExit',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ReportWorkerExitRequest.SerializeToString,
@@ -331,15 +326,6 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RelayData(self, request, context):
-        """RelayData sends values through the scheduler, for a client that cannot reach the workers.
-
-        Errors: those of Worker.GetData; UNIMPLEMENTED without the capability "relay".
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def ReportWorkerExit(self, request, context):
         """ReportWorkerExit is how a nanny says that its worker's process ended, and how.
 
@@ -491,11 +477,6 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsResponse.SerializeToString,
-            ),
-            'RelayData': grpc.unary_stream_rpc_method_handler(
-                    servicer.RelayData,
-                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RelayDataRequest.FromString,
-                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RelayDataResponse.SerializeToString,
             ),
             'ReportWorkerExit': grpc.unary_unary_rpc_method_handler(
                     servicer.ReportWorkerExit,
@@ -942,33 +923,6 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/WatchEvents',
             gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def RelayData(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/gdistributed.v1.Scheduler/RelayData',
-            gdistributed_dot_v1_dot_scheduler__pb2.RelayDataRequest.SerializeToString,
-            gdistributed_dot_v1_dot_scheduler__pb2.RelayDataResponse.FromString,
             options,
             channel_credentials,
             insecure,

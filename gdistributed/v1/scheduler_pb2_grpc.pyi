@@ -146,11 +146,6 @@ class SchedulerStub:
       from the revision of the list.
     - RESOURCE_EXHAUSTED (SLOW_WATCHER): the caller read too slowly; watch again.
     """
-    RelayData: _grpc.UnaryStreamMultiCallable[_scheduler_pb2.RelayDataRequest, _scheduler_pb2.RelayDataResponse]
-    """RelayData sends values through the scheduler, for a client that cannot reach the workers.
-
-    Errors: those of Worker.GetData; UNIMPLEMENTED without the capability "relay".
-    """
     ReportWorkerExit: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ReportWorkerExitRequest, _scheduler_pb2.ReportWorkerExitResponse]
     """ReportWorkerExit is how a nanny says that its worker's process ended, and how.
 
@@ -314,11 +309,6 @@ class SchedulerAsyncStub(SchedulerStub):
     - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch
       from the revision of the list.
     - RESOURCE_EXHAUSTED (SLOW_WATCHER): the caller read too slowly; watch again.
-    """
-    RelayData: _aio.UnaryStreamMultiCallable[_scheduler_pb2.RelayDataRequest, _scheduler_pb2.RelayDataResponse]  # type: ignore[assignment]
-    """RelayData sends values through the scheduler, for a client that cannot reach the workers.
-
-    Errors: those of Worker.GetData; UNIMPLEMENTED without the capability "relay".
     """
     ReportWorkerExit: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ReportWorkerExitRequest, _scheduler_pb2.ReportWorkerExitResponse]  # type: ignore[assignment]
     """ReportWorkerExit is how a nanny says that its worker's process ended, and how.
@@ -570,17 +560,6 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch
           from the revision of the list.
         - RESOURCE_EXHAUSTED (SLOW_WATCHER): the caller read too slowly; watch again.
-        """
-
-    @_abc_1.abstractmethod
-    def RelayData(
-        self,
-        request: _scheduler_pb2.RelayDataRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_scheduler_pb2.RelayDataResponse], _abc.AsyncIterator[_scheduler_pb2.RelayDataResponse]]:
-        """RelayData sends values through the scheduler, for a client that cannot reach the workers.
-
-        Errors: those of Worker.GetData; UNIMPLEMENTED without the capability "relay".
         """
 
     @_abc_1.abstractmethod

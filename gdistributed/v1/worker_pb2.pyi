@@ -72,17 +72,20 @@ class GetDataRequest(_message.Message):
     CHUNK_NBYTES_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
     SAME_HOST_FIELD_NUMBER: _builtins.int
+    RECEIVED_CRC32_FIELD_NUMBER: _builtins.int
+    SPREADS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id of the worker that is meant; empty means whoever answers."""
     accept_runtime: _builtins.str
     """accept_runtime: the runtime that will read the values, whose own codecs are welcome."""
     offset: _builtins.int
-    """offset: where to go on with a value that came in part; only with a single key. Bytes are
-    counted over `data` and then `buffers` in order, as they lie on the wire. The `fingerprint`
-    given MUST be that of the value's header, or the worker starts again at 0.
+    """offset: where to go on with a value that came in part, from this worker or from another holder;
+    only with a single key. Bytes are counted over `data` and then `buffers` in order. The worker goes
+    on there if `fingerprint` and `received_crc32` are those of its own encoding; otherwise it starts
+    again at 0. The first chunk carries the header in both cases, and its offset says which it is.
     """
     fingerprint: _builtins.str
-    """fingerprint of the value that came in part."""
+    """fingerprint of the value that came in part, from its header."""
     chunk_nbytes: _builtins.int
     """chunk_nbytes: size of chunks; 0 means 1,048,576; at most 4,194,304."""
     caller: _builtins.str
@@ -90,6 +93,12 @@ class GetDataRequest(_message.Message):
     same_host: _builtins.str
     """same_host: the host of the caller; a worker on the same host MAY answer with a BlobReference
     to shared memory. Empty means that values must be in the messages.
+    """
+    received_crc32: _builtins.int
+    """received_crc32: the CRC-32 (of zlib) of all bytes before `offset`, as the caller has them."""
+    spreads: _builtins.bool
+    """spreads: the caller is a worker that will hold what it gets. Of such callers a worker serves only
+    a few at one time with the same large value; the others are answered that it is `crowded`.
     """
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -116,10 +125,12 @@ class GetDataRequest(_message.Message):
         chunk_nbytes: _builtins.int = ...,
         caller: _builtins.str = ...,
         same_host: _builtins.str = ...,
+        received_crc32: _builtins.int = ...,
+        spreads: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_codecs", b"accept_codecs", "accept_compressions", b"accept_compressions", "accept_runtime", b"accept_runtime", "caller", b"caller", "chunk_nbytes", b"chunk_nbytes", "fingerprint", b"fingerprint", "keys", b"keys", "offset", b"offset", "same_host", b"same_host", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_codecs", b"accept_codecs", "accept_compressions", b"accept_compressions", "accept_runtime", b"accept_runtime", "caller", b"caller", "chunk_nbytes", b"chunk_nbytes", "fingerprint", b"fingerprint", "keys", b"keys", "offset", b"offset", "received_crc32", b"received_crc32", "same_host", b"same_host", "spreads", b"spreads", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -167,6 +178,7 @@ class DataItem(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    CROWDED_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """index of the key in the request."""
     nbytes: _builtins.int
@@ -175,6 +187,11 @@ class DataItem(_message.Message):
     """type of the value in its language, for people."""
     missing: _builtins.bool
     """missing: the worker does not hold the key."""
+    crowded: _builtins.bool
+    """crowded: as many callers get this value now as the worker serves at one time, so that it spreads
+    as a tree: say so to the scheduler, which names newer holders, or ask again after a while. Only
+    for a request that says `spreads`.
+    """
     @_builtins.property
     def value(self) -> _value_pb2.Payload:
         """value: the value itself."""
@@ -194,12 +211,13 @@ class DataItem(_message.Message):
         value: _value_pb2.Payload | None = ...,
         missing: _builtins.bool = ...,
         error: _error_pb2.TaskError | None = ...,
+        crowded: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "missing", b"missing", "outcome", b"outcome", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["crowded", b"crowded", "error", b"error", "missing", b"missing", "outcome", b"outcome", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "index", b"index", "missing", b"missing", "nbytes", b"nbytes", "outcome", b"outcome", "type", b"type", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crowded", b"crowded", "error", b"error", "index", b"index", "missing", b"missing", "nbytes", b"nbytes", "outcome", b"outcome", "type", b"type", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["value", "missing", "error"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["value", "missing", "error", "crowded"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -226,7 +244,7 @@ class DataChunk(_message.Message):
     """data of the chunk."""
     @_builtins.property
     def header(self) -> Global___DataHeader:
-        """header of the value; only in its first chunk."""
+        """header of the value; only in the first chunk of it in a call."""
 
     def __init__(
         self,
@@ -264,7 +282,9 @@ class DataHeader(_message.Message):
     type: _builtins.str
     """type of the value in its language, for people."""
     fingerprint: _builtins.str
-    """fingerprint of this encoding: two chunks with the same fingerprint belong together."""
+    """fingerprint of this encoding: a short text that differs, most likely, where the encoding differs.
+    It is made of the codec and the sizes, and of samples of the bytes; how is the worker's own affair.
+    """
     @_builtins.property
     def value(self) -> _value_pb2.Payload:
         """value without its `data` and `buffers`."""
@@ -853,6 +873,7 @@ class FromWorker(_message.Message):
     REVOKED_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    CROWDED_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """sequence: 1 for the first message after the hello, and one more for each further message. The
@@ -911,6 +932,12 @@ class FromWorker(_message.Message):
         """missing: values that a peer was said to hold and did not give."""
 
     @_builtins.property
+    def crowded(self) -> _containers.RepeatedCompositeFieldContainer[Global___CrowdedData]:
+        """crowded: values of which a peer serves others now. The scheduler answers with ToWorker.located as
+        soon as there is a holder that has room; until then the worker MAY ask the same peer again.
+        """
+
+    @_builtins.property
     def goodbye(self) -> _server_pb2.Goodbye:
         """goodbye: the worker leaves on purpose; last message of the stream."""
 
@@ -931,11 +958,12 @@ class FromWorker(_message.Message):
         revoked: _abc.Iterable[Global___RevokeAnswer] | None = ...,
         dropped: _abc.Iterable[_builtins.str] | None = ...,
         missing: _abc.Iterable[Global___MissingData] | None = ...,
+        crowded: _abc.Iterable[Global___CrowdedData] | None = ...,
         goodbye: _server_pb2.Goodbye | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "dropped", b"dropped", "erred", b"erred", "finished", b"finished", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory", "missing", b"missing", "rescheduled", b"rescheduled", "revoked", b"revoked", "seceded", b"seceded", "sequence", b"sequence", "started", b"started", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "crowded", b"crowded", "dropped", b"dropped", "erred", b"erred", "finished", b"finished", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory", "missing", b"missing", "rescheduled", b"rescheduled", "revoked", b"revoked", "seceded", b"seceded", "sequence", b"sequence", "started", b"started", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1276,6 +1304,8 @@ class WorkerMetrics(_message.Message):
     RECEIVED_NBYTES_FIELD_NUMBER: _builtins.int
     OPEN_FILES_FIELD_NUMBER: _builtins.int
     EVENT_LOOP_DELAY_FIELD_NUMBER: _builtins.int
+    SENDING_NBYTES_FIELD_NUMBER: _builtins.int
+    SERVED_CALLS_FIELD_NUMBER: _builtins.int
     cpu_percent: _builtins.float
     """cpu_percent of one core that the process used; 100 is one core in full."""
     memory_nbytes: _builtins.int
@@ -1296,6 +1326,10 @@ class WorkerMetrics(_message.Message):
     """received_nbytes from peers and clients since the start."""
     open_files: _builtins.int
     """open_files of the process."""
+    sending_nbytes: _builtins.int
+    """sending_nbytes: size of the values that are on their way out now."""
+    served_calls: _builtins.int
+    """served_calls: how many calls for values were answered since the start."""
     @_builtins.property
     def event_loop_delay(self) -> _duration_pb2.Duration:
         """event_loop_delay: how late its loop is."""
@@ -1314,10 +1348,12 @@ class WorkerMetrics(_message.Message):
         received_nbytes: _builtins.int = ...,
         open_files: _builtins.int = ...,
         event_loop_delay: _duration_pb2.Duration | None = ...,
+        sending_nbytes: _builtins.int = ...,
+        served_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_loop_delay", b"event_loop_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sent_nbytes", b"sent_nbytes", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1475,6 +1511,32 @@ class MissingData(_message.Message):
 Global___MissingData: _TypeAlias = MissingData  # noqa: Y015
 
 @_typing.final
+class CrowdedData(_message.Message):
+    """CrowdedData says that a value is wanted by more workers than its holder serves at one time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the value."""
+    worker_id: _builtins.str
+    """worker_id of the holder that was asked."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        worker_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CrowdedData: _TypeAlias = CrowdedData  # noqa: Y015
+
+@_typing.final
 class ToWorker(_message.Message):
     """ToWorker is one message of the scheduler to a worker: a batch.
 
@@ -1502,6 +1564,7 @@ class ToWorker(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     CLOSING_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
+    LOCATED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """sequence: 1 for the first message after the welcome, and one more for each further message.
     The welcome has 0.
@@ -1574,6 +1637,12 @@ class ToWorker(_message.Message):
     def goodbye(self) -> _server_pb2.Goodbye:
         """goodbye: the worker is to stop."""
 
+    @_builtins.property
+    def located(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dependency]:
+        """located: newer holders of values that were crowded. Those that the worker no longer wants it
+        passes over.
+        """
+
     def __init__(
         self,
         *,
@@ -1595,10 +1664,11 @@ class ToWorker(_message.Message):
         drain: _builtins.bool = ...,
         closing: _server_pb2.Closing | None = ...,
         goodbye: _server_pb2.Goodbye | None = ...,
+        located: _abc.Iterable[Global___Dependency] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closing", b"closing", "goodbye", b"goodbye", "reconcile", b"reconcile", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "claim", b"claim", "closing", b"closing", "drain", b"drain", "fetch", b"fetch", "forget_functions", b"forget_functions", "forget_templates", b"forget_templates", "free", b"free", "functions", b"functions", "goodbye", b"goodbye", "peers", b"peers", "reconcile", b"reconcile", "revoke", b"revoke", "run", b"run", "sequence", b"sequence", "templates", b"templates", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "claim", b"claim", "closing", b"closing", "drain", b"drain", "fetch", b"fetch", "forget_functions", b"forget_functions", "forget_templates", b"forget_templates", "free", b"free", "functions", b"functions", "goodbye", b"goodbye", "located", b"located", "peers", b"peers", "reconcile", b"reconcile", "revoke", b"revoke", "run", b"run", "sequence", b"sequence", "templates", b"templates", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1702,7 +1772,9 @@ class Dependency(_message.Message):
     """value itself, a serialised Payload, when it is small and the scheduler has it at hand."""
     @_builtins.property
     def holders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """holders: peers that hold it, by their numbers on this stream; none when the worker itself does."""
+        """holders: peers that hold it, by their numbers on this stream; none when the worker itself does. Of
+        many holders only a few are named, not the same to all workers.
+        """
 
     def __init__(
         self,

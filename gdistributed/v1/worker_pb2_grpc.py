@@ -94,8 +94,9 @@ class WorkerServicer(object):
 
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
-        - INVALID_ARGUMENT (BAD_OFFSET): an offset with more than one key, or beyond the end.
-        - RESOURCE_EXHAUSTED (TOO_MANY_TRANSFERS): ask again after a while, or ask another holder.
+        - INVALID_ARGUMENT (BAD_OFFSET): an offset with more than one key.
+        - RESOURCE_EXHAUSTED (TOO_MANY_TRANSFERS): as many calls are being answered, or as many bytes are
+        on their way out, as the worker allows: ask again after a while, or ask another holder.
 
         A key that the worker does not hold, or cannot encode, is no error of the call: its DataItem
         says so.

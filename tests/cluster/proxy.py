@@ -1,11 +1,13 @@
-"""A TCP proxy on loopback whose connections a test can cut."""
+"""A TCP proxy on loopback whose connections a test can cut, and what passes by it spoil."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+Meddle = Callable[[bytes], bytes]
 
 
 class Proxy:
@@ -15,9 +17,18 @@ class Proxy:
     ----------
     target
         Where connections are passed on to, as "host:port".
+
+    Attributes
+    ----------
+    meddle
+        Changes what comes from there; it may also wait, or cut the connections.
+    passed_nbytes
+        How much has come from there.
     """
 
     def __init__(self, target: str) -> None:
+        self.meddle: Meddle | None = None
+        self.passed_nbytes = 0
         host, _, port = target.rpartition(":")
         self._target = host, int(port)
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -48,18 +59,26 @@ class Proxy:
                 near, _ = self._listening.accept()
             except OSError:
                 return
-            far = socket.create_connection(self._target)
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:  # nobody listens there any more
+                near.close()
+                continue
             self._ends += near, far
-            for source, sink in ((near, far), (far, near)):
-                thread = threading.Thread(target=_pump, args=(source, sink))
+            for source, sink, change in ((near, far, None), (far, near, self._change)):
+                thread = threading.Thread(target=_pump, args=(source, sink, change))
                 self._threads.append(thread)
                 thread.start()
 
+    def _change(self, data: bytes) -> bytes:
+        self.passed_nbytes += len(data)
+        return data if self.meddle is None else self.meddle(data)
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+
+def _pump(source: socket.socket, sink: socket.socket, change: Meddle | None) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
-            sink.sendall(data)
+            sink.sendall(data if change is None else change(data))
     for end in (source, sink):
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

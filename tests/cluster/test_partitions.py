@@ -159,6 +159,19 @@ def test_scattered_data_survives_a_cut_between_workers(network: Network) -> None
         assert len(data.result(30)) == 1_000_000
 
 
+def test_a_client_that_does_not_reach_a_worker_goes_by_way_of_the_scheduler(
+    network: Network,
+) -> None:
+    cluster = Cluster(network, "ada")
+    network.cut("ada", HERE)
+    with Client(cluster.address) as client:
+        data = client.scatter(b"x" * 1_000_000)
+        length = client.submit(len, data)
+        assert length.result(30) == 1_000_000
+        assert data.result(30) == b"x" * 1_000_000
+    assert "worker left" not in cluster.scheduler.log
+
+
 def test_data_that_one_holder_cannot_give_comes_from_another(
     network: Network, tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ class RunRecord:
     has_seceded: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class DataRecord:
     """One value that is held, or wanted.
 

@@ -118,7 +118,7 @@ class Queries:
         for worker in task.who_has:
             channel = self._channels.get(worker.address, bulk=True)
             found = fetch_each(channel, worker.id, [task.key], accept_codecs=plain.PLAIN_CODECS)
-            async for [incoming] in found:
+            async for [(_, incoming)] in found:
                 if incoming.header is not None:
                     codec = incoming.header.codec
                     return value_pb2.Payload(codec=codec, data=bytes(incoming.data))

@@ -18,6 +18,7 @@ from gdistributed.services.center import names
 from gdistributed.services.center.service import CenterService
 from gdistributed.services.extending import Extended
 from gdistributed.services.extensible import RunnerService
+from gdistributed.services.scheduler import relay
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
 from gdistributed.services.scheduler.extensions import ExtensionsService
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
@@ -98,7 +99,7 @@ class Scheduler(Server):
     True
     """
 
-    capabilities = (*CAPABILITIES, names.CAPABILITY)
+    capabilities = (*CAPABILITIES, names.CAPABILITY, relay.CAPABILITY)
 
     def __init__(
         self,
@@ -162,6 +163,7 @@ class Scheduler(Server):
             self._shell, self._channels, self._welcome, self._summary, self.stop
         )
         self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, self.service)
+        self.add_servicer(relay.add_relay_service, relay.RelayService(self._shell, self._channels))
         self._offer_extensions(self._shell)
 
     @property

@@ -16,10 +16,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Unoffered:
     """Rpcs that end with UNIMPLEMENTED, as the protocol says of a server without a capability."""
 
-    async def RelayData(self, _request: pb.RelayDataRequest, _: Context) -> NoReturn:
-        """Values through the scheduler."""
-        raise _lacking("relay")
-
     async def Synchronize(self, _request: pb.SynchronizeRequest, _: Context) -> NoReturn:
         """A worker's life in one call."""
         raise _lacking("synchronize")

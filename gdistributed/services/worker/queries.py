@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import grpc
@@ -13,6 +13,7 @@ from gdistributed.core.worker.records import HELD
 from gdistributed.data.transfer import accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
+from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes
 from gdistributed.services.calling import WORKER, Caller
 from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
@@ -173,29 +174,7 @@ async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield request
 
 
-def add_worker_service(service: WorkerService, server: Any) -> None:  # noqa: ANN401
-    """Add the service to a server; the messages of bulk data stay bytes (see `data.framing`)."""
-    adder: Any = worker_pb2_grpc.add_WorkerServicer_to_server
-    adder(service, _KeepingBytes(server))
-
-
-class _KeepingBytes:
-    """Stands for a gRPC server while the handlers of the service are added."""
-
-    def __init__(self, server: Any) -> None:  # noqa: ANN401
-        self._server = server
-
-    def add_generic_rpc_handlers(self, _handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Wait for the same handlers by name, which come next."""
-
-    def add_registered_method_handlers(
-        self, service: str, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]
-    ) -> None:
-        changed = {
-            **handlers,
-            "GetData": handlers["GetData"]._replace(response_serializer=None),  # type: ignore[attr-defined]
-            "PutData": handlers["PutData"]._replace(request_deserializer=None),  # type: ignore[attr-defined]
-        }
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, changed),)
-        )
+add_worker_service: Final = adding_bytes(
+    worker_pb2_grpc.add_WorkerServicer_to_server,
+    {"GetData": (RESPONSES,), "PutData": (REQUESTS,)},
+)

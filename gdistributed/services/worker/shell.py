@@ -12,11 +12,12 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from gdistributed.core.worker.brain import WorkerBrain
-from gdistributed.core.worker.records import Fetch, RunRecord
+from gdistributed.core.worker.records import DataRecord, Fetch, RunRecord
 from gdistributed.data.actor_references import ActorReference, without_handle
-from gdistributed.data.chunks import Incoming
+from gdistributed.data.chunks import Growing, Incoming
 from gdistributed.data.codecs import decode
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
@@ -87,6 +88,8 @@ class Shell:
         self.actors: Final = Actors(place, brain.nthreads)
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
+        # What has come of values whose transfer broke off: another holder goes on with it.
+        self._parts: WeakKeyDictionary[DataRecord, Growing] = WeakKeyDictionary()
         self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
         self._jobs: set[asyncio.Task[None]] = set()
@@ -308,7 +311,8 @@ class Shell:
 
     async def _fetch(self, fetch: Fetch) -> None:
         """Make a call to a peer, and tell the brain of each value as it comes."""
-        peer, keys = fetch.peer, list(fetch.wanted)
+        peer, records = fetch.peer, dict(fetch.wanted)
+        parts = {key: self._parts.pop(data) for key, data in records.items() if data in self._parts}
         unreachable = is_busy = False
         try:
             channel = self._channels.get(peer.address, bulk=True)
@@ -316,13 +320,13 @@ class Shell:
             values = fetch_each(
                 channel,
                 peer.worker_id,
-                keys,
+                list(records),
+                parts,
                 self.place.worker_id,
                 silence_s=self.brain.settings.fetch_silence_s,
             )
             async for arrived in values:
-                named = [(keys[incoming.index], incoming) for incoming in arrived]
-                stored = [await self._take_in(fetch, key, incoming) for key, incoming in named]
+                stored = [await self._take_in(fetch, key, incoming) for key, incoming in arrived]
                 self.call(self.brain.fetched, fetch, [each for each in stored if each is not None])
             self._measure(peer.host, self.received_nbytes - before_nbytes, self.now() - begun)
         except PeerBusy:
@@ -333,6 +337,8 @@ class Shell:
                 "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
             )
         finally:
+            for key, part in parts.items():
+                self._parts[records[key]] = part
             self.call(self.brain.fetch_ended, fetch, unreachable=unreachable, is_busy=is_busy)
         if unreachable and not peer.calls:
             await self._channels.forget(peer.address)
