@@ -10,6 +10,9 @@ BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GRPCURL := .tools/bin/grpcurl-$(GRPCURL_VERSION)
 PROTO_ENV := .tools/proto
 
+# Test files run side by side, for most tests wait for processes.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 # `make proto LANG=go`; the LANG that every shell exports for its locale does not count.
 ifeq ($(origin LANG),command line)
 PROTO_FLAGS := --language $(LANG)
@@ -40,7 +43,7 @@ demo: .venv/installed-demo
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL),the tests that need grpcurl)
 	$(network_tools)
-	$(VENV)/python -m pytest $(ARGS)
+	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-slow: .venv/installed-test
 	$(VENV)/python -m pytest -m slow --timeout 600 $(ARGS)
