@@ -125,8 +125,14 @@ class WorkerSettings:
         A peer from which nothing comes for so long is taken for unreachable.
     fetch_tries
         A peer that has no room for transfers so many times in a row is taken for unreachable.
-    serve_calls
-        At most this many calls for values are answered at one time; others are told to come again.
+    serve_calls, serve_nbytes
+        At most this many calls for values are answered at one time, and for values of this size
+        together; others are told to come again. A single call is answered whatever its size.
+    spread_calls, spread_nbytes
+        Of a value of at least this size at most this many workers are served at one time; others
+        are sent to those that have it then.
+    stalled_s
+        A worker that has taken nothing for so long does not count among these.
     memory_pause_share, memory_resume_share
         At which share of its memory limit a worker begins nothing new, and below which it does
         again.
@@ -148,8 +154,12 @@ class WorkerSettings:
     fetch_keys: int = 1000
     fetch_calls: int = 2
     fetch_silence_s: float = 10.0
-    fetch_tries: int = 8
+    fetch_tries: int = 16
     serve_calls: int = 100
+    serve_nbytes: int = 1024 * MIB
+    spread_calls: int = 2
+    spread_nbytes: int = 1 * MIB
+    stalled_s: float = 5.0
     memory_pause_share: float = 0.8
     memory_resume_share: float = 0.7
     memory_interval_s: float = 0.2

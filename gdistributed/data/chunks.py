@@ -28,7 +28,7 @@ SAMPLE_NBYTES: Final = 4 * KIB
 
 @dataclass(slots=True, eq=False)
 class Outgoing:
-    """A value to be sent, or why it cannot be: `encoded`, `error`, or neither when it is missing.
+    """A value to be sent, or why not: `encoded`, `error`, `is_crowded`, or none when it is missing.
 
     Attributes
     ----------
@@ -43,6 +43,7 @@ class Outgoing:
     nbytes: int = 0
     type: str = ""
     error: error_pb2.TaskError | None = None
+    is_crowded: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -56,11 +57,12 @@ class Incoming:
     data: Buffer = b""
     buffers: Sequence[Buffer] = ()
     error: error_pb2.TaskError | None = None
+    is_crowded: bool = False
 
     @property
     def is_missing(self) -> bool:
         """Say whether the sender does not hold the value."""
-        return self.header is None and self.error is None
+        return self.header is None and self.error is None and not self.is_crowded
 
 
 async def cut(
@@ -109,6 +111,8 @@ def _item(value: Outgoing) -> worker_pb2.DataItem:
         item.value.CopyFrom(value.encoded.payload())
     elif value.error is not None:
         item.error.CopyFrom(value.error)
+    elif value.is_crowded:
+        item.crowded = True
     else:
         item.missing = True
     return item
@@ -330,6 +334,8 @@ def _whole(item: worker_pb2.DataItem) -> Incoming:
         value.buffers = list(item.value.buffers)
     elif outcome == "error":
         value.error = item.error
+    elif outcome == "crowded":
+        value.is_crowded = True
     return value
 
 

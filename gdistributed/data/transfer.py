@@ -59,6 +59,10 @@ RELAYED: Final = {
 }
 
 
+class Crowded(Exception):
+    """A value goes out to as many others now as it may."""
+
+
 class Way(Protocol):
     """A channel to a worker, or what stands for one."""
 
@@ -95,7 +99,7 @@ class Relayed:
 # ---- The worker's ends
 
 
-async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> AsyncIterator[bytes]:
+async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> AsyncGenerator[bytes]:
     """Answer GetData, with serialised messages.
 
     Parameters
@@ -103,7 +107,7 @@ async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> As
     request
         What is wanted.
     lookup
-        Returns a value by its key, or raises KeyError.
+        Returns a value by its key, or raises KeyError or Crowded.
     """
     codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
     values = _outgoing(request.keys, lookup, codecs)
@@ -211,6 +215,7 @@ async def fetch_each(
     caller: str = "",
     accept_codecs: Sequence[str] = (),
     silence_s: float | None = None,
+    spreads: bool = False,
 ) -> AsyncIterator[list[tuple[str, Incoming]]]:
     """Fetch values from a worker, and yield them with their keys as they come, encoded.
 
@@ -230,6 +235,8 @@ async def fetch_each(
         Codecs in which they may come, best first; by default those that Python reads best.
     silence_s
         A worker that sends nothing for so long is given up.
+    spreads
+        Whether the caller is a worker that will give them to others: they may be crowded then.
 
     Raises
     ------
@@ -251,6 +258,7 @@ async def fetch_each(
             accept_codecs=accept_codecs,
             accept_runtime="" if accept_codecs else PYTHON,
             caller=caller,
+            spreads=spreads,
         )
         try:
             async with aclosing(_one_call(channel, request, parts, silence_s)) as answers:
@@ -416,6 +424,9 @@ async def _outgoing(
             value = await lookup(key)
         except KeyError:
             yield Outgoing(index)
+            continue
+        except Crowded:
+            yield Outgoing(index, is_crowded=True)
             continue
         except Exception as error:  # a mapping of the user's
             yield Outgoing(index, error=failure_from_exception(error, key=key))

@@ -216,6 +216,7 @@ class Network:
         server: Host,
         ask: Callable[[], Answer],
         answer: Callable[[Answer | None], None],
+        takes_s: Callable[[Answer], float] = lambda _: 0.0,
     ) -> None:
         """Make a plain call from one host to another.
 
@@ -225,6 +226,8 @@ class Network:
             What the server does, when the call gets there.
         answer
             Is called once, on the host that asks: with what came back, or with None if nothing did.
+        takes_s
+            How long it takes to send that, beside the delay of a message.
         """
         is_over = False
 
@@ -237,7 +240,7 @@ class Network:
         def serve() -> None:
             response = ask()
             if not self.is_cut(server, host):
-                host.later(self.delay_s(), finish, response)
+                host.later(self.delay_s() + takes_s(response), finish, response)
 
         host.later(self.silence_s(), finish, None)
         if self.is_cut(host, server):

@@ -61,6 +61,10 @@ class WorkerHost(Host):
         The incarnation.
     store
         Values by key.
+    sent, send_s
+        How often each value was given to a peer, and how long it takes to send one.
+    busy_peers
+        How likely a peer is to have no room for transfers.
     killed_by
         Is called with the run of a task that kills its worker.
     """
@@ -85,10 +89,12 @@ class WorkerHost(Host):
         self.brain = CountedBrain(nthreads, settings, world.reached)
         self.brain.rarely = self.brain.outbox.rarely = world.rarely
         self.store: dict[str, bytes] = {}
+        self.sent: Counter[str] = Counter()
+        self.send_s = world.random.choice([0.0, 0.0, 0.5])
         self.killed_by: Callable[[WorkerHost, RunRecord], None] | None = None
         self.has_left = False
         self._settings = settings
-        self._busy_peers = world.random.choice([0.0, 0.0, 0.1])
+        self.busy_peers = world.random.choice([0.0, 0.0, 0.1])
         self._session: Session[worker_pb2.FromWorker] = Session(worker_pb2.FromWorker)
         self._welcome = server_pb2.Welcome()
         self._link: Link[worker_pb2.ToWorker, worker_pb2.FromWorker] | None = None
@@ -367,12 +373,35 @@ class WorkerHost(Host):
         self.network.call(
             self,
             peer,
-            lambda: {key: peer.store[key] for key in keys if key in peer.store},
+            lambda: peer.serve(keys),
             lambda values: self._fetched(fetch, keys, values),
+            lambda values: self.send_s * sum(value is not None for value in values.values()),
         )
 
-    def _fetched(self, fetch: Fetch, keys: list[str], values: dict[str, bytes] | None) -> None:
-        if values is not None and self.world.random.random() < self._busy_peers:
+    def serve(self, keys: list[str]) -> dict[str, bytes | None]:
+        """Answer a peer with the values that are here, and None for those that are crowded."""
+        serving = self.brain.serving
+        values: dict[str, bytes | None] = {}
+        for key in keys:
+            if key in self.store:
+                nbytes = len(self.store[key]) * SCALE
+                call = serving.admit(nbytes, self.now)
+                if call is None or not serving.begin(call, key, nbytes, self.now, spreads=True):
+                    values[key] = None
+                    self.world.reached["crowded"] += 1
+                else:
+                    values[key] = self.store[key]
+                    self.sent[key] += 1
+                if call is not None:
+                    is_taken = values[key] is not None
+                    taken_s = (self.send_s or self.network.delay_s()) if is_taken else 0.0
+                    self.later(taken_s, serving.end, call)
+        return values
+
+    def _fetched(
+        self, fetch: Fetch, keys: list[str], values: dict[str, bytes | None] | None
+    ) -> None:
+        if values is not None and self.world.random.random() < self.busy_peers:
             self.call(self.brain.fetch_ended, fetch, unreachable=False, is_busy=True)
             return
         if values is not None:
@@ -381,7 +410,9 @@ class WorkerHost(Host):
                     self.call(self.brain.fetch_lacked, fetch, key)
             arrived = []
             for key, value in values.items():
-                if key in fetch.wanted:
+                if value is None:
+                    self.call(self.brain.fetch_crowded, fetch, key)
+                elif key in fetch.wanted:
                     self.store[key] = value
                     nbytes = len(value) * SCALE
                     arrived.append(worker_pb2.StoredData(key=key, nbytes=nbytes, type="bytes"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import grpc.aio
 import numpy as np
@@ -166,8 +167,9 @@ async def test_a_worker_goes_on_at_the_next_holder(
     value[10 * MIB : 10 * MIB + 80_000] = FILL
     worker.data["x"] = value
     damage(proxy, times=1000)
-    async with Worker(stage.address) as other, Worker(stage.address) as reader:
+    async with Worker(stage.address) as other, AsyncExitStack() as later:
         await stage.line()
+        reader = await later.enter_async_context(Worker(stage.address))
         ear = await stage.line()
         other.data["x"] = value
         with proxy_to(other.address) as second:

@@ -60,6 +60,12 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
         for target in targets:
             if books.workers.get(target.id) is not target:
                 yield f"{task} is being copied to {target}, which is gone"
+    for task, crowd in books.crowds.items():
+        if task.state is not MEMORY or books.tasks.get(task.key) is not task or not crowd.waiting:
+            yield f"{task} is said to be crowded"
+        for worker in (*crowd.waiting, *crowd.room):
+            if books.workers.get(worker.id) is not worker:
+                yield f"{task} is wanted by or on {worker}, which is gone"
     for task, worker in books.reserved.items():
         if worker.reserved_for is not task or task.state is not QUEUED:
             yield f"{task} is said to wait for {worker}"

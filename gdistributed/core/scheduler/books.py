@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gdistributed.core.scheduler.records import (
     ClientRecord,
+    Crowd,
     PrefixRecord,
     RequirementRecord,
     TaskRecord,
@@ -60,6 +61,8 @@ class Books:
     copying
         Results that workers were asked to copy: for each the workers, and whose replica is to be
         freed when it has come; None for nobody's.
+    crowds
+        Results that more workers want now than their holders serve.
     freed
         Workers that may have room again since decisions were last taken.
     last_rank
@@ -84,6 +87,7 @@ class Books:
     avoided: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
     stranded: dict[TaskRecord, None] = field(default_factory=dict)
     copying: dict[TaskRecord, dict[WorkerRecord, WorkerRecord | None]] = field(default_factory=dict)
+    crowds: dict[TaskRecord, Crowd] = field(default_factory=dict)
     moved: list[Move] | None = None
     last_rank: int = 0
     nthreads: int = 0

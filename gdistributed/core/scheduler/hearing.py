@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from gdistributed.core.scheduler import holders, inventory, liveness, loss, reported, wants
+from gdistributed.core.scheduler import crowds, holders, inventory, liveness, loss, reported, wants
 from gdistributed.core.scheduler.records import ClientRecord, WorkerRecord
 from gdistributed.v1 import scheduler_pb2, task_pb2, worker_pb2
 
@@ -91,6 +91,7 @@ FROM_WORKER: Final[dict[str, Take]] = {
     "revoked": _each(reported.revoked),
     "dropped": _each(reported.dropped),
     "missing": _each(_missing),
+    "crowded": _each(crowds.crowded),
 }
 
 FROM_CLIENT: Final[dict[str, Take]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import actors, reach, replicas, reports, runs, suspects
+from gdistributed.core.scheduler import actors, crowds, reach, replicas, reports, runs, suspects
 from gdistributed.core.scheduler.records import Death, WorkerRecord
 from gdistributed.core.scheduler.states import PROCESSING
 from gdistributed.v1 import nanny_pb2, worker_pb2
@@ -41,6 +41,8 @@ def lose_worker(
         _blame(brain, worker, cause, exit)
     suspects.requeue(brain, worker)
     replicas.worker_lost(brain, worker)
+    if brain.books.crowds:
+        crowds.worker_lost(brain, worker)
     if brain.cuts:
         reach.forget_worker(brain, worker)
     for task in (*worker.processing, *worker.seceded):

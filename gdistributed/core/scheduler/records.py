@@ -231,6 +231,26 @@ class WorkerRecord:
 
 
 @dataclass(slots=True, eq=False)
+class Crowd:
+    """Workers that want one result, more than its holders serve. It is there while somebody waits.
+
+    Attributes
+    ----------
+    waiting
+        Workers to which all holders of which they know were crowded, in the order in which they
+        said so.
+    room
+        Holders that may have room, and for how many.
+    sent
+        Workers that were sent to a holder and have not got it yet, and the holder.
+    """
+
+    waiting: dict[WorkerRecord, None] = field(default_factory=dict)
+    room: dict[WorkerRecord, int] = field(default_factory=dict)
+    sent: dict[WorkerRecord, WorkerRecord] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
 class OpenGraph:
     """A graph that comes in pieces, until it has come whole and what it wants is known.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import actors, liveness, reach, replicas, reports
+from gdistributed.core.scheduler import actors, crowds, liveness, reach, replicas, reports
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
@@ -171,6 +171,8 @@ def stored(brain: SchedulerBrain, worker: WorkerRecord, data: worker_pb2.StoredD
         brain.books.add_replica(task, worker)
         if task in brain.books.copying:
             replicas.arrived(brain, task, worker)
+        if task in brain.books.crowds:
+            crowds.arrived(brain, task, worker)
         if brain.books.stranded:
             reach.try_again(brain)
     else:

@@ -33,6 +33,10 @@ SIGNALS = {
 }
 
 
+# So many holders of a dependency are named to a worker, at most.
+HOLDERS_MAX = 4
+
+
 def say_run(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Hand a task to the worker that the books say it is on."""
     worker, template = task.processing_on, task.template
@@ -76,11 +80,40 @@ def _name_dependency(
     holders = dependency.who_has
     if brain.cuts:
         holders = tuple(each for each in holders if not reach.is_cut(brain, worker, each))
-    for holder in holders or dependency.who_has:
-        if holder.number not in worker.peers:
-            worker.peers.add(holder.number)
-            batch.peers.append(peer_of(holder))
-        message.holders.append(holder.number)
+    for holder in few_of(holders or dependency.who_has, worker):
+        _name_holder(worker, batch, message, holder)
+
+
+def _name_holder(
+    worker: WorkerRecord,
+    batch: worker_pb2.ToWorker,
+    message: worker_pb2.Dependency,
+    holder: WorkerRecord,
+) -> None:
+    if holder.number not in worker.peers:
+        worker.peers.add(holder.number)
+        batch.peers.append(peer_of(holder))
+    message.holders.append(holder.number)
+
+
+def few_of(holders: tuple[WorkerRecord, ...], worker: WorkerRecord) -> Iterable[WorkerRecord]:
+    """Choose the holders to name to a worker, others to others; one on its host is among them."""
+    if len(holders) <= HOLDERS_MAX:
+        return holders
+    first = worker.number % len(holders)
+    turned = (*holders[first:], *holders[:first])
+    near = next((holder for holder in turned if holder.host == worker.host), turned[0])
+    few = turned[:HOLDERS_MAX]
+    return few if near in few else (near, *few[:-1])
+
+
+def say_located(
+    brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord, holder: WorkerRecord
+) -> None:
+    """Tell a worker that has found others crowded of a holder."""
+    batch = brain.workers.to(worker.id, len(task.key))
+    message = batch.located.add(key=task.key, nbytes=task.nbytes)
+    _name_holder(worker, batch, message, holder)
 
 
 def say_fetch(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> None:

@@ -220,6 +220,8 @@ def memory_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
         books.drop_value(task)
     if task in books.copying:
         replicas.released(brain, task)
+    if books.crowds:
+        books.crowds.pop(task, None)
     for dependent in task.dependents or ():
         if dependent.state in ACTIVE:
             dependent.waiting_on += 1

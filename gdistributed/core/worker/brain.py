@@ -16,7 +16,13 @@ from typing import Final
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.chance import Rarely, never
 from gdistributed.core.outbox import Outbox
-from gdistributed.core.worker.fetching import ask_elsewhere, begin_fetches, end_call, rest
+from gdistributed.core.worker.fetching import (
+    ask_elsewhere,
+    ask_later,
+    begin_fetches,
+    end_call,
+    rest,
+)
 from gdistributed.core.worker.hearing import hear_scheduler
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
 from gdistributed.core.worker.memory import MemoryWatch
@@ -24,6 +30,7 @@ from gdistributed.core.worker.puts import book_put
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
+    CROWDED,
     ENDED,
     EXECUTING,
     GONE,
@@ -39,6 +46,7 @@ from gdistributed.core.worker.records import (
     State,
 )
 from gdistributed.core.worker.seceding import rejoin, secede
+from gdistributed.core.worker.serving import Serving
 from gdistributed.core.worker.transitions import TRANSITIONS
 from gdistributed.errors import InvariantBroken
 from gdistributed.settings import WorkerSettings
@@ -47,6 +55,7 @@ from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 SCHEDULER: Final = "scheduler"
 STORY_LENGTH: Final = 1000
 RUN_NS_MIN: Final = 5_000
+ON_ITS_WAY: Final = (QUEUED, CROWDED, MISSING, ARRIVING)
 RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 PAUSED: Final = worker_pb2.WORKER_STATUS_PAUSED
 CLOSING: Final = worker_pb2.WORKER_STATUS_CLOSING
@@ -85,8 +94,8 @@ class WorkerBrain:
         Takes rare choices, in the simulator only.
     moves
         Transitions, as key and states, for those who listen; None records none.
-    memory
-        Whether there is room for more tasks.
+    memory, serving
+        Whether there is room for more tasks, and for more that goes out to others.
     functions, templates
         What was announced on the stream, by id.
     timeouts_s
@@ -114,6 +123,7 @@ class WorkerBrain:
         self.rarely: Rarely = never
         self.is_draining = False
         self.memory = MemoryWatch(memory_limit_nbytes, settings)
+        self.serving = Serving(settings)
         self.agenda = Agenda()
         self.functions: dict[str, task_pb2.Function] = {}
         self.templates: dict[int, task_pb2.TaskTemplate] = {}
@@ -233,6 +243,14 @@ class WorkerBrain:
             ask_elsewhere(self, data, unreachable=False)
         self._decide()
 
+    def fetch_crowded(self, fetch: Fetch, key: str, now: float) -> None:
+        """The peer answered that it gives a value to others now."""
+        self.now = now
+        data = fetch.wanted.get(key)
+        if data is not None:
+            ask_later(self, data)
+        self._decide()
+
     def fetch_failed(self, fetch: Fetch, key: str, error: error_pb2.TaskError, now: float) -> None:
         """A value cannot be encoded there, or decoded or stored here: all that need it fail."""
         self.now = now
@@ -263,7 +281,7 @@ class WorkerBrain:
         self._decide()
 
     def data_put(self, stored: worker_pb2.StoredData, now: float) -> int:
-        """A client or peer has put a value into the store; return the number of this put."""
+        """A client or peer has put a value into the store; return the put's number."""
         self.now = now
         self.puts += 1
         book_put(self, stored, self.puts)
@@ -416,7 +434,7 @@ class WorkerBrain:
         """Let a value go that no run needs, unless it is to stay or is on its way."""
         if data.users or (data.state is not HELD and data.is_copied):
             return
-        if data.state is QUEUED or data.state is MISSING or data.state is ARRIVING:
+        if data.state in ON_ITS_WAY:
             self.move(data, KNOWN)
         if data.state is KNOWN or (data.state is HELD and data.is_freed and not data.put):
             self.move(data, GONE)

@@ -2,14 +2,16 @@
 
 A value is queued at its least busy holder. All that is queued at a peer goes into one call, within
 a bound on the bytes that are on their way. What a peer does not give is asked of the next holder;
-when none is left the scheduler is told of all of them.
+when none is left the scheduler is told of all of them. A value that all its holders are giving to
+others is asked for again after a while, or at once when the scheduler names a newer holder.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gdistributed.core.worker.records import (
+    CROWDED,
     FETCHING,
     KNOWN,
     MISSING,
@@ -24,13 +26,18 @@ if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
 
 
-REST_S = 0.05
+REST_S: Final = 0.05
+REST_S_MAX: Final = 2.0
+# A value that is crowded is asked for again after so long, if the scheduler says nothing before.
+CROWD_S: Final = 1.0
 
 
 def ask_for(brain: WorkerBrain, data: DataRecord) -> None:
     """Queue a value that is not here at its least busy holder."""
     peer = _least_busy_holder(brain, data)
-    if peer is None:
+    if peer is None and _is_crowded(brain, data):
+        brain.move(data, CROWDED)
+    elif peer is None:
         brain.move(data, MISSING)
         data.is_copied = False  # the scheduler hears that the copy has failed
         brain.release(data)
@@ -56,6 +63,41 @@ def ask_elsewhere(brain: WorkerBrain, data: DataRecord, *, unreachable: bool) ->
         ask_for(brain, data)
     else:
         brain.release(data)
+
+
+def ask_later(brain: WorkerBrain, data: DataRecord) -> None:
+    """A peer gives a value to others now: ask the next holder, or wait."""
+    if data.peer is None:
+        raise brain.broken(data.key, "crowded, but it was asked of nobody")
+    if data.crowds is None:
+        data.crowds = {}
+    data.crowds[data.peer.number] = None
+    brain.move(data, KNOWN)
+    if brain.is_wanted(data):
+        ask_for(brain, data)
+    else:
+        brain.release(data)
+
+
+def take_located(brain: WorkerBrain, located: worker_pb2.Dependency) -> None:
+    """The scheduler names newer holders of a value that was crowded."""
+    data = brain.data.get(located.key)
+    if data is None or data.holders is None:
+        return
+    data.holders.update(dict.fromkeys(located.holders))
+    if data.state is CROWDED:
+        for number in located.holders:
+            (data.crowds or {}).pop(number, None)
+        brain.move(data, KNOWN)
+        ask_for(brain, data)
+
+
+def ask_again(brain: WorkerBrain, data: DataRecord, rests: int) -> None:
+    """A value was crowded a while ago."""
+    if data.state is CROWDED and data.rests == rests:
+        data.crowds = None
+        brain.move(data, KNOWN)
+        ask_for(brain, data)
 
 
 def begin_fetches(brain: WorkerBrain) -> None:
@@ -90,7 +132,7 @@ def rest(brain: WorkerBrain, fetch: Fetch) -> bool:
     if peer.refusals >= brain.settings.fetch_tries:
         peer.refusals = 0
         return False
-    peer.rests_until = brain.now + REST_S * 2**peer.refusals
+    peer.rests_until = brain.now + min(REST_S * 2.0**peer.refusals, REST_S_MAX)
     brain.agenda.at(peer.rests_until, _end_rest, brain, peer)
     for data in list(fetch.wanted.values()):
         brain.move(data, KNOWN)
@@ -108,11 +150,18 @@ def _end_rest(brain: WorkerBrain, peer: PeerRecord) -> None:
 
 def _least_busy_holder(brain: WorkerBrain, data: DataRecord) -> PeerRecord | None:
     best: PeerRecord | None = None
+    crowds = data.crowds or ()
     for number in data.holders or ():
-        peer = brain.peers.get(number)
+        peer = brain.peers.get(number) if number not in crowds else None
         if peer is not None and (best is None or _burden(brain, peer) < _burden(brain, best)):
             best = peer
     return best
+
+
+def _is_crowded(brain: WorkerBrain, data: DataRecord) -> bool:
+    """Say whether there are holders, which give it to others now."""
+    holders = data.holders or {}
+    return any(number in holders and number in brain.peers for number in data.crowds or ())
 
 
 def _burden(brain: WorkerBrain, peer: PeerRecord) -> tuple[bool, int]:

@@ -12,6 +12,7 @@ from gdistributed.core.worker.fetching import ask_for
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
+    CROWDED,
     ENDED,
     EXECUTING,
     HELD,
@@ -98,7 +99,7 @@ def _want(brain: WorkerBrain, dependency: worker_pb2.Dependency) -> DataRecord:
     if data.holders is None:
         data.holders = {}
     data.holders.update(dict.fromkeys(dependency.holders))
-    if data.state is MISSING:
+    if data.state is MISSING or data.state is CROWDED:
         brain.move(data, KNOWN)
     return data
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from gdistributed.core.worker import handed
+from gdistributed.core.worker.fetching import take_located
 from gdistributed.core.worker.puts import claim
 from gdistributed.core.worker.records import PeerRecord
 from gdistributed.v1 import task_pb2, worker_pb2
@@ -87,4 +88,5 @@ FROM_SCHEDULER: Final[dict[str, Take]] = {
     "forget_functions": _each(_forget_function),
     "forget_templates": _each(_forget_template),
     "drain": _drain,
+    "located": _each(take_located),
 }

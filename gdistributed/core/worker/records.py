@@ -28,6 +28,7 @@ class State(StrEnum):
     QUEUED = "queued"  # waits for its turn to be asked for
     FETCHING = "fetching"  # asked for
     ARRIVING = "arriving"  # rode along with a task, and is being stored
+    CROWDED = "crowded"  # its holders serve others with it now; is asked for again after a while
     MISSING = "missing"  # no holder gave it; the scheduler was told
     HELD = "held"  # here
     GONE = "gone"  # no longer here, or no longer wanted
@@ -43,6 +44,7 @@ KNOWN: Final = State.KNOWN
 QUEUED: Final = State.QUEUED
 FETCHING: Final = State.FETCHING
 ARRIVING: Final = State.ARRIVING
+CROWDED: Final = State.CROWDED
 MISSING: Final = State.MISSING
 HELD: Final = State.HELD
 GONE: Final = State.GONE
@@ -109,6 +111,10 @@ class DataRecord:
         Peers that may still be asked for it; None when it was never asked for.
     refusals
         What the peers answered that were asked in vain.
+    crowds
+        Holders that serve others with it now; None when there are none.
+    rests
+        How often all of them did.
     peer, fetch
         The peer that it is queued at or asked from, and the call that asks.
     """
@@ -125,6 +131,8 @@ class DataRecord:
     waiters: dict[RunRecord, None] | None = None
     holders: dict[int, None] | None = None
     refusals: list[worker_pb2.MissingData] | None = None
+    crowds: dict[int, None] | None = None
+    rests: int = 0
     peer: PeerRecord | None = None
     fetch: Fetch | None = None
 

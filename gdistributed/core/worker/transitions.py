@@ -10,9 +10,11 @@ from collections.abc import Callable
 from heapq import heappush
 from typing import TYPE_CHECKING, Any, Final
 
+from gdistributed.core.worker.fetching import CROWD_S, ask_again
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
+    CROWDED,
     ENDED,
     EXECUTING,
     FETCHING,
@@ -132,6 +134,14 @@ def known_to_missing(brain: WorkerBrain, data: DataRecord) -> None:
     data.refusals = None
 
 
+def known_to_crowded(brain: WorkerBrain, data: DataRecord) -> None:
+    """All of its holders give it to others now: tell the scheduler, which names newer ones."""
+    data.rests += 1
+    asked = [brain.peers[each].worker_id for each in data.crowds or () if each in brain.peers]
+    brain.mail().crowded.add(key=data.key, worker_ids=asked)
+    brain.agenda.at(brain.now + CROWD_S, ask_again, brain, data, data.rests)
+
+
 def known_to_gone(brain: WorkerBrain, data: DataRecord) -> None:
     """It was named, and nobody needs it."""
     del brain.data[data.key]
@@ -169,6 +179,10 @@ def arriving_to_known(brain: WorkerBrain, data: DataRecord) -> None:
     """It was stored, or cannot be."""
 
 
+def crowded_to_known(brain: WorkerBrain, data: DataRecord) -> None:
+    """A while is over, or there is a newer holder, or it came otherwise, or nobody needs it."""
+
+
 def missing_to_known(brain: WorkerBrain, data: DataRecord) -> None:
     """There are holders again, or it came otherwise, or nobody needs it."""
 
@@ -194,12 +208,14 @@ TRANSITIONS: Final[dict[tuple[State, State], Callable[[WorkerBrain, Any], None]]
     (KNOWN, QUEUED): known_to_queued,
     (KNOWN, HELD): known_to_held,
     (KNOWN, ARRIVING): known_to_arriving,
+    (KNOWN, CROWDED): known_to_crowded,
     (KNOWN, MISSING): known_to_missing,
     (KNOWN, GONE): known_to_gone,
     (QUEUED, FETCHING): queued_to_fetching,
     (QUEUED, KNOWN): queued_to_known,
     (FETCHING, KNOWN): fetching_to_known,
     (ARRIVING, KNOWN): arriving_to_known,
+    (CROWDED, KNOWN): crowded_to_known,
     (MISSING, KNOWN): missing_to_known,
     (HELD, GONE): held_to_gone,
 }
@@ -214,7 +230,7 @@ def _line_up(brain: WorkerBrain, run: RunRecord) -> None:
 def _take_in(brain: WorkerBrain, data: DataRecord) -> None:
     brain.held_count += 1
     brain.held_nbytes += data.nbytes
-    data.holders = data.refusals = None
+    data.holders = data.refusals = data.crowds = None
     waiters, data.waiters = data.waiters, None
     for run in waiters or ():
         run.waiting_on -= 1

@@ -65,4 +65,6 @@ class Heartbeats:
                 received_nbytes=shell.received_nbytes,
                 open_files=process.num_fds(),
                 event_loop_delay=delay,
+                sending_nbytes=brain.serving.sending_nbytes,
+                served_calls=brain.serving.count,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
@@ -10,13 +11,14 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
-from gdistributed.data.transfer import accept_values, serve_values
+from gdistributed.data.transfer import Crowded, accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
 from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes
 from gdistributed.services.calling import WORKER, Caller
 from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
+from gdistributed.settings import MIB
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
 from gdistributed.wire.status import StatusError
 
@@ -42,7 +44,6 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
     def __init__(self, shell: Shell, metrics: Callable[[], worker_pb2.WorkerMetrics]) -> None:
         self._shell = shell
         self._metrics = metrics
-        self._serving = 0
         self._caller = Caller(shell.place.worker, WORKER, Visit(shell.place))
 
     async def GetData(  # type: ignore[override]  # see add_worker_service
@@ -54,18 +55,30 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             raise StatusError(
                 Code.INVALID_ARGUMENT, "BAD_OFFSET", "an offset goes with a single key"
             )
-        if self._serving >= self._shell.brain.settings.serve_calls:
+        shell, serving = self._shell, self._shell.brain.serving
+        call = serving.admit(sum(map(shell.nbytes_of, request.keys)), shell.now())
+        if call is None:
             raise StatusError(
                 Code.RESOURCE_EXHAUSTED,
                 "TOO_MANY_TRANSFERS",
-                f"{self._serving} calls for values are being answered: ask again in a while",
+                f"{len(serving.calls)} calls for {serving.sending_nbytes / MIB:.0f} MiB are being "
+                f"answered: ask again in a while",
             )
-        self._serving += 1
+
+        async def lookup(key: str) -> object:
+            nbytes = shell.nbytes_of(key)
+            if not serving.begin(call, key, nbytes, shell.now(), spreads=request.spreads):
+                raise Crowded(key)
+            return await shell.value_of(key)
+
         try:
-            async for response in serve_values(request, self._shell.value_of):
-                yield response
+            async with aclosing(serve_values(request, lookup)) as responses:
+                async for response in responses:
+                    yield response
+                    call.took_at = shell.now()
+                    shell.sent_nbytes += len(response)
         finally:
-            self._serving -= 1
+            serving.end(call)
 
     async def PutData(  # type: ignore[override]  # see add_worker_service
         self, requests: AsyncIterator[bytes], _: Context

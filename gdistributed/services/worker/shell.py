@@ -65,8 +65,8 @@ class Shell:
         Is called with an exception that is a bug of ours.
     listeners
         Plugins that are told of transitions; see `listen`.
-    received_nbytes
-        How much came from peers and clients.
+    received_nbytes, sent_nbytes
+        How much came from peers and clients, in values; and how much went to them, in messages.
     actors
         The actors that live here.
     """
@@ -324,6 +324,7 @@ class Shell:
                 parts,
                 self.place.worker_id,
                 silence_s=self.brain.settings.fetch_silence_s,
+                spreads=True,
             )
             async for arrived in values:
                 stored = [await self._take_in(fetch, key, incoming) for key, incoming in arrived]
@@ -366,6 +367,8 @@ class Shell:
             return None
         if incoming.error is not None:
             self.call(brain.fetch_failed, fetch, key, incoming.error)
+        elif incoming.is_crowded:
+            self.call(brain.fetch_crowded, fetch, key)
         elif incoming.is_missing:
             self.call(brain.fetch_lacked, fetch, key)
         else:
@@ -394,14 +397,16 @@ class Shell:
         KeyError
             If it is not held.
         """
-        data = self.brain.data.get(key)
         try:
-            value = await self.store.get(key)
+            return await self.store.get(key)
         except KeyError:
             self.call(self.brain.data_lost, key)
             raise
-        self.sent_nbytes += data.nbytes if data is not None else 0
-        return value
+
+    def nbytes_of(self, key: str) -> int:
+        """Return the size of a value that is held; 0 when it is not."""
+        data = self.brain.data.get(key)
+        return data.nbytes if data is not None else 0
 
     def _failure(self, key: str, error: Exception) -> error_pb2.TaskError:
         place = self.place

@@ -53,6 +53,7 @@ class Life:
         events: list[Callable[[], None]] = [
             self.run, self.run, self.run, self.cancel, self.revoke, self.free, self.copy,
             self.finish, self.finish, self.err, self.arrive, self.arrive, self.lack, self.break_off,
+            self.crowd, self.locate,
             self.fail_fetch, self.end_fetch, self.store, self.break_riding, self.put, self.lose,
             self.delete, self.secede, self.rejoin, self.reschedule,
             self.measure, self.refuse_fetch, self.pass_time, self.lose_session, self.begin_session,
@@ -188,6 +189,13 @@ class Life:
     def lack(self) -> None:
         if chosen := self.fetch_and_key():
             self.brain.fetch_lacked(*chosen, now=self.now)
+
+    def crowd(self) -> None:
+        if chosen := self.fetch_and_key():
+            self.brain.fetch_crowded(*chosen, now=self.now)
+
+    def locate(self) -> None:
+        self.tell(located=[self.dependency(self.key())])
 
     def fail_fetch(self) -> None:
         if chosen := self.fetch_and_key():
