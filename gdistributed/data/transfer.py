@@ -9,7 +9,7 @@ from typing import Any, Final
 import grpc.aio
 
 from gdistributed.data.chunks import Assembler, Incoming, Outgoing, cut
-from gdistributed.data.codecs import accepted_codecs, decode_parts, encode_parts
+from gdistributed.data.codecs import codecs_of_runtime, decode_parts, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
@@ -25,6 +25,7 @@ from gdistributed.v1 import worker_pb2
 
 PYTHON: Final = "python"
 THREADED_NBYTES: Final = 256 * 1024
+NO_CODECS: Final[Mapping[str, Sequence[str]]] = {}
 
 Lookup = Callable[[str], Awaitable[object]]
 Keep = Callable[[str, object, int, str], Awaitable[int]]
@@ -35,7 +36,11 @@ PUT_DATA: Final = "/gdistributed.v1.Worker/PutData"
 # ---- The worker's ends
 
 
-async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> AsyncIterator[bytes]:
+async def serve_values(
+    request: worker_pb2.GetDataRequest,
+    lookup: Lookup,
+    task_codecs: Mapping[str, Sequence[str]] = NO_CODECS,
+) -> AsyncIterator[bytes]:
     """Answer GetData, with serialised messages.
 
     Parameters
@@ -44,9 +49,16 @@ async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> As
         What is wanted.
     lookup
         Returns a value by its key, or raises KeyError.
+    task_codecs
+        By key: the codecs in which a value travels to those who name none. By default those that
+        the reader's runtime likes.
     """
-    codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
-    values = _outgoing(request.keys, lookup, codecs)
+    of_runtime = codecs_of_runtime(request.accept_runtime)
+
+    def codecs_of(key: str) -> Sequence[str]:
+        return request.accept_codecs or task_codecs.get(key, of_runtime)
+
+    values = _outgoing(request.keys, lookup, codecs_of)
     start = request.offset if len(request.keys) == 1 else 0
     async for message in cut(values, RESPONSES, request.chunk_nbytes, start):
         yield message
@@ -212,7 +224,7 @@ async def store(
         return values[key]
 
     async def sound() -> AsyncIterator[Outgoing]:
-        async for value in _outgoing(keys, lookup, ()):
+        async for value in _outgoing(keys, lookup, lambda _: ()):
             if value.error is not None:
                 raise exception_from_failure(value.error)
             yield value
@@ -255,7 +267,7 @@ async def value_of(incoming: Incoming) -> object:
 
 
 async def _outgoing(
-    keys: Sequence[str], lookup: Lookup, codecs: Sequence[str]
+    keys: Sequence[str], lookup: Lookup, codecs_of: Callable[[str], Sequence[str]]
 ) -> AsyncIterator[Outgoing]:
     for index, key in enumerate(keys):
         try:
@@ -266,7 +278,7 @@ async def _outgoing(
         except Exception as error:  # a mapping of the user's
             yield Outgoing(index, error=failure_from_exception(error, key=key))
             continue
-        nbytes = sizeof(value)
+        nbytes, codecs = sizeof(value), codecs_of(key)
         try:
             if nbytes > THREADED_NBYTES:
                 encoded = await asyncio.to_thread(encode_parts, value, codecs)

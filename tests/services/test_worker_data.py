@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import operator
 import os
 import threading
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from gdistributed.data.arguments import KeyReference, pack_call
@@ -264,6 +267,45 @@ async def test_values_go_out_in_the_codecs_that_the_caller_reads(
     ]
     assert items[2].error.reason == "CODEC_UNSUPPORTED"
     assert "object" in items[2].error.message
+
+
+async def test_arrays_and_tables_go_out_to_readers_of_other_languages(
+    worker: Worker, stub: Stub
+) -> None:
+    frame = pd.DataFrame({"a": [1, 2]})
+    worker.data.update({"array": np.arange(3), "frame": frame, "objects": np.array([object()])})
+    request = worker_pb2.GetDataRequest(keys=["array", "frame", "objects"], accept_runtime="go")
+    items = [item async for response in stub.GetData(request) for item in response.items]
+    array, table = (item.value.data + b"".join(item.value.buffers) for item in items[:2])
+    assert np.load(io.BytesIO(array)).tolist() == [0, 1, 2]
+    assert pa.ipc.open_stream(table).read_all().to_pydict() == {"a": [1, 2]}
+    assert items[2].error.reason == "CODEC_UNSUPPORTED"
+
+
+async def test_a_result_travels_in_the_codec_that_its_task_asked_for(
+    line: Line, worker: Worker, channel: grpc.aio.Channel, stub: Stub
+) -> None:
+    async def codec_of(key: str, **accepts: object) -> str:
+        request = worker_pb2.GetDataRequest(keys=[key], **accepts)  # type: ignore[arg-type]
+        async for response in stub.GetData(request):
+            for item in response.items:
+                return item.value.codec
+            return response.chunk.header.value.codec
+        return "nothing"
+
+    await line.run("large", np.zeros, 100_000, codecs=("arrow", "npy"))
+    await line.run("small", np.zeros, 3, codecs=("npy",))
+    assert (await line.finished("large")).value == b""
+    assert payload((await line.finished("small")).value).codec == "npy"
+    assert await codec_of("large") == "npy"
+    assert await codec_of("large", accept_runtime="python") == "npy"
+    assert await codec_of("small", accept_runtime="go") == "npy"
+    assert await codec_of("large", accept_codecs=["text", "python/pickle5"]) == "python/pickle5"
+    assert (await fetch(channel, worker.id, ["large"]))["large"].shape == (100_000,)
+    await line.say(free=["large"])
+    await line.run("large", np.ones, 100_000)
+    await line.finished("large")
+    assert await codec_of("large") == "python/pickle5"
 
 
 async def test_bad_requests_for_data_are_refused(stub: Stub) -> None:

@@ -6,8 +6,8 @@ from gdistributed.data.codecs.encoded import Buffer, Codec, Encoded
 from gdistributed.data.codecs.readable import encode_readable
 from gdistributed.data.codecs.registry import (
     NEUTRAL_CODECS,
-    accepted_codecs,
     codec_names,
+    codecs_of_runtime,
     decode,
     decode_parts,
     encode,
@@ -20,8 +20,8 @@ __all__ = [
     "Buffer",
     "Codec",
     "Encoded",
-    "accepted_codecs",
     "codec_names",
+    "codecs_of_runtime",
     "decode",
     "decode_parts",
     "encode",

@@ -63,14 +63,12 @@ def _lacks_package(name: str) -> bool:
     return bool(package) and find_spec(package) is None
 
 
-def accepted_codecs(codecs: Sequence[str], runtime: str) -> Sequence[str]:
-    """Return what a reader accepts: its list, or what its runtime is known to read.
+def codecs_of_runtime(runtime: str) -> Sequence[str]:
+    """Return what readers of a runtime accept, unless they say so themselves.
 
     An empty answer means: whatever Python likes best.
     """
-    if codecs or runtime in ("", "python"):
-        return codecs
-    return NEUTRAL_CODECS
+    return () if runtime in ("", "python") else NEUTRAL_CODECS
 
 
 def encode_parts(value: object, codecs: Sequence[str] = ()) -> Encoded:

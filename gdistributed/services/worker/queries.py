@@ -61,7 +61,7 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             )
         self._serving += 1
         try:
-            async for response in serve_values(request, self._shell.value_of):
+            async for response in serve_values(request, self._shell.value_of, self._shell.codecs):
                 yield response
         finally:
             self._serving -= 1

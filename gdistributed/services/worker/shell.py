@@ -67,6 +67,8 @@ class Shell:
         How much came from peers and clients.
     actors
         The actors that live here.
+    codecs
+        By key, for results of tasks that asked for some: codecs in which they are to travel.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -78,6 +80,7 @@ class Shell:
         self.listeners: list[Any] = []
         self.received_nbytes = 0
         self.sent_nbytes = 0
+        self.codecs: dict[str, Sequence[str]] = {}
         self._channels = channels
         self._loop = place.loop = asyncio.get_running_loop()
         self._threads = Threads[Call](brain.nthreads, self._ended, self._loop)
@@ -154,6 +157,8 @@ class Shell:
             dropped, brain.to_drop = brain.to_drop, []
             self.store.drop(dropped)
             self.actors.drop(dropped)
+            for key in self.codecs.keys() & dropped:
+                del self.codecs[key]
         if brain.to_store:
             riding, brain.to_store = brain.to_store, []
             for key, data in riding:
@@ -266,6 +271,8 @@ class Shell:
             else:
                 if type(call.value) is ActorReference:
                     self.actors.keep(call.value)
+                if call.template.codecs:
+                    self.codecs[call.key] = call.template.codecs
                 if not store.is_direct:
                     self._begin(self._keep_result(call, call.finished))
                     continue
