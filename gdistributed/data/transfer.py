@@ -9,13 +9,18 @@ from typing import Any, Final
 import grpc.aio
 
 from gdistributed.data.chunks import Assembler, Incoming, Outgoing, cut
-from gdistributed.data.codecs import codecs_of_runtime, decode_parts, encode_parts
+from gdistributed.data.codecs import (
+    codecs_of_runtime,
+    decode_compressed,
+    decode_parts,
+    encode_parts,
+)
+from gdistributed.data.codecs.compression import Compression, compressions
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
 from gdistributed.data.sizes import sizeof
 from gdistributed.errors import (
-    CodecUnsupported,
     ConnectionLost,
     MalformedMessage,
     PeerBusy,
@@ -40,6 +45,7 @@ async def serve_values(
     request: worker_pb2.GetDataRequest,
     lookup: Lookup,
     task_codecs: Mapping[str, Sequence[str]] = NO_CODECS,
+    compression: Compression | None = None,
 ) -> AsyncIterator[bytes]:
     """Answer GetData, with serialised messages.
 
@@ -52,6 +58,8 @@ async def serve_values(
     task_codecs
         By key: the codecs in which a value travels to those who name none. By default those that
         the reader's runtime likes.
+    compression
+        How to compress what shrinks by it; by default nothing is.
     """
     of_runtime = codecs_of_runtime(request.accept_runtime)
 
@@ -60,7 +68,7 @@ async def serve_values(
 
     values = _outgoing(request.keys, lookup, codecs_of)
     start = request.offset if len(request.keys) == 1 else 0
-    async for message in cut(values, RESPONSES, request.chunk_nbytes, start):
+    async for message in cut(values, RESPONSES, request.chunk_nbytes, start, compression):
         yield message
 
 
@@ -165,6 +173,7 @@ async def fetch_each(
         keys=keys,
         accept_codecs=accept_codecs,
         accept_runtime="" if accept_codecs else PYTHON,
+        accept_compressions=compressions(),
         caller=caller,
     )
     assembler = Assembler(RESPONSES)
@@ -195,7 +204,10 @@ async def fetch_each(
 
 
 async def store(
-    channel: grpc.aio.Channel, worker_id: str, values: Mapping[str, object]
+    channel: grpc.aio.Channel,
+    worker_id: str,
+    values: Mapping[str, object],
+    compression: Compression | None = None,
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker.
 
@@ -205,6 +217,8 @@ async def store(
         As for `fetch`.
     values
         The values by key.
+    compression
+        How to compress what shrinks by it, if the worker announced it; by default nothing is.
 
     Returns
     -------
@@ -234,7 +248,7 @@ async def store(
     try:
         first = worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys)
         await call.write(first.SerializeToString())
-        async for request in cut(sound(), REQUESTS):
+        async for request in cut(sound(), REQUESTS, compression=compression):
             await call.write(request)
         await call.done_writing()
         response = worker_pb2.PutDataResponse.FromString(await call)
@@ -259,7 +273,7 @@ async def value_of(incoming: Incoming) -> object:
     if header is None:
         raise SerializationError("there is no value to decode")
     if header.compression:
-        raise CodecUnsupported(f"compression {header.compression!r} was not agreed on")
+        return await asyncio.to_thread(decode_compressed, header, incoming.data, incoming.buffers)
     args = header.codec, incoming.data, incoming.buffers, header.attributes
     if len(incoming.data) > THREADED_NBYTES:
         return await asyncio.to_thread(decode_parts, *args)

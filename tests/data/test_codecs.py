@@ -311,11 +311,6 @@ def test_an_unknown_codec_is_named() -> None:
         decode(pb.Payload(codec="cbor", data=b"\0"))
 
 
-def test_a_compression_that_was_not_agreed_on_is_refused() -> None:
-    with pytest.raises(CodecUnsupported, match="zstd"):
-        decode(pb.Payload(codec="raw", compression="zstd", data=b"\0"))
-
-
 @pytest.mark.parametrize("codec", ["json", "text"])
 @given(data=st.binary())
 def test_rubbish_is_an_error_and_never_a_crash(codec: str, data: bytes) -> None:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from gdistributed.data.codecs.arrow import ArrowCodec
+from gdistributed.data.codecs.compression import decompress
 from gdistributed.data.codecs.encoded import Buffer, Codec, Encoded
 from gdistributed.data.codecs.json_text import JsonCodec
 from gdistributed.data.codecs.npy import NpyCodec
@@ -148,7 +149,15 @@ def decode_parts(
 def decode(payload: pb.Payload) -> object:
     """Return the value of a payload. Errors are those of `decode_parts`."""
     if payload.compression:
-        raise CodecUnsupported(
-            f"the value is compressed with {payload.compression!r}, which was not agreed on"
-        )
+        return decode_compressed(payload, payload.data, payload.buffers)
     return decode_parts(payload.codec, payload.data, payload.buffers, payload.attributes)
+
+
+def decode_compressed(header: pb.Payload, data: Buffer, buffers: Sequence[Buffer]) -> object:
+    """Return the value of a payload that is compressed as a whole, its bytes given apart."""
+    name = header.compression
+    try:
+        data, *buffers = [decompress(name, part) for part in (data, *buffers)]
+    except ValueError as error:
+        raise SerializationError(f"a value in {header.codec!r}: {error}") from error
+    return decode_parts(header.codec, data, buffers, header.attributes)

@@ -10,6 +10,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
+from gdistributed.data.codecs.compression import agreed_on
 from gdistributed.data.transfer import accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
@@ -17,6 +18,7 @@ from gdistributed.services.calling import WORKER, Caller
 from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
+from gdistributed.wire.hosts import is_on_this_host
 from gdistributed.wire.status import StatusError
 
 Code = grpc.StatusCode
@@ -61,7 +63,17 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             )
         self._serving += 1
         try:
-            async for response in serve_values(request, self._shell.value_of, self._shell.codecs):
+            values = serve_values(
+                request,
+                self._shell.value_of,
+                self._shell.codecs,
+                agreed_on(
+                    self._shell.brain.settings.compression,
+                    request.accept_compressions,
+                    same_host=is_on_this_host(context.peer()),
+                ),
+            )
+            async for response in values:
                 yield response
         finally:
             self._serving -= 1
