@@ -65,6 +65,11 @@ class Incoming:
         """Say whether the sender does not hold the value."""
         return self.header is None and self.error is None
 
+    @property
+    def apart_nbytes(self) -> int:
+        """Length of the memory on which the value is built: it is at least as large."""
+        return sum(map(len, self.buffers))
+
 
 async def cut(
     values: AsyncIterator[Outgoing],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
 UNKNOWN_NBYTES: Final = 10_000
@@ -17,9 +19,23 @@ def sizeof(value: object) -> int:
     """
     if type(value) in PLAIN:
         return sys.getsizeof(value)
-    from dask.sizeof import sizeof as estimate  # a tenth of a second, which few clients need
-
     try:
-        return max(int(estimate(value)), 0)
+        return max(int(_estimate()(value)), 0)
     except Exception:
         return UNKNOWN_NBYTES
+
+
+@functools.cache
+def _estimate() -> Callable[[object], int]:
+    import dask.sizeof  # a tenth of a second, which few clients need
+
+    estimate: Any = dask.sizeof.sizeof
+
+    def know_polars() -> None:
+        import polars
+
+        estimate.register((polars.DataFrame, polars.Series))(lambda each: each.estimated_size())
+
+    estimate.register_lazy("polars")(know_polars)
+    known: Callable[[object], int] = estimate
+    return known

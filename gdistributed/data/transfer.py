@@ -99,7 +99,8 @@ async def accept_values(
             key = keys[incoming.index] if incoming.index < len(keys) else ""
             try:
                 value = await value_of(incoming)
-                nbytes, kind = sizeof(value), qualified_name(type(value))
+                nbytes = max(sizeof(value), incoming.apart_nbytes)
+                kind = qualified_name(type(value))
                 put = await keep(key, value, nbytes, kind)
             except Exception as error:
                 failure = failure_from_exception(error, key=key)

@@ -308,6 +308,26 @@ async def test_a_result_travels_in_the_codec_that_its_task_asked_for(
     assert await codec_of("large") == "python/pickle5"
 
 
+class Quiet:
+    """Does not say how much it holds."""
+
+    def __init__(self) -> None:
+        self.numbers = np.zeros(100_000)
+
+
+async def test_a_value_counts_the_memory_that_it_came_in(
+    stage: Stage, worker: Worker, line: Line, channel: grpc.aio.Channel
+) -> None:
+    [stored] = await store(channel, worker.id, {"put": Quiet()})
+    assert 800_000 <= stored.nbytes < 802_000
+    async with Worker(stage.address) as other:
+        second = await stage.line()
+        await second.say(peers=[peer(worker)], fetch=[depend("put", 1)])
+        await second.until(lambda said: said.stored)
+        assert other.data["put"].numbers.shape == (100_000,)  # type: ignore[attr-defined]
+        assert 800_000 <= second.said.stored[0].nbytes < 802_000
+
+
 TEXT = "compress me " * 100_000
 
 

@@ -390,7 +390,7 @@ class Shell:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
-                return stored_data(key, value)
+                return stored_data(key, value, incoming.apart_nbytes)
         return None
 
     async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> int:
@@ -424,6 +424,7 @@ class Shell:
         )
 
 
-def stored_data(key: str, value: object) -> worker_pb2.StoredData:
-    """Describe a value that was stored."""
-    return worker_pb2.StoredData(key=key, nbytes=sizeof(value), type=qualified_name(type(value)))
+def stored_data(key: str, value: object, nbytes_min: int = 0) -> worker_pb2.StoredData:
+    """Describe a value that was stored, and that is known to take so much memory at least."""
+    nbytes = max(sizeof(value), nbytes_min)
+    return worker_pb2.StoredData(key=key, nbytes=nbytes, type=qualified_name(type(value)))
