@@ -148,6 +148,9 @@ class WorkerSettings:
         A value that was put here is dropped if the scheduler has not claimed it for so long.
     orphan_s
         How long a worker without a scheduler keeps its values and goes on running.
+    compression
+        Of values that go to other hosts: "auto" (what is installed and quick, for what shrinks by
+        it), "none", or the name of one, which is then used on the same host too.
     """
 
     fetch_nbytes: int = 256 * MIB
@@ -167,6 +170,7 @@ class WorkerSettings:
     ahead_s: float = 0.005
     unclaimed_s: float = 60.0
     orphan_s: float = 300.0
+    compression: str = "auto"
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 
@@ -182,11 +186,14 @@ class ClientSettings:
         How long futures wait for a scheduler that was lost, until they fail with ConnectionLost.
     large_argument_nbytes
         An argument larger than this brings a warning that proposes `scatter`.
+    compression
+        Of what `scatter` puts on workers; as in `WorkerSettings`.
     """
 
     connect_timeout_s: float = 10.0
     disconnect_timeout_s: float = 30.0
     large_argument_nbytes: int = 10 * MIB
+    compression: str = "auto"
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

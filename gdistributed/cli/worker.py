@@ -91,6 +91,14 @@ logger = logging.getLogger("gdistributed.worker")
     help="Folder for the worker's files.",
 )
 @click.option(
+    "--compression",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Of data that goes to other hosts and shrinks by it: lz4, zstd, gzip, none, or 'auto' for"
+    " what is installed.",
+)
+@click.option(
     "--scheduler-file",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -115,6 +123,7 @@ def worker(
     lifetime_stagger: float,
     lifetime_restart: bool,
     local_directory: Path | None,
+    compression: str,
     scheduler_file: Path | None,
     log_level: str,
     stop_with_parent: bool,
@@ -133,6 +142,7 @@ def worker(
     if lifetime_restart and not (nanny and lifetime):
         raise click.UsageError("--lifetime-restart needs a --lifetime, and a nanny")
     set_up_logging(log_level)
+    _check_compression(compression)
     from gdistributed.deploy.machine import CORES, worker_memory_nbytes
     from gdistributed.services.nanny.options import WorkerOptions
 
@@ -147,6 +157,7 @@ def worker(
             port=ports[index],
             memory_limit_nbytes=worker_memory_nbytes(memory_limit, nthreads, count),
             local_directory=local_directory,
+            compression=compression,
             log_level=log_level,
             lifetime_s=lifetime or 0.0,
             nanny_address=nanny_address,
@@ -181,6 +192,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     from gdistributed.client import dask_scheduler
     from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED, tell
     from gdistributed.services.worker.server import Worker
+    from gdistributed.settings import WorkerSettings
     from gdistributed.wire.scheduler_file import address_in
 
     if of.news_descriptor is not None:
@@ -196,6 +208,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             name=of.name,
             memory_limit=of.memory_limit_nbytes,
             local_directory=of.local_directory,
+            settings=WorkerSettings(compression=of.compression),
             nanny_address=of.nanny_address,
             worker_id=of.worker_id,
         )
@@ -214,6 +227,15 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     if stopped is not None and stopped.failure is not None:
         raise stopped.failure
     tell(of.news_descriptor, LEAVING)
+
+
+def _check_compression(setting: str) -> None:
+    from gdistributed.data.codecs.compression import check_setting
+
+    try:
+        check_setting(setting)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--compression") from None
 
 
 def _workers_and_threads(nworkers: str, nthreads: int | None, cores: int) -> tuple[int, int]:

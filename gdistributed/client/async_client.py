@@ -27,6 +27,7 @@ from gdistributed.client.presenting import presented, presented_in_html
 from gdistributed.client.running import Running
 from gdistributed.client.starting import Cluster, start_cluster
 from gdistributed.client.topics import Topics
+from gdistributed.data.codecs.compression import check_setting
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2
 
@@ -94,6 +95,7 @@ class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Exte
                 f"Client needs the address of a scheduler, or a cluster, and got {address!r}"
             )
         settings = settings or ClientSettings(connect_timeout_s=timeout)
+        check_setting(settings.compression)
         if loop is None:
             loop = asyncio.get_running_loop()
         self.connection = Connection(loop, bridge, settings, name or "", worker_id)

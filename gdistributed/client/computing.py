@@ -14,7 +14,7 @@ from gdistributed.client.graphs import Expression
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
 from gdistributed.client.mapped_calls import Calls, MappedCalls, PackedCall
 from gdistributed.client.nested import find_futures
-from gdistributed.client.options import PLAIN, TaskOptions, Workers, task_options
+from gdistributed.client.options import PLAIN, Codecs, TaskOptions, Workers, task_options
 from gdistributed.client.sizes import ARGUMENTS, check_size
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.functions import function_name, pack_function
@@ -41,6 +41,7 @@ class Computing(ClientBase):
         pure: bool = True,
         actor: bool = False,
         timeout: float | None = None,
+        codec: Codecs = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Future:
         """Submit a call of a function, and return a future of its result at once.
@@ -74,6 +75,10 @@ class Computing(ClientBase):
             Seconds that one run may take; then it fails with TaskTimeout, which `retries` counts. A
             coroutine is cancelled; a function in a thread cannot be stopped, and holds its thread
             until it returns. A parameter of that name of `function` has to be given by position.
+        codec
+            Name of the codec in which the result is to travel ("arrow", "npy", "json", ...), or
+            several, best first; by default the worker chooses what its reader reads best. A result
+            that it cannot say fails the task with CodecUnsupported.
 
         Raises
         ------
@@ -95,7 +100,7 @@ class Computing(ClientBase):
         9
         """
         options = task_options(
-            priority, retries, workers, allow_other_workers, resources, actor, timeout
+            priority, retries, workers, allow_other_workers, resources, actor, timeout, codec
         )
         return self.submit_call(function, args, kwargs, key=key, options=options, pure=pure)
 
@@ -144,6 +149,7 @@ class Computing(ClientBase):
         pure: bool = True,
         actor: bool = False,
         timeout: float | None = None,
+        codec: Codecs = None,
         batch_size: int | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> list[Future]:
@@ -191,7 +197,7 @@ class Computing(ClientBase):
                     f"or submit in a loop"
                 )
         options = task_options(
-            priority, retries, workers, allow_other_workers, resources, actor, timeout
+            priority, retries, workers, allow_other_workers, resources, actor, timeout, codec
         )
         calls: Calls = list(zip(*iterables, strict=False))
         return self.map_calls(

@@ -28,7 +28,14 @@ TemplateOf = Callable[[task_pb2.Function, TaskOptions, str], int]
 # The first piece is small, so that the work begins soon.
 PIECE_NBYTES_FIRST: Final = 32 * 1024
 PIECE_NBYTES: Final = 512 * 1024
-KNOWN_ANNOTATIONS: Final = ("priority", "retries", "workers", "allow_other_workers", "resources")
+KNOWN_ANNOTATIONS: Final = (
+    "priority",
+    "retries",
+    "workers",
+    "allow_other_workers",
+    "resources",
+    "codec",
+)
 
 
 class Expression(Protocol):

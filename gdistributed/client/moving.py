@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gdistributed.client.asking import Asking
 from gdistributed.client.base import key_names
@@ -15,6 +15,7 @@ from gdistributed.client.future import Future, settled
 from gdistributed.client.gathering import gathered
 from gdistributed.client.keys import Key, wire_name
 from gdistributed.client.options import Workers, worker_names
+from gdistributed.data.codecs.compression import agreed_on, announced_in
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.transfer import store
 from gdistributed.errors import (
@@ -25,11 +26,18 @@ from gdistributed.errors import (
     WaitTimeout,
 )
 from gdistributed.v1 import scheduler_pb2, worker_pb2
+from gdistributed.wire.hosts import is_on_this_host
 
 SCATTER_TIMEOUT_S = 30.0
 PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
-Worker = tuple[str, str]  # address and worker id
+
+class Worker(NamedTuple):
+    """A worker to put data on, and the compressions that it undoes."""
+
+    address: str
+    worker_id: str
+    compressions: tuple[str, ...]
 
 
 class Moving(Asking):
@@ -247,7 +255,7 @@ class Moving(Asking):
             connection.scheduler.ListWorkers, request, "listing the workers"
         )
         found = [
-            (worker.address, worker.worker_id)
+            Worker(worker.address, worker.worker_id, announced_in(worker.software.capabilities))
             for worker in answer.workers
             if not names or names & {worker.name, worker.address, worker.host, worker.worker_id}
         ]
@@ -256,7 +264,7 @@ class Moving(Asking):
         if not found:
             raise WaitTimeout("there is no worker to put data on")
         paused = {each.worker_id for each in answer.workers if each.status == PAUSED}
-        return [each for each in found if each[1] not in paused] or found
+        return [each for each in found if each.worker_id not in paused] or found
 
 
 async def _store_all(
@@ -270,7 +278,7 @@ async def _store_all(
     for worker, values in shares.items():
         try:
             for stored in await _store(connection, worker, values, direct):
-                puts.setdefault(stored.key, {})[worker[1]] = stored.put
+                puts.setdefault(stored.key, {})[worker.worker_id] = stored.put
         except SerializationError as error:
             raise UnpicklableArgument(f"the data cannot be scattered: {error}") from error
     return puts
@@ -280,15 +288,19 @@ async def _store(
     connection: Connection, worker: Worker, values: dict[str, Any], direct: bool | None
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker, once more by way of the scheduler if it could not be reached."""
-    address, worker_id = worker
-    routes = connection.routes
+    address, worker_id, routes = worker.address, worker.worker_id, connection.routes
+    compression = agreed_on(
+        connection.settings.compression,
+        worker.compressions,
+        same_host=is_on_this_host(address),
+    )
     try:
-        return await store(await routes.to(address, direct), worker_id, values)
+        return await store(await routes.to(address, direct), worker_id, values, compression)
     except ConnectionLost:
         is_settled = direct is not None or routes.direct is not None
         if is_settled or not routes.avoid(address):
             raise
-    return await store(await routes.to(address), worker_id, values)
+    return await store(await routes.to(address), worker_id, values, compression)
 
 
 def _as_list(data: Any) -> list[Any]:  # noqa: ANN401

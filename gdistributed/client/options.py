@@ -9,6 +9,7 @@ from typing import Any
 from gdistributed.v1 import task_pb2
 
 Workers = str | Iterable[str] | None
+Codecs = str | Iterable[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class TaskOptions:
         How long one run of it may take; None means as long as it likes.
     actor
         Whether the function is a class whose instance lives on a worker.
+    codec
+        Names of the codecs in which the result is to travel, best first; empty means the
+        worker's choice.
     """
 
     priority: int = 0
@@ -40,6 +44,7 @@ class TaskOptions:
     resources: Mapping[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
     actor: bool = False
+    codec: tuple[str, ...] = ()
 
     def template(self, function_id: str, prefix: str) -> task_pb2.TaskTemplate:
         """Return the template of tasks of one function, without its number."""
@@ -52,6 +57,7 @@ class TaskOptions:
             allow_other_workers=self.allow_other_workers,
             resources=self.resources,
             actor=self.actor,
+            result_codecs=self.codec,
         )
         if self.timeout_s is not None:
             template.timeout.FromNanoseconds(int(self.timeout_s * 1e9))
@@ -69,6 +75,7 @@ def task_options(
     resources: Mapping[str, float] | None = None,
     actor: bool = False,
     timeout: float | None = None,
+    codec: Codecs = None,
 ) -> TaskOptions:
     """Check what a user asked for.
 
@@ -84,7 +91,8 @@ def task_options(
     names = worker_names(workers)
     if allow_other_workers and not names:
         raise ValueError("allow_other_workers=True needs workers= too: whom to prefer?")
-    if not (priority or retries or names or resources or actor or timeout is not None):
+    is_plain = not (priority or retries or names or resources or actor or codec)
+    if is_plain and timeout is None:
         return PLAIN
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout must be more than 0 seconds and is {timeout!r}")
@@ -102,16 +110,21 @@ def task_options(
         resources=amounts,
         timeout_s=timeout,
         actor=bool(actor),
+        codec=_names(codec),
     )
 
 
 def worker_names(workers: Workers) -> tuple[str, ...]:
     """Return names, addresses or hosts of workers as a tuple."""
-    if workers is None:
+    return _names(workers)
+
+
+def _names(words: str | Iterable[str] | None) -> tuple[str, ...]:
+    if words is None:
         return ()
-    if isinstance(workers, str):
-        return (workers,)
-    return tuple(map(str, workers))
+    if isinstance(words, str):
+        return (words,)
+    return tuple(map(str, words))
 
 
 def _whole(number: Any, name: str) -> int:  # noqa: ANN401

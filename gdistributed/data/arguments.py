@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import cloudpickle
 
 from gdistributed.data.codecs import NEUTRAL_CODECS, decode, encode
-from gdistributed.data.codecs.encoded import varint, write_payload
+from gdistributed.data.codecs.encoded import varint, writable, write_payload
 from gdistributed.data.codecs.pickled import (
     CLOUDPICKLE,
     NAMES_SOMETHING,
@@ -26,7 +26,6 @@ from gdistributed.data.codecs.pickled import (
     describe,
     qualified_name,
     unpickle,
-    writable,
 )
 from gdistributed.errors import SerializationError, UnpicklableArgument
 from gdistributed.v1 import value_pb2 as pb

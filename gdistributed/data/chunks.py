@@ -7,6 +7,7 @@ bytes here: `framing` spares the copies that a protobuf message would make of it
 
 from __future__ import annotations
 
+import asyncio
 import mmap
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gdistributed.data.codecs import Buffer, Encoded
+from gdistributed.data.codecs.compression import Compression, Samples, decompress
 from gdistributed.data.framing import Framing
 from gdistributed.errors import MalformedMessage
 from gdistributed.settings import KIB, MIB
 from gdistributed.v1 import error_pb2, value_pb2, worker_pb2
+
+Piece = tuple[worker_pb2.DataChunk, memoryview]  # its head, and its data apart
 
 WHOLE_NBYTES: Final = 64 * KIB
 CHUNK_NBYTES: Final = 1 * MIB
@@ -64,12 +68,18 @@ class Incoming:
         """Say whether the sender does not hold the value."""
         return self.header is None and self.error is None and not self.is_crowded
 
+    @property
+    def apart_nbytes(self) -> int:
+        """Length of the memory on which the value is built: it is at least as large."""
+        return sum(map(len, self.buffers))
+
 
 async def cut(
     values: AsyncIterator[Outgoing],
     framing: Framing,
     chunk_nbytes: int = 0,
     start: int = 0,
+    compression: Compression | None = None,
 ) -> AsyncIterator[bytes]:
     """Cut values into serialised messages.
 
@@ -83,6 +93,8 @@ async def cut(
         Size of the pieces of large values; 0 means 1 MiB, at most 4 MiB.
     start
         Offset at which to go on with a single value; see `offset_to_go_on`.
+    compression
+        How to compress pieces that shrink by it; by default none is.
     """
     size = min(chunk_nbytes or CHUNK_NBYTES, CHUNK_NBYTES_MAX)
     items: list[worker_pb2.DataItem] = []
@@ -93,7 +105,12 @@ async def cut(
             if items:
                 yield framing.items(items)
                 items, waiting_nbytes = [], 0
-            for head, data in _chunks(value, encoded, size, start):
+            pieces = _chunks(value, encoded, size, start)
+            if compression is not None:
+                async for head, data in _compressed_ahead(pieces, compression):
+                    yield framing.chunk(head, data)
+                continue
+            for head, data in pieces:
                 yield framing.chunk(head, data)
             continue
         items.append(_item(value))
@@ -118,9 +135,7 @@ def _item(value: Outgoing) -> worker_pb2.DataItem:
     return item
 
 
-def _chunks(
-    value: Outgoing, encoded: Encoded, size: int, start: int
-) -> Iterator[tuple[worker_pb2.DataChunk, memoryview]]:
+def _chunks(value: Outgoing, encoded: Encoded, size: int, start: int) -> Iterator[Piece]:
     parts = [memoryview(encoded.data).cast("B")]
     parts += [memoryview(buffer).cast("B") for buffer in encoded.buffers]
     header: worker_pb2.DataHeader | None = worker_pb2.DataHeader(
@@ -141,6 +156,49 @@ def _chunks(
             yield head, data
             header = None
         before += len(part)
+
+
+async def _compressed_ahead(
+    pieces: Iterator[Piece], compression: Compression
+) -> AsyncIterator[Piece]:
+    """Compress pieces that shrink, in threads, each while the one before it is being sent."""
+    ahead: asyncio.Task[Piece] | None = None
+    samples = Samples(compression)
+    try:
+        for head, data in pieces:
+            shrinks = samples.say_it_shrinks(data)
+            last, ahead = ahead, None
+            if shrinks:
+                ahead = asyncio.create_task(_compressed(head, data, compression))
+            if last is not None:
+                yield await last
+            if not shrinks:
+                yield head, data
+        if ahead is not None:
+            yield await ahead
+    finally:
+        if ahead is not None:
+            ahead.cancel()
+
+
+async def _compressed(
+    head: worker_pb2.DataChunk, data: memoryview, compression: Compression
+) -> Piece:
+    """Return a piece compressed, and say so in its head; as it is, if that would be larger."""
+    compressed = await asyncio.to_thread(compression.compress, data)
+    if len(compressed) >= len(data):
+        return head, data
+    head.compression, head.nbytes = compression.name, len(data)
+    return head, memoryview(compressed)
+
+
+def _decompressed(chunk: worker_pb2.DataChunk, data: memoryview) -> memoryview:
+    if chunk.nbytes > CHUNK_NBYTES_MAX:
+        raise bad_chunk(chunk, f"a piece of {chunk.nbytes} bytes is too large")
+    try:
+        return memoryview(decompress(chunk.compression, data, chunk.nbytes))
+    except ValueError as error:
+        raise bad_chunk(chunk, str(error)) from error
 
 
 def fingerprint(encoded: Encoded) -> str:
@@ -221,7 +279,7 @@ class Assembler:
             growing = self.growing
             if growing is None or self._goes_on or growing.value.index != chunk.index:
                 raise bad_chunk(chunk, "it has no header")
-            growing.add(chunk, data)
+            growing.add(chunk, _decompressed(chunk, data) if chunk.compression else data)
             if growing.is_complete:
                 self.growing = None
                 yield growing.value

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
 UNKNOWN_NBYTES: Final = 10_000
@@ -36,5 +36,13 @@ def _estimator() -> Callable[[object], int]:
     """
     with ThreadPoolExecutor(1) as importer:
         module = importer.submit(importlib.import_module, "dask.sizeof").result()
-    estimator: Callable[[object], int] = module.sizeof
-    return estimator
+    estimator: Any = module.sizeof
+
+    def know_polars() -> None:
+        import polars
+
+        estimator.register((polars.DataFrame, polars.Series))(lambda each: each.estimated_size())
+
+    estimator.register_lazy("polars")(know_polars)
+    known: Callable[[object], int] = estimator
+    return known

@@ -26,13 +26,18 @@ from gdistributed.data.chunks import (
     cut,
     offset_to_go_on,
 )
-from gdistributed.data.codecs import accepted_codecs, decode_parts, encode_parts
+from gdistributed.data.codecs import (
+    codecs_of_runtime,
+    decode_compressed,
+    decode_parts,
+    encode_parts,
+)
+from gdistributed.data.codecs.compression import Compression, compressions
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
 from gdistributed.data.sizes import sizeof
 from gdistributed.errors import (
-    CodecUnsupported,
     ConnectionLost,
     MalformedMessage,
     PeerBusy,
@@ -47,6 +52,7 @@ THREADED_NBYTES: Final = 256 * 1024
 # So many calls end with a damaged piece, none of them getting any further, until it is given up.
 TRIES: Final = 3
 SILENT: Final = "PEER_SILENT"
+NO_CODECS: Final[Mapping[str, Sequence[str]]] = {}
 
 Lookup = Callable[[str], Awaitable[object]]
 Keep = Callable[[str, object, int, str], Awaitable[int]]
@@ -99,7 +105,12 @@ class Relayed:
 # ---- The worker's ends
 
 
-async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> AsyncGenerator[bytes]:
+async def serve_values(
+    request: worker_pb2.GetDataRequest,
+    lookup: Lookup,
+    task_codecs: Mapping[str, Sequence[str]] = NO_CODECS,
+    compression: Compression | None = None,
+) -> AsyncGenerator[bytes]:
     """Answer GetData, with serialised messages.
 
     Parameters
@@ -108,16 +119,25 @@ async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> As
         What is wanted.
     lookup
         Returns a value by its key, or raises KeyError or Crowded.
+    task_codecs
+        By key: the codecs in which a value travels to those who name none. By default those that
+        the reader's runtime likes.
+    compression
+        How to compress what shrinks by it; by default nothing is.
     """
-    codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
-    values = _outgoing(request.keys, lookup, codecs)
+    of_runtime = codecs_of_runtime(request.accept_runtime)
+
+    def codecs_of(key: str) -> Sequence[str]:
+        return request.accept_codecs or task_codecs.get(key, of_runtime)
+
+    values = _outgoing(request.keys, lookup, codecs_of)
     start = 0
     if request.offset:
         value = await anext(values)
         values = _alone(value)
         if value.encoded is not None:
             start = await asyncio.to_thread(offset_to_go_on, value.encoded, request)
-    async for message in cut(values, RESPONSES, request.chunk_nbytes, start):
+    async for message in cut(values, RESPONSES, request.chunk_nbytes, start, compression):
         yield message
 
 
@@ -148,7 +168,8 @@ async def accept_values(
             key = keys[incoming.index] if incoming.index < len(keys) else ""
             try:
                 value = await value_of(incoming)
-                nbytes, kind = sizeof(value), qualified_name(type(value))
+                nbytes = max(sizeof(value), incoming.apart_nbytes)
+                kind = qualified_name(type(value))
                 put = await keep(key, value, nbytes, kind)
             except Exception as error:
                 failure = failure_from_exception(error, key=key)
@@ -257,6 +278,7 @@ async def fetch_each(
             keys=wanted if begun is None else [begun],
             accept_codecs=accept_codecs,
             accept_runtime="" if accept_codecs else PYTHON,
+            accept_compressions=compressions(),
             caller=caller,
             spreads=spreads,
         )
@@ -328,7 +350,10 @@ async def _one_call(
 
 
 async def store(
-    channel: Way, worker_id: str, values: Mapping[str, object]
+    channel: Way,
+    worker_id: str,
+    values: Mapping[str, object],
+    compression: Compression | None = None,
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker.
 
@@ -338,6 +363,8 @@ async def store(
         As for `fetch`.
     values
         The values by key.
+    compression
+        How to compress what shrinks by it, if the worker announced it; by default nothing is.
 
     Returns
     -------
@@ -357,14 +384,14 @@ async def store(
         return values[key]
 
     async def sound() -> AsyncIterator[Outgoing]:
-        async for value in _outgoing(keys, lookup, ()):
+        async for value in _outgoing(keys, lookup, lambda _: ()):
             if value.error is not None:
                 raise exception_from_failure(value.error)
             yield value
 
     async def requests() -> AsyncIterator[bytes]:
         yield worker_pb2.PutDataRequest(worker_id=worker_id, keys=keys).SerializeToString()
-        async for request in cut(sound(), REQUESTS):
+        async for request in cut(sound(), REQUESTS, compression=compression):
             yield request
 
     put: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PUT_DATA)
@@ -405,7 +432,7 @@ async def value_of(incoming: Incoming) -> object:
     if header is None:
         raise SerializationError("there is no value to decode")
     if header.compression:
-        raise CodecUnsupported(f"compression {header.compression!r} was not agreed on")
+        return await asyncio.to_thread(decode_compressed, header, incoming.data, incoming.buffers)
     args = header.codec, incoming.data, incoming.buffers, header.attributes
     if len(incoming.data) > THREADED_NBYTES:
         return await asyncio.to_thread(decode_parts, *args)
@@ -417,7 +444,7 @@ async def _alone(value: Outgoing) -> AsyncIterator[Outgoing]:
 
 
 async def _outgoing(
-    keys: Sequence[str], lookup: Lookup, codecs: Sequence[str]
+    keys: Sequence[str], lookup: Lookup, codecs_of: Callable[[str], Sequence[str]]
 ) -> AsyncIterator[Outgoing]:
     for index, key in enumerate(keys):
         try:
@@ -431,7 +458,7 @@ async def _outgoing(
         except Exception as error:  # a mapping of the user's
             yield Outgoing(index, error=failure_from_exception(error, key=key))
             continue
-        nbytes = sizeof(value)
+        nbytes, codecs = sizeof(value), codecs_of(key)
         try:
             if nbytes > THREADED_NBYTES:
                 encoded = await asyncio.to_thread(encode_parts, value, codecs)

@@ -189,8 +189,8 @@ class Call:
 
         Raises
         ------
-        SerializationError
-            If a value that looks small cannot be said in the codecs that the task asks for.
+        CodecUnsupported
+            If the value cannot be said in the codecs that the task asks for, however large it is.
         """
         kind = type_name(type(value))
         if self.template.is_actor:
@@ -204,15 +204,18 @@ class Call:
             type=kind,
             run_ns=now_ns - self.begun_ns,
         )
-        if nbytes <= inline_nbytes * SIZE_GUESS:
+        codecs = self.template.codecs
+        if nbytes <= inline_nbytes * SIZE_GUESS or codecs:
             try:
-                encoded = encode_parts(value, self.template.codecs)
+                encoded = encode_parts(value, codecs)
             except SerializationError:
-                if self.template.codecs:
+                if codecs:
                     raise
             else:
                 if encoded.nbytes <= inline_nbytes:
                     report.value = encoded.serialise()
+                elif encoded.nbytes > nbytes:
+                    report.nbytes = encoded.nbytes  # it holds more than it lets on
         self.value = value
         self.finished = report
 

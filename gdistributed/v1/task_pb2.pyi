@@ -228,8 +228,9 @@ class TaskTemplate(_message.Message):
 
     @_builtins.property
     def result_codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """result_codecs: codecs in which the results are wanted, best first; empty means the runtime's
-        default.
+        """result_codecs: codecs in which the results are to travel, best first; empty means the runtime's
+        default. A task whose result none of them can say errs with the reason CODEC_UNSUPPORTED. The
+        worker that ran the task serves the result so to whoever names no codecs (see Worker.GetData).
         """
 
     @_builtins.property

@@ -68,18 +68,35 @@ class Payload(_message.Message):
     - "json": JSON by RFC 8259. NaN and the infinities are refused by the encoder. A number without
       fraction or exponent is an integer. The object {"$ref": "KEY"} stands for the result of the
       task KEY, which MUST then be listed in `refs`.
-    - "arrow": an Arrow IPC stream.
-    - "npy": a NumPy array: format version 1.0 or later of the .npy file.
+    - "arrow": an Arrow IPC stream. `data` and then the `buffers` in order, one directly after the
+      other, are the stream; where it is cut means nothing. The attribute "python_type" says what
+      it was and what Python makes of it again: "pyarrow.Table" (also when it is absent),
+      "pyarrow.RecordBatch", "pyarrow.Array" and "pyarrow.ChunkedArray" (the only column),
+      "pandas.DataFrame", "pandas.Series", "polars.DataFrame" or "polars.Series"; beside a series
+      without a name stands the attribute "series_without_name" with the value "true".
+    - "npy": an array as a .npy file of NumPy, format version 1.0 or later. `data` and then the
+      `buffers` in order, one directly after the other, are the file, and the whole header is in
+      `data`: 6 bytes 0x93 "NUMPY"; 1 byte major and 1 byte minor version; the length L of what
+      follows of the header, little-endian, in 2 bytes for major version 1 and in 4 bytes from
+      major version 2 on; L bytes of text (Latin-1, from major version 3 on UTF-8): a Python dict
+      literal with the keys 'descr' (type of the elements), 'fortran_order' (True: the first index
+      runs fastest; False: the last) and 'shape' (a tuple of integers), padded with spaces and ended
+      by a newline so that the header is a multiple of 64 bytes. The elements follow without gaps.
     - "protobuf": a message whose full name is in the attribute "message_type".
     - "python/pickle5": pickle protocol 5; `buffers` are its out-of-band buffers in order.
     - "python/cloudpickle": the same, written by cloudpickle.
+
+    docs/codecs.md has examples, byte for byte.
 
     A receiver that does not know the codec MUST pass the value on unchanged, and MUST fail only
     when the value is really needed, with the reason CODEC_UNSUPPORTED.
     """
     compression: _builtins.str
-    """compression of `data` and of each of `buffers`: "" (none, the default), "lz4", "zstd" or
-    "gzip". A sender MUST NOT use a compression that the receiver did not announce.
+    """compression of `data` and of each of `buffers`, each by itself: "" (none, the default), "lz4"
+    (the LZ4 frame format), "zstd" (RFC 8878) or "gzip" (RFC 1952). A sender MUST NOT use one that
+    the receiver did not announce: in GetDataRequest.accept_compressions, or as a capability
+    "compression-NAME" of its Software. In the header of a value that travels in chunks it is empty:
+    there each chunk says how it is compressed.
     """
     data: _builtins.bytes
     """data is the encoded value."""

@@ -77,12 +77,16 @@ class GetDataRequest(_message.Message):
     worker_id: _builtins.str
     """worker_id of the worker that is meant; empty means whoever answers."""
     accept_runtime: _builtins.str
-    """accept_runtime: the runtime that will read the values, whose own codecs are welcome."""
+    """accept_runtime: the runtime that will read the values, whose own codecs are welcome. For other
+    runtimes than the worker's own that is "null", "raw", "text", "json", "npy" and "arrow", whichever
+    of them says the value first.
+    """
     offset: _builtins.int
     """offset: where to go on with a value that came in part, from this worker or from another holder;
-    only with a single key. Bytes are counted over `data` and then `buffers` in order. The worker goes
-    on there if `fingerprint` and `received_crc32` are those of its own encoding; otherwise it starts
-    again at 0. The first chunk carries the header in both cases, and its offset says which it is.
+    only with a single key. Bytes are counted over `data` and then `buffers` in order, before
+    compression. The worker goes on there if `fingerprint` and `received_crc32` are those of its own
+    encoding; otherwise it starts again at 0. The first chunk carries the header in both cases, and
+    its offset says which it is.
     """
     fingerprint: _builtins.str
     """fingerprint of the value that came in part, from its header."""
@@ -106,11 +110,15 @@ class GetDataRequest(_message.Message):
 
     @_builtins.property
     def accept_codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """accept_codecs, best first; empty means the codecs of `accept_runtime`."""
+        """accept_codecs, best first; empty means what the task asked for, or the codecs of
+        `accept_runtime`.
+        """
 
     @_builtins.property
     def accept_compressions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """accept_compressions: compressions that the caller can undo; empty means none."""
+        """accept_compressions: compressions that the caller can undo (see Payload.compression); empty means
+        none. The worker uses one only where it helps: for large data that shrinks, between hosts.
+        """
 
     def __init__(
         self,
@@ -225,7 +233,9 @@ Global___DataItem: _TypeAlias = DataItem  # noqa: Y015
 
 @_typing.final
 class DataChunk(_message.Message):
-    """DataChunk is a piece of a large value."""
+    """DataChunk is a piece of a large value. Each piece is compressed by itself, or not, so that a value is
+    never compressed as a whole in memory, and a transfer can go on at the offset of any piece.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -233,13 +243,19 @@ class DataChunk(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     CRC32_FIELD_NUMBER: _builtins.int
+    COMPRESSION_FIELD_NUMBER: _builtins.int
+    NBYTES_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """index of the key in the request."""
     offset: _builtins.int
-    """offset of this chunk, counted over `data` and then `buffers` in order."""
+    """offset of this chunk, counted over `data` and then `buffers` in order, before compression."""
     crc32: _builtins.int
-    """crc32 of `data` (the CRC-32 of zlib)."""
+    """crc32 of the piece before compression (the CRC-32 of zlib)."""
+    compression: _builtins.str
+    """compression of `data`, as in Payload.compression; empty for none."""
+    nbytes: _builtins.int
+    """nbytes: length of the piece before compression; set when it is compressed. At most 4,194,304."""
     data: _builtins.bytes
     """data of the chunk."""
     @_builtins.property
@@ -253,11 +269,13 @@ class DataChunk(_message.Message):
         header: Global___DataHeader | None = ...,
         offset: _builtins.int = ...,
         crc32: _builtins.int = ...,
+        compression: _builtins.str = ...,
+        nbytes: _builtins.int = ...,
         data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["crc32", b"crc32", "data", b"data", "header", b"header", "index", b"index", "offset", b"offset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compression", b"compression", "crc32", b"crc32", "data", b"data", "header", b"header", "index", b"index", "nbytes", b"nbytes", "offset", b"offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -90,7 +90,8 @@ class WorkerServicer(object):
     def GetData(self, request, context):
         """GetData sends values. Small values travel many to a message; a large one travels in chunks, in
         order, its header in the first. The worker encodes each value in the first codec of
-        `accept_codecs` that it can make from the live object.
+        `accept_codecs` that it can make from the live object; without that list, in the codec that the
+        task asked for (TaskTemplate.result_codecs), and else in one of `accept_runtime`.
 
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.

@@ -40,7 +40,8 @@ class WorkerStub:
     GetData: _grpc.UnaryStreamMultiCallable[_worker_pb2.GetDataRequest, _worker_pb2.GetDataResponse]
     """GetData sends values. Small values travel many to a message; a large one travels in chunks, in
     order, its header in the first. The worker encodes each value in the first codec of
-    `accept_codecs` that it can make from the live object.
+    `accept_codecs` that it can make from the live object; without that list, in the codec that the
+    task asked for (TaskTemplate.result_codecs), and else in one of `accept_runtime`.
 
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
@@ -110,7 +111,8 @@ class WorkerAsyncStub(WorkerStub):
     GetData: _aio.UnaryStreamMultiCallable[_worker_pb2.GetDataRequest, _worker_pb2.GetDataResponse]  # type: ignore[assignment]
     """GetData sends values. Small values travel many to a message; a large one travels in chunks, in
     order, its header in the first. The worker encodes each value in the first codec of
-    `accept_codecs` that it can make from the live object.
+    `accept_codecs` that it can make from the live object; without that list, in the codec that the
+    task asked for (TaskTemplate.result_codecs), and else in one of `accept_runtime`.
 
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
@@ -183,7 +185,8 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_worker_pb2.GetDataResponse], _abc.AsyncIterator[_worker_pb2.GetDataResponse]]:
         """GetData sends values. Small values travel many to a message; a large one travels in chunks, in
         order, its header in the first. The worker encodes each value in the first codec of
-        `accept_codecs` that it can make from the live object.
+        `accept_codecs` that it can make from the live object; without that list, in the codec that the
+        task asked for (TaskTemplate.result_codecs), and else in one of `accept_runtime`.
 
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.

@@ -6,10 +6,12 @@ import threading
 
 import dask.array
 import numpy as np
+import pandas as pd
 import pytest
 
 from gdistributed import Client, Future
 from gdistributed.errors import NameTaken, NotFound, UnpicklableArgument, WaitTimeout
+from gdistributed.settings import ClientSettings
 from tests.client.functions import add, fail, inc
 
 
@@ -61,6 +63,14 @@ def test_scattered_arrays(client: Client) -> None:
     assert future.done()
     assert client.submit(np.sum, future).result(30) == array.sum()
     assert np.array_equal(future.result(30), array)
+
+
+def test_what_is_scattered_may_be_compressed(address: str) -> None:
+    with Client(address, settings=ClientSettings(compression="zstd")) as client:
+        frame = pd.DataFrame({"a": np.arange(300_000), "b": "text"})
+        pd.testing.assert_frame_equal(client.scatter(frame).result(), frame)
+    with pytest.raises(ValueError, match="'brotli'"):
+        Client(address, settings=ClientSettings(compression="brotli"))
 
 
 def test_scatter_to_chosen_workers(client: Client) -> None:

@@ -11,12 +11,16 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import dask
+import numpy as np
+import pandas as pd
 import pytest
 
 from gdistributed import Client, Future
 from gdistributed.errors import (
     ArgumentTooLarge,
     CancelledError,
+    CodecUnsupported,
     SerializationError,
     TaskTimeout,
     UnpicklableArgument,
@@ -80,6 +84,27 @@ def test_a_large_result_is_fetched_from_its_worker(client: Client) -> None:
     future = client.submit(bytes, 3_000_000)
     assert future.result(30) == bytes(3_000_000)
     assert client.submit(len, future).result(30) == 3_000_000
+
+
+def test_a_result_may_travel_in_a_codec(client: Client) -> None:
+    pair = client.submit(lambda: (1, 2), codec="json")
+    assert pair.result(30) == [1, 2]
+    frame = pd.DataFrame({"a": range(100_000)})
+    large, text = client.map(lambda value: value, [frame, "text"], codec=["arrow", "text"])
+    pd.testing.assert_frame_equal(large.result(30), frame)
+    assert text.result(30) == "text"
+    with dask.annotate(codec="json"):
+        assert client.get({"x": (tuple, [1, 2])}, "x") == [1, 2]
+
+
+def test_a_result_that_its_codec_cannot_say_fails_the_task(client: Client) -> None:
+    for size in (1, 1_000_000):
+        future = client.submit(np.zeros, size, codec="arrow")
+        with pytest.raises(CodecUnsupported, match=r"numpy\.ndarray.*arrow"):
+            future.result(30)
+    unknown = client.submit(int, codec="arow")
+    with pytest.raises(CodecUnsupported, match="arow"):
+        unknown.result(30)
 
 
 def test_a_chain(client: Client) -> None:

@@ -41,6 +41,11 @@ class Network:
     cleanup
         Takes everything away at its end.
 
+    Attributes
+    ----------
+    interface
+        Name of this process's own interface in the network.
+
     Raises
     ------
     pytest.skip.Exception
@@ -116,6 +121,8 @@ class Network:
         """Give a host an interface with an address, the other end of which is at the bridge."""
         number = len(self._hosts) + 1
         inside, outside = f"gd{os.getpid()}i{number}", f"gd{os.getpid()}o{number}"
+        if namespace is None:
+            self.interface = inside
         hub = self._namespace("hub")
         place = ("netns", namespace) if namespace else ()
         self._run(

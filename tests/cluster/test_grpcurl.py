@@ -73,6 +73,23 @@ def test_a_graph_of_named_functions_is_submitted_and_its_result_read(call: Grpcu
     call("Scheduler/ReleaseTasks", graph_ids=[submitted["graph_id"]])
 
 
+@pytest.mark.parametrize(("size", "value"), [(3, 3.0), (100_000, 1e5)])
+def test_a_result_need_not_be_plain_for_the_task_that_uses_it(
+    call: Grpcurl, size: int, value: float
+) -> None:
+    ones = {"key": f"ones-{size}", "function": "numpy.ones", "arguments": [{"json": size}]}
+    total = {
+        "key": f"total-{size}",
+        "function": "numpy.sum",
+        "arguments": [{"key": f"ones-{size}"}],
+    }
+    call("Scheduler/Submit", tasks=[ones, total])
+    assert call("Scheduler/GetResult", key=f"total-{size}")["json"] == value
+    if size == 3:
+        result = call("Scheduler/GetResult", key="ones-3")
+        assert result["payload"]["codec"] == "npy"
+
+
 def test_a_failed_task_says_what_happened(call: Grpcurl) -> None:
     arguments = [{"json": 1}, {"json": 0}]
     task = {"key": "fails", "function": "operator.truediv", "arguments": arguments}

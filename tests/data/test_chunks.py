@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from gdistributed.data.chunks import WHOLE_NBYTES, Assembler, Incoming, Outgoing, cut
 from gdistributed.data.codecs import Encoded, decode_parts, encode_parts
+from gdistributed.data.codecs.compression import ALL, Compression
 from gdistributed.data.framing import REQUESTS, RESPONSES, Framing
-from gdistributed.errors import MalformedMessage
+from gdistributed.errors import CodecUnsupported, MalformedMessage
 from gdistributed.v1 import error_pb2, worker_pb2
 
 
@@ -27,11 +29,13 @@ def messages(
     chunk_nbytes: int = 0,
     start: int = 0,
     framing: Framing = RESPONSES,
+    compression: Compression | None = None,
 ) -> list[worker_pb2.GetDataResponse]:
     """Cut values, and read the messages as any other implementation would."""
 
     async def collect() -> list[bytes]:
-        return [message async for message in cut(each(values), framing, chunk_nbytes, start)]
+        cutting = cut(each(values), framing, chunk_nbytes, start, compression)
+        return [message async for message in cutting]
 
     kind = worker_pb2.GetDataResponse if framing is RESPONSES else worker_pb2.PutDataRequest
     return [kind.FromString(message) for message in asyncio.run(collect())]
@@ -145,6 +149,59 @@ def test_a_very_large_value_can_be_written_to() -> None:
     arrived = decode_parts(value.header.codec, value.data, value.buffers)
     arrived += 1
     assert arrived.sum() == 2_000_000
+
+
+@pytest.mark.parametrize("name", ["lz4", "zstd", "gzip"])
+def test_each_piece_is_compressed_by_itself_where_it_shrinks(name: str) -> None:
+    size = 2 * WHOLE_NBYTES
+    noise = np.random.default_rng(0).bytes(size)
+    value = Encoded("test", bytes(3 * size), [b"few", noise * 8 + bytes(2 * size), noise])
+    whole = messages([Outgoing(0, value)], size, compression=ALL[name])
+    said = [(message.chunk.compression, message.chunk.nbytes) for message in whole]
+    shrunk, left = (name, size), ("", 0)
+    # After one that does not shrink the next seven are not looked at.
+    assert said == 3 * [shrunk] + 9 * [left] + 2 * [shrunk] + [left]
+    assert sum(len(message.chunk.data) for message in whole) < 10 * size + 5000
+    [come] = assembled(whole)
+    assert [come.data, *come.buffers] == [value.data, *value.buffers]
+    offsets = [message.chunk.offset for message in whole]
+    rest = messages([Outgoing(0, value)], size, offsets[2], compression=ALL[name])
+    assert [message.chunk.data for message in rest] == [m.chunk.data for m in whole[2:]]
+
+
+def compressed() -> list[worker_pb2.GetDataResponse]:
+    value = Encoded("raw", bytes(4 * WHOLE_NBYTES))
+    return messages([Outgoing(0, value)], 2 * WHOLE_NBYTES, compression=ALL["lz4"])
+
+
+def test_a_damaged_compressed_piece_is_found() -> None:
+    whole = compressed()
+    for at in range(0, len(whole[1].chunk.data), 7):
+        sent = compressed()
+        data = bytearray(whole[1].chunk.data)
+        data[at] ^= 0x55
+        sent[1].chunk.data = bytes(data)
+        with suppress(MalformedMessage):  # else the damage is in what does not matter
+            [value] = assembled(sent)
+            assert value.data == bytes(4 * WHOLE_NBYTES)
+    sent[1].chunk.data = b"rubbish"
+    with pytest.raises(MalformedMessage, match="cannot be decompressed") as caught:
+        assembled(sent)
+    assert caught.value.reason == "BAD_CHUNK"
+
+
+def test_a_piece_that_would_be_too_large_is_refused() -> None:
+    sent = compressed()
+    sent[0].chunk.nbytes = 2**32 - 1
+    with pytest.raises(MalformedMessage, match="too large"):
+        assembled(sent)
+
+
+def test_a_piece_in_an_unknown_compression_is_named() -> None:
+    sent = compressed()
+    sent[0].chunk.compression = "brotli"
+    with pytest.raises(CodecUnsupported, match="brotli"):
+        assembled(sent)
 
 
 CHUNK = worker_pb2.DataChunk(index=3, offset=1 << 40, crc32=7, header={"fingerprint": "f"})

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gdistributed.data.arguments import KeyReference, pack_call
@@ -164,6 +165,37 @@ async def test_a_result_is_encoded_as_the_template_wants() -> None:
     assert value_pb2.Payload.FromString(plain.finished.value).data == b"[1,2]"
     assert refused.erred is not None
     assert refused.erred.error.reason == "CODEC_UNSUPPORTED"
+
+
+async def test_a_large_result_must_be_of_the_codec_that_the_template_wants() -> None:
+    def large() -> np.ndarray:
+        return np.zeros(1_000_000)
+
+    async with Pool() as pool:
+        fine, refused = await pool.run(
+            call_of(large, codecs=("npy",)), call_of(large, codecs=("arrow", "json"))
+        )
+    assert fine.finished is not None
+    assert fine.finished.value == b""
+    assert refused.erred is not None
+    assert refused.erred.error.reason == "CODEC_UNSUPPORTED"
+    assert "numpy.ndarray" in refused.erred.error.message
+    assert "arrow, json" in refused.erred.error.message
+    assert refused.value is None
+
+
+class Quiet:
+    """Does not say how much it holds."""
+
+    def __init__(self) -> None:
+        self.numbers = np.zeros(100_000)
+
+
+async def test_the_size_of_a_result_counts_what_its_encoding_shows() -> None:
+    async with Pool() as pool:
+        [call] = await pool.run(call_of(Quiet))
+    assert call.finished is not None
+    assert 800_000 <= call.finished.nbytes < 802_000
 
 
 async def test_a_large_result_does_not_ride_along() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import operator
 import os
 import threading
@@ -11,14 +12,18 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from gdistributed.data.arguments import KeyReference, pack_call
 from gdistributed.data.codecs import decode, encode
+from gdistributed.data.codecs.compression import ALL
 from gdistributed.data.functions import pack_function
 from gdistributed.data.transfer import fetch, store
 from gdistributed.errors import ConnectionLost, SerializationError
 from gdistributed.services.worker.server import Worker
+from gdistributed.settings import WorkerSettings
 from gdistributed.v1 import task_pb2, value_pb2, worker_pb2, worker_pb2_grpc
 from gdistributed.wire.channel import open_channel
 from gdistributed.wire.status import reason_of_call
@@ -264,6 +269,111 @@ async def test_values_go_out_in_the_codecs_that_the_caller_reads(
     ]
     assert items[2].error.reason == "CODEC_UNSUPPORTED"
     assert "object" in items[2].error.message
+
+
+async def test_arrays_and_tables_go_out_to_readers_of_other_languages(
+    worker: Worker, stub: Stub
+) -> None:
+    frame = pd.DataFrame({"a": [1, 2]})
+    worker.data.update({"array": np.arange(3), "frame": frame, "objects": np.array([object()])})
+    request = worker_pb2.GetDataRequest(keys=["array", "frame", "objects"], accept_runtime="go")
+    items = [item async for response in stub.GetData(request) for item in response.items]
+    array, table = (item.value.data + b"".join(item.value.buffers) for item in items[:2])
+    assert np.load(io.BytesIO(array)).tolist() == [0, 1, 2]
+    assert pa.ipc.open_stream(table).read_all().to_pydict() == {"a": [1, 2]}
+    assert items[2].error.reason == "CODEC_UNSUPPORTED"
+
+
+async def test_a_result_travels_in_the_codec_that_its_task_asked_for(
+    line: Line, worker: Worker, channel: grpc.aio.Channel, stub: Stub
+) -> None:
+    async def codec_of(key: str, **accepts: object) -> str:
+        request = worker_pb2.GetDataRequest(keys=[key], **accepts)  # type: ignore[arg-type]
+        [first, *_] = [response async for response in stub.GetData(request)]
+        header = first.items[0].value if first.items else first.chunk.header.value
+        return header.codec
+
+    await line.run("large", np.zeros, 100_000, codecs=("arrow", "npy"))
+    await line.run("small", np.zeros, 3, codecs=("npy",))
+    assert (await line.finished("large")).value == b""
+    assert payload((await line.finished("small")).value).codec == "npy"
+    assert await codec_of("large") == "npy"
+    assert await codec_of("large", accept_runtime="python") == "npy"
+    assert await codec_of("small", accept_runtime="go") == "npy"
+    assert await codec_of("large", accept_codecs=["text", "python/pickle5"]) == "python/pickle5"
+    assert (await fetch(channel, worker.id, ["large"]))["large"].shape == (100_000,)
+    await line.say(free=["large"])
+    await line.run("large", np.ones, 100_000, attempt=2)
+    await line.until(lambda said: any(each.attempt == 2 for each in said.finished))
+    assert await codec_of("large") == "python/pickle5"
+
+
+class Quiet:
+    """Does not say how much it holds."""
+
+    def __init__(self) -> None:
+        self.numbers = np.zeros(100_000)
+
+
+async def test_a_value_counts_the_memory_that_it_came_in(
+    stage: Stage, worker: Worker, line: Line, channel: grpc.aio.Channel
+) -> None:
+    [stored] = await store(channel, worker.id, {"put": Quiet()})
+    assert 800_000 <= stored.nbytes < 802_000
+    async with Worker(stage.address) as other:
+        second = await stage.line()
+        await second.say(peers=[peer(worker)], fetch=[depend("put", 1)])
+        await second.until(lambda said: said.stored)
+        assert other.data["put"].numbers.shape == (100_000,)  # type: ignore[attr-defined]
+        assert 800_000 <= second.said.stored[0].nbytes < 802_000
+
+
+TEXT = "compress me " * 100_000
+
+
+@pytest.mark.parametrize(
+    ("setting", "accepts", "said"),
+    [
+        ("auto", ["lz4", "zstd"], {""}),  # it is this host that asks
+        ("zstd", ["lz4", "zstd"], {"zstd"}),
+        ("zstd", ["lz4"], {""}),
+        ("none", ["lz4"], {""}),
+    ],
+)
+async def test_data_is_compressed_where_that_helps(
+    stage: Stage, setting: str, accepts: list[str], said: set[str]
+) -> None:
+    noise = np.random.default_rng(0).random(200_000)
+    settings = WorkerSettings(compression=setting)
+    async with Worker(stage.address, settings=settings) as worker:
+        worker.data.update({"text": TEXT, "noise": noise})
+        request = worker_pb2.GetDataRequest(accept_compressions=accepts)
+        async with open_channel(worker.address) as channel:
+            stub: Stub = worker_pb2_grpc.WorkerStub(channel)
+            used = {}
+            for key in ("text", "noise"):
+                request.keys[:] = [key]
+                used[key] = {each.chunk.compression async for each in stub.GetData(request)}
+            assert used == {"text": said, "noise": {""}}
+            found = await fetch(channel, worker.id, ["text", "noise"])
+    assert found["text"] == TEXT
+    np.testing.assert_array_equal(found["noise"], noise)
+
+
+@pytest.mark.parametrize("name", ["lz4", "zstd", "gzip"])
+async def test_data_that_is_put_may_be_compressed(
+    line: Line, worker: Worker, channel: grpc.aio.Channel, name: str
+) -> None:
+    assert f"compression-{name}" in line.hello.software.capabilities
+    frame = pd.DataFrame({"a": np.arange(300_000), "b": "text"})
+    await store(channel, worker.id, {"x": frame, "y": 1}, ALL[name])
+    pd.testing.assert_frame_equal(worker.data["x"], frame)
+    assert worker.data["y"] == 1
+
+
+async def test_an_unknown_compression_is_refused(stage: Stage) -> None:
+    with pytest.raises(ValueError, match="'brotli'"):
+        Worker(stage.address, settings=WorkerSettings(compression="brotli"))
 
 
 async def test_bad_requests_for_data_are_refused(stub: Stub) -> None:

@@ -6,9 +6,10 @@ from gdistributed.data.codecs.encoded import Buffer, Codec, Encoded
 from gdistributed.data.codecs.readable import encode_readable
 from gdistributed.data.codecs.registry import (
     NEUTRAL_CODECS,
-    accepted_codecs,
     codec_names,
+    codecs_of_runtime,
     decode,
+    decode_compressed,
     decode_parts,
     encode,
     encode_parts,
@@ -20,9 +21,10 @@ __all__ = [
     "Buffer",
     "Codec",
     "Encoded",
-    "accepted_codecs",
     "codec_names",
+    "codecs_of_runtime",
     "decode",
+    "decode_compressed",
     "decode_parts",
     "encode",
     "encode_parts",

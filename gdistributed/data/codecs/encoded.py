@@ -85,6 +85,11 @@ def varint(number: int) -> bytes:
 _SHORT: Final = [bytes([number]) for number in range(0x80)]
 
 
+def writable(buffers: Sequence[Buffer]) -> list[Buffer]:
+    """Return buffers that an array may be built on without becoming read-only."""
+    return [bytearray(buffer) if isinstance(buffer, bytes) else buffer for buffer in buffers]
+
+
 class Codec(Protocol):
     """One way to write values down."""
 

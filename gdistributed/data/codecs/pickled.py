@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 
 import cloudpickle
 
-from gdistributed.data.codecs.encoded import Buffer, Encoded
+from gdistributed.data.codecs.encoded import Buffer, Encoded, writable
 from gdistributed.errors import SerializationError
 
 PICKLE: Final = "python/pickle5"
@@ -122,11 +122,6 @@ def unpickle(data: Buffer, buffers: Sequence[Buffer] = ()) -> object:
 def belongs_to_main(data: bytes) -> bool:
     """Say whether a pickle names something of the module `__main__`, here or by chance."""
     return b"__main__" in data
-
-
-def writable(buffers: Sequence[Buffer]) -> list[Buffer]:
-    """Return buffers that an array may be built on without becoming read-only."""
-    return [bytearray(buffer) if isinstance(buffer, bytes) else buffer for buffer in buffers]
 
 
 def qualified_name(kind: type) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Final
 
+from gdistributed.data.codecs.arrow import ArrowCodec
+from gdistributed.data.codecs.compression import decompress
 from gdistributed.data.codecs.encoded import Buffer, Codec, Encoded
 from gdistributed.data.codecs.json_text import JsonCodec
+from gdistributed.data.codecs.npy import NpyCodec
 from gdistributed.data.codecs.pickled import CloudpickleCodec, PickleCodec, describe, qualified_name
 from gdistributed.data.codecs.plain import NullCodec, RawCodec, TextCodec
 from gdistributed.errors import CodecUnsupported, SerializationError
@@ -14,37 +18,58 @@ from gdistributed.v1 import value_pb2 as pb
 
 _PICKLE: Final = PickleCodec()
 _CLOUDPICKLE: Final = CloudpickleCodec()
-_NULL: Final = NullCodec()
-_RAW: Final = RawCodec()
-_NATIVE: Final[dict[type, Codec]] = {type(None): _NULL, bytes: _RAW}
 
 _codecs: dict[str, Codec] = {}
+_packages: dict[str, str] = {}
+_native: dict[type, Codec] = {}
 
-NEUTRAL_CODECS: Final = ("null", "raw", "text", "json")
+NEUTRAL_CODECS: Final = ("null", "raw", "text", "json", "npy", "arrow")
 
 
-def register(codec: Codec) -> None:
-    """Add a codec, or replace the one of the same name."""
+def register(codec: Codec, *, types: Iterable[type] = (), package: str = "") -> None:
+    """Add a codec, or replace the one of the same name.
+
+    Parameters
+    ----------
+    codec
+        The codec.
+    types
+        Values of exactly these types are written by it for readers that are Python too; by default
+        none, they are pickled.
+    package
+        The package that it needs; without it this process neither writes nor reads the codec.
+    """
     _codecs[codec.name] = codec
+    _packages[codec.name] = package
+    _native.update(dict.fromkeys(types, codec))
 
 
-for _codec in (_NULL, _RAW, TextCodec(), JsonCodec(), _PICKLE, _CLOUDPICKLE):
-    register(_codec)
+register(NullCodec(), types=[type(None)])
+register(RawCodec(), types=[bytes])
+register(TextCodec())
+register(JsonCodec())
+register(NpyCodec(), package="numpy")
+register(ArrowCodec(), package="pyarrow")
+register(_PICKLE)
+register(_CLOUDPICKLE)
 
 
 def codec_names() -> list[str]:
     """Return the names of all codecs that this process writes and reads."""
-    return list(_codecs)
+    return [name for name in _codecs if not _lacks_package(name)]
 
 
-def accepted_codecs(codecs: Sequence[str], runtime: str) -> Sequence[str]:
-    """Return what a reader accepts: its list, or what its runtime is known to read.
+def _lacks_package(name: str) -> bool:
+    package = _packages[name]
+    return bool(package) and find_spec(package) is None
+
+
+def codecs_of_runtime(runtime: str) -> Sequence[str]:
+    """Return what readers of a runtime accept, unless they say so themselves.
 
     An empty answer means: whatever Python likes best.
     """
-    if codecs or runtime in ("", "python"):
-        return codecs
-    return NEUTRAL_CODECS
+    return () if runtime in ("", "python") else NEUTRAL_CODECS
 
 
 def encode_parts(value: object, codecs: Sequence[str] = ()) -> Encoded:
@@ -66,16 +91,21 @@ def encode_parts(value: object, codecs: Sequence[str] = ()) -> Encoded:
         If none of the codecs wanted can say this value.
     """
     if not codecs:
-        codec = _NATIVE.get(type(value), _PICKLE)
+        codec = _native.get(type(value), _PICKLE)
         return codec.encode(value) or _CLOUDPICKLE.encode(value)
-    known = [_codecs[name] for name in codecs if name in _codecs]
-    for codec in known:
-        encoded = codec.encode(value)
+    refusals: list[str] = []
+    for name in codecs:
+        try:
+            encoded = _codecs[name].encode(value) if name in _codecs else None
+        except SerializationError as error:
+            refusals.append(f"{name} ({error})")
+            continue
         if encoded is not None:
             return encoded
+        refusals.append(name)
     raise CodecUnsupported(
         f"a value of type {qualified_name(type(value))} cannot be encoded in any of the codecs "
-        f"that its reader accepts: {', '.join(codecs)}"
+        f"that are asked for: {', '.join(refusals)}"
     )
 
 
@@ -102,11 +132,15 @@ def decode_parts(
     reader = _codecs.get(codec or "null")
     if reader is None:
         raise CodecUnsupported(
-            f"this process does not read the codec {codec!r}; it reads {', '.join(_codecs)}"
+            f"this process does not read the codec {codec!r}; it reads {', '.join(codec_names())}"
         )
     try:
         return reader.decode(data, buffers, attributes or {})
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and _lacks_package(reader.name):
+            raise CodecUnsupported(
+                f"this process does not read the codec {codec!r}: it needs {_packages[reader.name]}"
+            ) from error
         raise SerializationError(
             f"a value in {codec!r} cannot be read: {describe(error)}"
         ) from error
@@ -115,7 +149,15 @@ def decode_parts(
 def decode(payload: pb.Payload) -> object:
     """Return the value of a payload. Errors are those of `decode_parts`."""
     if payload.compression:
-        raise CodecUnsupported(
-            f"the value is compressed with {payload.compression!r}, which was not agreed on"
-        )
+        return decode_compressed(payload, payload.data, payload.buffers)
     return decode_parts(payload.codec, payload.data, payload.buffers, payload.attributes)
+
+
+def decode_compressed(header: pb.Payload, data: Buffer, buffers: Sequence[Buffer]) -> object:
+    """Return the value of a payload that is compressed as a whole, its bytes given apart."""
+    name = header.compression
+    try:
+        data, *buffers = [decompress(name, part) for part in (data, *buffers)]
+    except ValueError as error:
+        raise SerializationError(f"a value in {header.codec!r}: {error}") from error
+    return decode_parts(header.codec, data, buffers, header.attributes)

@@ -25,6 +25,8 @@ class WorkerOptions:
         In bytes; 0 means none.
     local_directory
         Where it may keep files; None for the system's place.
+    compression
+        Of data that goes to other hosts, as in `WorkerSettings`.
     log_level
         Lowest level of the lines that it logs.
     lifetime_s
@@ -44,6 +46,7 @@ class WorkerOptions:
     port: int = 0
     memory_limit_nbytes: int = 0
     local_directory: Path | None = None
+    compression: str = "auto"
     log_level: str = "info"
     lifetime_s: float = 0.0
     nanny_address: str = ""
@@ -62,6 +65,7 @@ class WorkerOptions:
             "--port": self.port,
             "--memory-limit": self.memory_limit_nbytes,
             "--local-directory": self.local_directory,
+            "--compression": self.compression,
             "--log-level": self.log_level,
             "--nanny-address": self.nanny_address or None,
             "--worker-id": self.worker_id or None,

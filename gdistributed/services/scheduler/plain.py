@@ -13,6 +13,8 @@ from gdistributed.v1 import scheduler_pb2, value_pb2
 
 # Codecs that can be shown to a person as they are.
 PLAIN_CODECS = ("json", "text", "null")
+# What a task need not say plainly: for tasks that use its result, and for other readers.
+RESULT_CODECS = (*PLAIN_CODECS, "npy", "arrow", "python/pickle5", "python/cloudpickle")
 
 
 def graph_of(
@@ -46,7 +48,7 @@ def graph_of(
             priority=plain.priority,
             retries=plain.retries,
             workers=plain.workers,
-            result_codecs=PLAIN_CODECS,
+            result_codecs=RESULT_CODECS,
         )
         arguments = value_pb2.Arguments(arguments=[_argument(each) for each in plain.arguments])
         graph.tasks.add(

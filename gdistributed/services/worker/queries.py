@@ -11,6 +11,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
+from gdistributed.data.codecs.compression import agreed_on
 from gdistributed.data.transfer import Crowded, accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
@@ -20,6 +21,7 @@ from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
 from gdistributed.settings import MIB
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
+from gdistributed.wire.hosts import is_on_this_host
 from gdistributed.wire.status import StatusError
 
 Code = grpc.StatusCode
@@ -72,7 +74,13 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             return await shell.value_of(key)
 
         try:
-            async with aclosing(serve_values(request, lookup)) as responses:
+            compression = agreed_on(
+                shell.brain.settings.compression,
+                request.accept_compressions,
+                same_host=is_on_this_host(context.peer()),
+            )
+            values = serve_values(request, lookup, shell.codecs, compression)
+            async with aclosing(values) as responses:
                 async for response in responses:
                     yield response
                     call.took_at = shell.now()

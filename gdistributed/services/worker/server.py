@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gdistributed.core.worker.brain import WorkerBrain
-from gdistributed.data.codecs import codec_names, encode_readable
+from gdistributed.data.codecs import codec_names, compression, encode_readable
 from gdistributed.data.store import Store
 from gdistributed.errors import GDistributedError
 from gdistributed.plugins import WorkerPlugin
@@ -84,6 +84,8 @@ class Worker(Server):
     ------
     AddressInUse
         If the port is taken.
+    ValueError
+        If the compression of the settings is not there.
 
     Examples
     --------
@@ -93,7 +95,7 @@ class Worker(Server):
     True
     """
 
-    capabilities = (CAPABILITY,)
+    capabilities = (CAPABILITY, *compression.capabilities())
 
     def __init__(
         self,
@@ -123,6 +125,7 @@ class Worker(Server):
         self.local_directory = local_directory
         self.resources = dict(resources or {})
         self.settings = settings or WorkerSettings()
+        compression.check_setting(self.settings.compression)
         self.failure: GDistributedError | None = None
         self._given_name = name or ""
         self._channels = Channels()

@@ -69,6 +69,8 @@ class Shell:
         How much came from peers and clients, in values; and how much went to them, in messages.
     actors
         The actors that live here.
+    codecs
+        By key, for results of tasks that asked for some: codecs in which they are to travel.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -80,6 +82,7 @@ class Shell:
         self.listeners: list[Any] = []
         self.received_nbytes = 0
         self.sent_nbytes = 0
+        self.codecs: dict[str, Sequence[str]] = {}
         self._channels = channels
         self._loop = place.loop = asyncio.get_running_loop()
         self._threads = Threads[Call](brain.nthreads, self._ended, self._loop)
@@ -157,6 +160,9 @@ class Shell:
             dropped, brain.to_drop = brain.to_drop, []
             self.store.drop(dropped)
             self.actors.drop(dropped)
+            if self.codecs:
+                for key in self.codecs.keys() & dropped:
+                    del self.codecs[key]
         if brain.to_store:
             riding, brain.to_store = brain.to_store, []
             for key, data in riding:
@@ -256,6 +262,8 @@ class Shell:
             else:
                 if type(call.value) is ActorReference:
                     self.actors.keep(call.value)
+                if call.template.codecs:
+                    self.codecs[call.key] = call.template.codecs
                 if not store.is_direct:
                     self._begin(self._keep_result(call, call.finished))
                     continue
@@ -379,7 +387,7 @@ class Shell:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
-                return stored_data(key, value)
+                return stored_data(key, value, incoming.apart_nbytes)
         return None
 
     async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> int:
@@ -415,6 +423,7 @@ class Shell:
         )
 
 
-def stored_data(key: str, value: object) -> worker_pb2.StoredData:
-    """Describe a value that was stored."""
-    return worker_pb2.StoredData(key=key, nbytes=sizeof(value), type=qualified_name(type(value)))
+def stored_data(key: str, value: object, nbytes_min: int = 0) -> worker_pb2.StoredData:
+    """Describe a value that was stored, and that is known to take so much memory at least."""
+    nbytes = max(sizeof(value), nbytes_min)
+    return worker_pb2.StoredData(key=key, nbytes=nbytes, type=qualified_name(type(value)))
