@@ -112,7 +112,8 @@ class WorkerSettings:
     Attributes
     ----------
     fetch_nbytes
-        Bound on the bytes that are on their way from peers at one time.
+        Bound on the bytes that are on their way from peers at one time; a single value may be
+        larger.
     fetch_keys
         At most this many keys are asked for in one call.
     fetch_calls
@@ -123,11 +124,20 @@ class WorkerSettings:
         A peer that has no room for transfers so many times in a row is taken for unreachable.
     serve_calls
         At most this many calls for values are answered at one time; others are told to come again.
+    memory_target_share
+        Values that take more than this share of the memory limit are moved to disk, the least
+        recently used first.
+    memory_spill_share
+        So are values when the process uses more than this share of the limit.
+    memory_fetch_share
+        What is on its way from peers takes no more than this share of the limit either.
     memory_pause_share, memory_resume_share
         At which share of its memory limit a worker begins nothing new, and below which it does
         again.
     memory_interval_s
         How often the memory of the process is measured.
+    disk_retry_s
+        How often a disk that took no more is tried again.
     keep_nbytes
         Values that ride along with a task are kept for others if their encoding is as large as
         this; smaller ones are cheaper to send again than to keep account of.
@@ -146,9 +156,13 @@ class WorkerSettings:
     fetch_silence_s: float = 10.0
     fetch_tries: int = 8
     serve_calls: int = 100
+    memory_target_share: float = 0.6
+    memory_spill_share: float = 0.7
+    memory_fetch_share: float = 0.1
     memory_pause_share: float = 0.8
     memory_resume_share: float = 0.7
     memory_interval_s: float = 0.2
+    disk_retry_s: float = 1.0
     keep_nbytes: int = 1 * KIB
     ahead_s: float = 0.005
     unclaimed_s: float = 60.0

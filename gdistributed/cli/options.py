@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from gdistributed.cli.logs import LEVELS
+from gdistributed.errors import UsageError
 from gdistributed.settings import LOOPBACK
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -33,6 +34,23 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in old
         if seconds < 0:
             self.fail(f"{value!r} is no time: write 90s, 30m or 12h", param, ctx)
         return seconds
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions
+    """A size in words: "500MB", "4GiB"; a plain number means bytes."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return bytes."""
+        from gdistributed.deploy.machine import size_nbytes
+
+        try:
+            return size_nbytes(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 host_option: Final[Decorator] = click.option(

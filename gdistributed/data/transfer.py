@@ -14,6 +14,7 @@ from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
 from gdistributed.data.sizes import sizeof
+from gdistributed.data.spilled import Spilled
 from gdistributed.errors import (
     CodecUnsupported,
     ConnectionLost,
@@ -43,7 +44,7 @@ async def serve_values(request: worker_pb2.GetDataRequest, lookup: Lookup) -> As
     request
         What is wanted.
     lookup
-        Returns a value by its key, or raises KeyError.
+        Returns a value by its key, or where it is on disk; or raises KeyError.
     """
     codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
     values = _outgoing(request.keys, lookup, codecs)
@@ -266,6 +267,9 @@ async def _outgoing(
         except Exception as error:  # a mapping of the user's
             yield Outgoing(index, error=failure_from_exception(error, key=key))
             continue
+        if isinstance(value, Spilled):
+            yield _outgoing_from_disk(index, key, value)
+            continue
         nbytes = sizeof(value)
         try:
             if nbytes > THREADED_NBYTES:
@@ -276,6 +280,13 @@ async def _outgoing(
             yield Outgoing(index, error=failure_from_exception(error, key=key))
         else:
             yield Outgoing(index, encoded, nbytes, qualified_name(type(value)))
+
+
+def _outgoing_from_disk(index: int, key: str, spilled: Spilled) -> Outgoing:
+    try:
+        return Outgoing(index, spilled.encoded(), spilled.nbytes, spilled.type)
+    except OSError as error:
+        return Outgoing(index, error=failure_from_exception(error, key=key))
 
 
 def _lost(worker_id: str, doing: str, error: grpc.aio.AioRpcError) -> ConnectionLost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -10,6 +11,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
+from gdistributed.data.codecs import accepted_codecs
 from gdistributed.data.transfer import accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
@@ -61,7 +63,9 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             )
         self._serving += 1
         try:
-            async for response in serve_values(request, self._shell.value_of):
+            codecs = accepted_codecs(request.accept_codecs, request.accept_runtime)
+            lookup = partial(self._shell.value_of, codecs=codecs)
+            async for response in serve_values(request, lookup):
                 yield response
         finally:
             self._serving -= 1
