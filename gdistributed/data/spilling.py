@@ -68,8 +68,8 @@ class SpillingDict(MutableMapping[str, object]):
         self.disk_changed: Callable[[], None] | None = None
         self._files = SpillFiles(folder, spill_nbytes_max)
         self._memory: dict[str, object] = {}
-        self._spillable: OrderedDict[str, int] = OrderedDict()  # sizes, least recently used first
-        self._sizes_of_others: dict[str, int] = {}  # large ones that cannot be written down
+        self._sizes: dict[str, int] = {}  # of values that are worth a file, wherever they are
+        self._spillable: OrderedDict[str, None] = OrderedDict()  # least recently used first
         self._spilled: dict[str, Spilled] = {}
         self._coming_nbytes = 0
         self._is_closed = False
@@ -115,15 +115,18 @@ class SpillingDict(MutableMapping[str, object]):
 
     # ---- For the event loop: nothing here waits for the disk
 
-    def has_room(self, nbytes: int) -> bool:
-        """Say whether a value of this size can be put without anything to do for the disk."""
-        return nbytes < SPILLABLE_NBYTES or self.nbytes + nbytes <= self.bound_nbytes
+    def put_if_room(self, key: str, value: object, nbytes: int) -> bool:
+        """Keep a value of this size if there is nothing to do with the disk for it."""
+        if nbytes < SPILLABLE_NBYTES and key not in self._sizes:
+            self._memory[key] = value
+            return True
+        if self.nbytes + nbytes > self.bound_nbytes:
+            return False
+        self.put(key, value, nbytes)
+        return True
 
     def put(self, key: str, value: object, nbytes: int) -> None:
         """Keep a value of this size in memory, whatever the bound. See to `make_room` after it."""
-        if nbytes < SPILLABLE_NBYTES and not self._is_counted(key):
-            self._memory[key] = value
-            return
         with self._lock:
             former = self._forget(key)
             self._memory[key] = value
@@ -147,9 +150,10 @@ class SpillingDict(MutableMapping[str, object]):
     def drop(self, keys: Iterable[str]) -> list[Spilled]:
         """Forget values, those that are there; return what is to be deleted from the disk."""
         found = []
+        sizes, memory = self._sizes, self._memory
         for key in keys:
-            if not self._is_counted(key):
-                self._memory.pop(key, None)
+            if key not in sizes:
+                memory.pop(key, None)
                 continue
             with self._lock:
                 spilled = self._forget(key)
@@ -207,16 +211,16 @@ class SpillingDict(MutableMapping[str, object]):
         with self._lock:
             if not self._spillable:
                 return False
-            key, nbytes = next(iter(self._spillable.items()))
-            value = self._memory[key]
+            key = next(iter(self._spillable))
+            value, nbytes = self._memory[key], self._sizes[key]
         try:
             self._files.check_room(nbytes)  # before the value is encoded, which may take memory
             spilled = self._files.write(value, nbytes)
         except SerializationError as error:
             logger.debug("cannot be spilled", extra={"task": key, "cause": str(error)})
             with self._lock:
-                if self._memory.get(key, ABSENT) is value and key in self._spillable:
-                    self._sizes_of_others[key] = self._spillable.pop(key)
+                if self._memory.get(key, ABSENT) is value:
+                    self._spillable.pop(key, None)
             return True
         except OSError as error:
             self._set_blocked(error.strerror or str(error))
@@ -226,8 +230,8 @@ class SpillingDict(MutableMapping[str, object]):
             if is_same:
                 self._spilled[key] = spilled
                 self.spilled_nbytes += nbytes
-                self.nbytes -= self._spillable.pop(key)
-                del self._memory[key]
+                self.nbytes -= nbytes
+                del self._memory[key], self._spillable[key]
         if not is_same:
             self._files.delete(spilled)
         self._set_blocked("")
@@ -284,10 +288,7 @@ class SpillingDict(MutableMapping[str, object]):
         if has_changed and self.disk_changed is not None:
             self.disk_changed()
 
-    # ---- Books. The lock is held by the caller, but for the first two
-
-    def _is_counted(self, key: str) -> bool:
-        return key in self._spillable or key in self._spilled or key in self._sizes_of_others
+    # ---- Books. The lock is held by the caller, but for the first
 
     def _touch(self, key: str) -> None:
         with self._lock:
@@ -297,18 +298,21 @@ class SpillingDict(MutableMapping[str, object]):
     def _count(self, key: str, value: object, nbytes: int) -> None:
         """Count a value that is in memory now; a very large one is the first to go to disk."""
         self.nbytes += nbytes
+        self._sizes[key] = nbytes
         if type(value) is ActorReference:
-            self._sizes_of_others[key] = nbytes  # it lives in this process only
-            return
-        self._spillable[key] = nbytes
+            return  # it lives in this process only
+        self._spillable[key] = None
         if nbytes > self.target_nbytes:
             self._spillable.move_to_end(key, last=False)
 
     def _forget(self, key: str) -> Spilled | None:
         """Take a value out of the books; return where it is on disk."""
         self._memory.pop(key, None)
-        self.nbytes -= self._spillable.pop(key, 0) + self._sizes_of_others.pop(key, 0)
+        self._spillable.pop(key, None)
+        nbytes = self._sizes.pop(key, 0)
         spilled = self._spilled.pop(key, None)
-        if spilled is not None:
-            self.spilled_nbytes -= spilled.nbytes
+        if spilled is None:
+            self.nbytes -= nbytes
+        else:
+            self.spilled_nbytes -= nbytes
         return spilled

@@ -27,10 +27,16 @@ class Store:
     ----------
     mapping
         Where they are kept.
+
+    Attributes
+    ----------
+    value_of
+        Returns a value, or raises KeyError; it may block, so it is not for the event loop.
     """
 
     def __init__(self, mapping: MutableMapping[str, object]) -> None:
         self.mapping = mapping
+        self.value_of: Callable[[str], object] = mapping.__getitem__  # called for each argument
 
     @property
     def spilled_nbytes(self) -> int:
@@ -41,16 +47,6 @@ class Store:
     def trouble(self) -> str:
         """Why the disk takes no more values; empty while it does."""
         return ""
-
-    def value_of(self, key: str) -> object:
-        """Return a value; it may block, so it is not for the event loop.
-
-        Raises
-        ------
-        KeyError
-            If there is none.
-        """
-        return self.mapping[key]
 
     async def get(self, key: str) -> object:
         """Return a value, from the event loop.
@@ -111,8 +107,9 @@ class _KeptStore(Store):
 class ForeignStore(_KeptStore):
     """Values in a mapping of the user's."""
 
-    def value_of(self, key: str) -> object:
-        return self._keeper.submit(self.mapping.__getitem__, key).result()
+    def __init__(self, mapping: MutableMapping[str, object]) -> None:
+        super().__init__(mapping)
+        self.value_of = self._have_read
 
     def put_now(self, key: str, value: object, nbytes: int) -> bool:
         return False
@@ -122,6 +119,9 @@ class ForeignStore(_KeptStore):
 
     def drop(self, keys: Iterable[str]) -> None:
         self._keeper.submit(self._drop_all, list(keys))
+
+    def _have_read(self, key: str) -> object:
+        return self._keeper.submit(self.mapping.__getitem__, key).result()
 
     def _drop_all(self, keys: list[str]) -> None:
         for key in keys:
@@ -160,10 +160,7 @@ class SpillingStore(_KeptStore):
         return self.spilling.peek(key)
 
     def put_now(self, key: str, value: object, nbytes: int) -> bool:
-        has_room = self.spilling.has_room(nbytes)
-        if has_room:
-            self.spilling.put(key, value, nbytes)
-        return has_room
+        return self.spilling.put_if_room(key, value, nbytes)
 
     async def put(self, key: str, value: object, nbytes: int) -> None:
         self.spilling.put(key, value, nbytes)
