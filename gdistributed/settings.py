@@ -116,7 +116,8 @@ class WorkerSettings:
     Attributes
     ----------
     fetch_nbytes
-        Bound on the bytes that are on their way from peers at one time.
+        Bound on the bytes that are on their way from peers at one time; a single value may be
+        larger.
     fetch_keys
         At most this many keys are asked for in one call.
     fetch_calls
@@ -133,11 +134,20 @@ class WorkerSettings:
         are sent to those that have it then.
     stalled_s
         A worker that has taken nothing for so long does not count among these.
+    memory_target_share
+        Values that take more than this share of the memory limit are moved to disk, the least
+        recently used first.
+    memory_spill_share
+        So are values when the process uses more than this share of the limit.
+    memory_fetch_share
+        What is on its way from peers takes no more than this share of the limit either.
     memory_pause_share, memory_resume_share
         At which share of its memory limit a worker begins nothing new, and below which it does
         again.
     memory_interval_s
         How often the memory of the process is measured.
+    disk_retry_s
+        How often a disk that took no more is tried again.
     keep_nbytes
         Values that ride along with a task are kept for others if their encoding is as large as
         this; smaller ones are cheaper to send again than to keep account of.
@@ -163,9 +173,13 @@ class WorkerSettings:
     spread_calls: int = 2
     spread_nbytes: int = 1 * MIB
     stalled_s: float = 5.0
+    memory_target_share: float = 0.6
+    memory_spill_share: float = 0.7
+    memory_fetch_share: float = 0.1
     memory_pause_share: float = 0.8
     memory_resume_share: float = 0.7
     memory_interval_s: float = 0.2
+    disk_retry_s: float = 1.0
     keep_nbytes: int = 1 * KIB
     ahead_s: float = 0.005
     unclaimed_s: float = 60.0

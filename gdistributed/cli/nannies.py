@@ -87,6 +87,7 @@ def run_nannies(
                     nthreads=of.nthreads,
                     name=of.name,
                     memory_limit=of.memory_limit_nbytes,
+                    max_spill=of.max_spill_nbytes,
                     local_directory=of.local_directory,
                     log_level=of.log_level,
                     lifetime=lifetime,

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from gdistributed.cli.logs import LEVELS
+from gdistributed.errors import UsageError
 from gdistributed.settings import LOOPBACK
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -41,6 +42,23 @@ def _seconds_in(words: str) -> float:
         return float(parse_timedelta(words))
     except (KeyError, TypeError, ValueError):
         return math.nan
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions
+    """A size in words: "500MB", "4GiB"; a plain number means bytes."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return bytes."""
+        from gdistributed.deploy.machine import size_nbytes
+
+        try:
+            return size_nbytes(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 host_option: Final[Decorator] = click.option(

@@ -77,7 +77,12 @@ def report(
         f" {_count(summary.nthreads, 'thread')}, {_count(summary.clients, 'client')}\n"
         f"[bold]results[/bold]    {memory}\n"
     )
-    return [head, _workers_table(workers), _tasks_table(dict(summary.tasks))]
+    return [
+        head,
+        _workers_table(workers),
+        *(_disk_trouble(worker) for worker in workers if worker.metrics.disk_trouble),
+        _tasks_table(dict(summary.tasks)),
+    ]
 
 
 def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> RenderableType:
@@ -85,9 +90,13 @@ def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> Renderable
         return "No workers. Start one with:  gd worker ADDRESS\n"
     from gdistributed.v1 import worker_pb2
 
-    table = _table("worker", "address", "state", numbers=("threads", "tasks", "held", "memory"))
-    table.columns[0].overflow = table.columns[1].overflow = "fold"  # nothing is cut off
+    numbers = ("threads", "tasks", "managed", "unmanaged", "spilled")
+    table = _table("worker", "address", "state", numbers=numbers)
+    for column in table.columns[:3]:
+        column.overflow = "fold"  # nothing is cut off
     for worker in workers:
+        metrics = worker.metrics
+        unmanaged_nbytes = max(metrics.memory_nbytes - metrics.managed_nbytes, 0)
         state = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
         table.add_row(
             worker.name if worker.name != worker.address else worker.worker_id[:8],
@@ -95,10 +104,16 @@ def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> Renderable
             state,
             str(worker.nthreads),
             f"{worker.processing:,}",
-            _bytes(worker.held_nbytes) if worker.held else "-",
-            _bytes(worker.metrics.memory_nbytes) if worker.metrics.memory_nbytes else "-",
+            *(
+                _bytes(nbytes) if nbytes else "-"
+                for nbytes in (metrics.managed_nbytes, unmanaged_nbytes, metrics.spilled_nbytes)
+            ),
         )
     return table
+
+
+def _disk_trouble(worker: scheduler_pb2.WorkerDescription) -> str:
+    return f"Worker {worker.name} cannot move values to disk: {worker.metrics.disk_trouble}.\n"
 
 
 def _tasks_table(counts: dict[str, int]) -> RenderableType:
@@ -129,7 +144,8 @@ def _bytes(number: float) -> str:
     power = 0
     while number >= 1024 and power < len(UNITS) - 1:
         number, power = number / 1024, power + 1
-    return f"{number:.2f} {UNITS[power]}" if power else f"{number:.0f} B"
+    decimals = max(3 - len(str(int(number))), 0) if power else 0
+    return f"{number:.{decimals}f} {UNITS[power]}"
 
 
 def _count(number: int, noun: str) -> str:

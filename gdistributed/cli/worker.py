@@ -59,6 +59,14 @@ logger = logging.getLogger("gdistributed.worker")
     " limit, or 'auto' for its share.",
 )
 @click.option(
+    "--max-spill",
+    type=options.Size(),
+    default="0",
+    show_default="no bound",
+    metavar="SIZE",
+    help="Disk that values moved out of each worker's memory may take: bytes or 100GiB.",
+)
+@click.option(
     "--nanny-port",
     default="0",
     show_default=True,
@@ -88,7 +96,7 @@ logger = logging.getLogger("gdistributed.worker")
     "--local-directory",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the worker's files.",
+    help="Where each worker makes the folder for its files.  [default: the system's place]",
 )
 @click.option(
     "--compression",
@@ -118,6 +126,7 @@ def worker(
     host: str,
     port: str,
     memory_limit: str,
+    max_spill: int,
     nanny_port: str,
     lifetime: float | None,
     lifetime_stagger: float,
@@ -156,6 +165,7 @@ def worker(
             host=host,
             port=ports[index],
             memory_limit_nbytes=worker_memory_nbytes(memory_limit, nthreads, count),
+            max_spill_nbytes=max_spill,
             local_directory=local_directory,
             compression=compression,
             log_level=log_level,
@@ -207,6 +217,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             nthreads=of.nthreads,
             name=of.name,
             memory_limit=of.memory_limit_nbytes,
+            max_spill=of.max_spill_nbytes,
             local_directory=of.local_directory,
             settings=WorkerSettings(compression=of.compression),
             nanny_address=of.nanny_address,

@@ -14,7 +14,7 @@ from gdistributed.client.options import Workers, worker_names
 from gdistributed.core.client.futures import Countdown
 from gdistributed.errors import WaitTimeout
 from gdistributed.v1 import center_pb2, scheduler_pb2
-from gdistributed.v1.worker_pb2 import WorkerStatus
+from gdistributed.v1.worker_pb2 import WorkerMetrics, WorkerStatus
 
 RESTART_TIMEOUT_S = 60.0
 RESTARTED = "the cluster was restarted"
@@ -100,7 +100,11 @@ class Asking(ClientBase):
         Returns
         -------
         A dict with "id", "address", "type" and "workers": by address a dict with "name", "id",
-        "host", "nthreads", "memory_limit", "status", "processing" and "held".
+        "host", "nthreads", "memory_limit", "status", "processing", "held", "memory" and
+        "disk_trouble". "memory" has bytes as of the last heartbeat: what the "process" uses, what
+        of it the values take ("managed") and what all else ("unmanaged"), and the size that values
+        on disk would have ("spilled"). "disk_trouble" says why the disk takes no more values, and
+        is empty while it does.
 
         Examples
         --------
@@ -261,4 +265,17 @@ def _described(worker: scheduler_pb2.WorkerDescription) -> dict[str, Any]:
         "status": status,
         "processing": worker.processing,
         "held": worker.held,
+        "memory": _memory(worker.metrics),
+        "disk_trouble": worker.metrics.disk_trouble,
+    }
+
+
+def _memory(metrics: WorkerMetrics) -> dict[str, int]:
+    """Say what a worker's memory is used for; all in bytes."""
+    unmanaged_nbytes = max(metrics.memory_nbytes - metrics.managed_nbytes, 0)
+    return {
+        "process": metrics.memory_nbytes,
+        "managed": metrics.managed_nbytes,
+        "unmanaged": unmanaged_nbytes,
+        "spilled": metrics.spilled_nbytes,
     }

@@ -27,7 +27,6 @@ from gdistributed.data.chunks import (
     offset_to_go_on,
 )
 from gdistributed.data.codecs import (
-    codecs_of_runtime,
     decode_compressed,
     decode_parts,
     encode_parts,
@@ -37,6 +36,7 @@ from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
 from gdistributed.data.sizes import sizeof
+from gdistributed.data.spilled import Spilled
 from gdistributed.errors import (
     ConnectionLost,
     MalformedMessage,
@@ -52,7 +52,6 @@ THREADED_NBYTES: Final = 256 * 1024
 # So many calls end with a damaged piece, none of them getting any further, until it is given up.
 TRIES: Final = 3
 SILENT: Final = "PEER_SILENT"
-NO_CODECS: Final[Mapping[str, Sequence[str]]] = {}
 
 Lookup = Callable[[str], Awaitable[object]]
 Keep = Callable[[str, object, int, str], Awaitable[int]]
@@ -108,7 +107,7 @@ class Relayed:
 async def serve_values(
     request: worker_pb2.GetDataRequest,
     lookup: Lookup,
-    task_codecs: Mapping[str, Sequence[str]] = NO_CODECS,
+    codecs_of: Callable[[str], Sequence[str]],
     compression: Compression | None = None,
 ) -> AsyncGenerator[bytes]:
     """Answer GetData, with serialised messages.
@@ -118,18 +117,13 @@ async def serve_values(
     request
         What is wanted.
     lookup
-        Returns a value by its key, or raises KeyError or Crowded.
-    task_codecs
-        By key: the codecs in which a value travels to those who name none. By default those that
-        the reader's runtime likes.
+        Returns a value by its key, or where it is on disk; or raises KeyError or Crowded.
+    codecs_of
+        Returns the codecs in which a value may travel by its key, best first; none for Python's
+        own choice.
     compression
         How to compress what shrinks by it; by default nothing is.
     """
-    of_runtime = codecs_of_runtime(request.accept_runtime)
-
-    def codecs_of(key: str) -> Sequence[str]:
-        return request.accept_codecs or task_codecs.get(key, of_runtime)
-
     values = _outgoing(request.keys, lookup, codecs_of)
     start = 0
     if request.offset:
@@ -458,6 +452,9 @@ async def _outgoing(
         except Exception as error:  # a mapping of the user's
             yield Outgoing(index, error=failure_from_exception(error, key=key))
             continue
+        if isinstance(value, Spilled):
+            yield _outgoing_from_disk(index, key, value)
+            continue
         nbytes, codecs = sizeof(value), codecs_of(key)
         try:
             if nbytes > THREADED_NBYTES:
@@ -468,6 +465,13 @@ async def _outgoing(
             yield Outgoing(index, error=failure_from_exception(error, key=key))
         else:
             yield Outgoing(index, encoded, nbytes, qualified_name(type(value)))
+
+
+def _outgoing_from_disk(index: int, key: str, spilled: Spilled) -> Outgoing:
+    try:
+        return Outgoing(index, spilled.encoded(), spilled.nbytes, spilled.type)
+    except OSError as error:
+        return Outgoing(index, error=failure_from_exception(error, key=key))
 
 
 def _lost(worker_id: str, doing: str, error: grpc.aio.AioRpcError) -> ConnectionLost:

@@ -9,11 +9,12 @@ import logging
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from gdistributed.client.html import facts, listing
-from gdistributed.deploy.machine import workers_and_threads
+from gdistributed.deploy.machine import size_nbytes, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
 from gdistributed.settings import LOOPBACK
@@ -71,6 +72,8 @@ class AsyncLocalCluster:
         host: str = LOOPBACK,
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
+        max_spill: str | int | None = None,
+        local_directory: str | Path | None = None,
         silence_logs: int = logging.WARNING,
         allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
@@ -87,6 +90,8 @@ class AsyncLocalCluster:
             threads_per_worker=threads_per_worker,
             nthreads={str(number): count for number, count in enumerate(nthreads or ())},
             memory_limit=memory_limit,
+            max_spill_nbytes=size_nbytes(max_spill),
+            local_directory=Path(local_directory) if local_directory else None,
             silence_logs=silence_logs,
             allow_run=allow_run,
             start_timeout_s=start_timeout_s,
@@ -254,6 +259,12 @@ class LocalCluster:
     memory_limit
         Of each worker: "auto" (the default) for its share of the machine, bytes, a text like
         "4GiB", a fraction of the machine's memory up to 1.0, or 0 for none.
+    max_spill
+        How much of the disk the values may take that each worker moves out of its memory: bytes, or
+        a text like "100GiB"; None, the default, for no bound.
+    local_directory
+        Where workers make the folders for their files; by default the system's place for temporary
+        ones.
     silence_logs
         Lowest level, of the module `logging`, of the lines that the processes log here; WARNING
         by default.
@@ -288,6 +299,8 @@ class LocalCluster:
         host: str = LOOPBACK,
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
+        max_spill: str | int | None = None,
+        local_directory: str | Path | None = None,
         silence_logs: int = logging.WARNING,
         allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
@@ -301,6 +314,8 @@ class LocalCluster:
             host=host,
             scheduler_port=scheduler_port,
             memory_limit=memory_limit,
+            max_spill=max_spill,
+            local_directory=local_directory,
             silence_logs=silence_logs,
             allow_run=allow_run,
             start_timeout_s=start_timeout_s,

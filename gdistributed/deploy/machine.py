@@ -79,6 +79,28 @@ def worker_memory_nbytes(limit: str | float | None, nthreads: int, nworkers: int
     return int(total * number) if number <= 1 else min(total, int(number))
 
 
+def size_nbytes(size: str | int | None) -> int:
+    """Return a size in bytes: of a number, or of a text like "4GiB"; 0 for None.
+
+    Raises
+    ------
+    UsageError
+        If it says no size.
+    """
+    if isinstance(size, str) and not size.isdigit():
+        from dask.utils import parse_bytes  # takes a quarter of a second to import
+
+        try:
+            nbytes = int(parse_bytes(size))
+        except ValueError:
+            nbytes = -1
+    else:
+        nbytes = int(size or 0)
+    if nbytes < 0:
+        raise UsageError(f"{size!r} is no size: write bytes, or 500MB, or 4GiB")
+    return nbytes
+
+
 def _bytes_of(text: str) -> float:
     from dask.utils import parse_bytes  # takes a quarter of a second to import
 

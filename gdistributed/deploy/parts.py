@@ -42,6 +42,10 @@ class ClusterOptions:
         The same for single workers, by name, where it differs.
     memory_limit
         Of each worker, as `worker_memory_nbytes` understands it.
+    max_spill_nbytes
+        How much of the disk the values of each worker may take; 0 means no bound.
+    local_directory
+        Where workers make the folders for their files; None for the system's place.
     silence_logs
         Lowest level of the lines that processes log here.
     allow_run
@@ -56,6 +60,8 @@ class ClusterOptions:
     threads_per_worker: int
     nthreads: Mapping[str, int] = field(default_factory=dict)
     memory_limit: str | float | None
+    max_spill_nbytes: int
+    local_directory: Path | None
     silence_logs: int
     allow_run: bool
     start_timeout_s: float
@@ -147,6 +153,8 @@ class ProcessParts:
                 nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
+                max_spill=options.max_spill_nbytes,
+                local_directory=options.local_directory,
                 log_level=_level_name(options.silence_logs),
             )
             await self._nannies[name].start()
@@ -232,6 +240,8 @@ class LocalParts:
                 nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
+                max_spill=options.max_spill_nbytes,
+                local_directory=options.local_directory,
             )
             await self._workers[name].start()
 

@@ -35,7 +35,9 @@ class _WorkerStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WorkerSt
     WORKER_STATUS_RUNNING: _WorkerStatus.ValueType  # 1
     """Takes tasks."""
     WORKER_STATUS_PAUSED: _WorkerStatus.ValueType  # 2
-    """Close to its memory limit: begins no task until it has room."""
+    """Close to its memory limit, or with more values than it should hold in memory and a full disk:
+    begins no task until it has room.
+    """
     WORKER_STATUS_CLOSING: _WorkerStatus.ValueType  # 3
     """Leaves the cluster: gives its data away and takes nothing new."""
     WORKER_STATUS_UNRESPONSIVE: _WorkerStatus.ValueType  # 4
@@ -49,7 +51,9 @@ WORKER_STATUS_UNSPECIFIED: WorkerStatus.ValueType  # 0
 WORKER_STATUS_RUNNING: WorkerStatus.ValueType  # 1
 """Takes tasks."""
 WORKER_STATUS_PAUSED: WorkerStatus.ValueType  # 2
-"""Close to its memory limit: begins no task until it has room."""
+"""Close to its memory limit, or with more values than it should hold in memory and a full disk:
+begins no task until it has room.
+"""
 WORKER_STATUS_CLOSING: WorkerStatus.ValueType  # 3
 """Leaves the cluster: gives its data away and takes nothing new."""
 WORKER_STATUS_UNRESPONSIVE: WorkerStatus.ValueType  # 4
@@ -1322,16 +1326,19 @@ class WorkerMetrics(_message.Message):
     RECEIVED_NBYTES_FIELD_NUMBER: _builtins.int
     OPEN_FILES_FIELD_NUMBER: _builtins.int
     EVENT_LOOP_DELAY_FIELD_NUMBER: _builtins.int
+    DISK_TROUBLE_FIELD_NUMBER: _builtins.int
     SENDING_NBYTES_FIELD_NUMBER: _builtins.int
     SERVED_CALLS_FIELD_NUMBER: _builtins.int
     cpu_percent: _builtins.float
     """cpu_percent of one core that the process used; 100 is one core in full."""
     memory_nbytes: _builtins.int
-    """memory_nbytes: resident memory of the process."""
+    """memory_nbytes: memory that the process uses: resident, without the pages of files, where the
+    system tells these apart. What of it is not managed is code, and what running tasks need.
+    """
     managed_nbytes: _builtins.int
-    """managed_nbytes: size of the values held in memory."""
+    """managed_nbytes: size of the values held in memory, estimated."""
     spilled_nbytes: _builtins.int
-    """spilled_nbytes: size of the values held on disk."""
+    """spilled_nbytes: size that the values held on disk would have in memory, estimated."""
     executing: _builtins.int
     """executing: how many tasks run."""
     ready: _builtins.int
@@ -1344,6 +1351,10 @@ class WorkerMetrics(_message.Message):
     """received_nbytes from peers and clients since the start."""
     open_files: _builtins.int
     """open_files of the process."""
+    disk_trouble: _builtins.str
+    """disk_trouble: why the disk takes no more values, in words; empty while it does. The worker then
+    keeps values in memory, and is paused while they are more than it should hold.
+    """
     sending_nbytes: _builtins.int
     """sending_nbytes: size of the values that are on their way out now."""
     served_calls: _builtins.int
@@ -1366,12 +1377,13 @@ class WorkerMetrics(_message.Message):
         received_nbytes: _builtins.int = ...,
         open_files: _builtins.int = ...,
         event_loop_delay: _duration_pb2.Duration | None = ...,
+        disk_trouble: _builtins.str = ...,
         sending_nbytes: _builtins.int = ...,
         served_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_loop_delay", b"event_loop_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "disk_trouble", b"disk_trouble", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

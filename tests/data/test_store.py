@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import UserDict
+from pathlib import Path
 
 import pytest
 
 from gdistributed.data.sizes import sizeof
-from gdistributed.data.store import Store
+from gdistributed.data.spilling import SpillingDict
+from gdistributed.data.store import open_store
+from gdistributed.settings import MIB
 
 
 class Watched(UserDict[str, object]):
@@ -35,11 +38,11 @@ class Watched(UserDict[str, object]):
         super().__delitem__(key)
 
 
-@pytest.mark.parametrize("mapping", [None, {}, Watched()])
-async def test_values_are_put_read_and_dropped(mapping: object) -> None:
-    store = Store(mapping)  # type: ignore[arg-type]
-    await store.put("x", 1)
-    await store.put("y", 2)
+@pytest.mark.parametrize("kind", [dict, Watched, SpillingDict])
+async def test_values_are_put_read_and_dropped(kind: type, tmp_path: Path) -> None:
+    store = open_store(SpillingDict(tmp_path, MIB) if kind is SpillingDict else kind())
+    await store.put("x", 1, 28)
+    await store.put("y", 2, 28)
     assert await store.get("x") == 1
     assert store.value_of("y") == 2
     store.drop(["x", "unknown"])
@@ -51,8 +54,8 @@ async def test_values_are_put_read_and_dropped(mapping: object) -> None:
 
 async def test_a_mapping_of_others_is_used_by_one_thread() -> None:
     mapping = Watched()
-    store = Store(mapping)
-    await store.put("x", 1)
+    store = open_store(mapping)
+    await store.put("x", 1, 28)
     await store.get("x")
     store.value_of("x")
     store.drop(["x"])
@@ -63,16 +66,16 @@ async def test_a_mapping_of_others_is_used_by_one_thread() -> None:
 
 
 async def test_what_a_mapping_raises_is_raised() -> None:
-    store = Store(Watched())
+    store = open_store(Watched())
     with pytest.raises(OSError, match="no room"):
-        await store.put("x", "unbearable")
+        await store.put("x", "unbearable", 60)
     store.close()
 
 
 async def test_a_mapping_that_does_not_drop_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    store = Store(Watched())
-    await store.put("clings", 1)
-    await store.put("y", 1)
+    store = open_store(Watched())
+    await store.put("clings", 1, 28)
+    await store.put("y", 1, 28)
     store.drop(["clings", "y"])
     with pytest.raises(KeyError):
         await store.get("y")

@@ -31,6 +31,7 @@ PAGES = [
             "names",
             "dask",
             "codecs",
+            "memory",
         )
     ),
 ]

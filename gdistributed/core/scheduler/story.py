@@ -6,7 +6,7 @@ The story is one ring for all tasks, bounded in length: old lines fall out as ne
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -97,7 +97,7 @@ def _explain_queued(task: TaskRecord) -> str:
     before = sum(1 for entry in requirement.queue if entry[0] < task.rank)
     count = len(requirement.eligible)
     if all(worker.status == PAUSED for worker in requirement.eligible):
-        paused = "are paused for want of memory"
+        paused = f"are paused for want of {_wanting(requirement.eligible)}"
         return f"It is ready, but all {count} workers that may run it {paused}."
     named = [_hindrance(worker, requirement) for worker in islice(requirement.eligible, 3)]
     more = f"; there are {count - len(named)} more" if count > len(named) else ""
@@ -108,6 +108,12 @@ def _explain_queued(task: TaskRecord) -> str:
     )
 
 
+def _wanting(paused: Iterable[WorkerRecord]) -> str:
+    """Say what workers lack that are paused."""
+    metrics = [worker.metrics for worker in paused if worker.metrics is not None]
+    return "memory and disk" if any(each.disk_trouble for each in metrics) else "memory"
+
+
 def _hindrance(worker: WorkerRecord, requirement: RequirementRecord) -> str:
     """Say why a worker does not take a task now."""
     if not worker.is_connected:
@@ -115,7 +121,7 @@ def _hindrance(worker: WorkerRecord, requirement: RequirementRecord) -> str:
     if not worker.is_responsive:
         return f"{worker.name!r} does not respond"
     if worker.status == PAUSED:
-        return f"{worker.name!r} is paused for want of memory"
+        return f"{worker.name!r} is paused for want of {_wanting([worker])}"
     resources = worker.hello.resources
     for name, amount in requirement.resources:
         if resources.get(name, 0.0) - worker.resources_used.get(name, 0.0) < amount:

@@ -208,10 +208,18 @@ class WorkerBrain:
             (rejoin if rejoins else secede)(self, run)
         self._decide()
 
-    def memory_measured(self, nbytes: int, now: float) -> bool:
+    def memory_measured(self, nbytes: int, now: float, *, managed_nbytes: int = 0) -> bool:
         """Take a measurement of the process; say whether the worker has paused or resumed by it."""
         self.now = now
-        has_changed = self.memory.measured(nbytes)
+        has_changed = self.memory.measured(nbytes, managed_nbytes)
+        if has_changed:
+            self._decide()
+        return has_changed
+
+    def disk_changed(self, is_full: bool, now: float) -> bool:
+        """The disk takes no more values, or does again; say as above what comes of it."""
+        self.now = now
+        has_changed = self.memory.disk_changed(is_full)
         if has_changed:
             self._decide()
         return has_changed

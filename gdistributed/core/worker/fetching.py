@@ -174,7 +174,7 @@ def _next_call(brain: WorkerBrain, peer: PeerRecord) -> Fetch:
     for data in list(peer.queue):
         nbytes = brain.fetching_nbytes + data.nbytes
         is_full = len(fetch.wanted) >= brain.settings.fetch_keys
-        if is_full or (brain.fetching_count and nbytes > brain.settings.fetch_nbytes):
+        if is_full or (brain.fetching_count and nbytes > brain.memory.fetch_nbytes):
             break
         fetch.wanted[data.key] = data
         data.fetch = fetch

@@ -8,7 +8,7 @@ from typing import Final
 import psutil
 from google.protobuf import timestamp_pb2
 
-from gdistributed.settings import KIB
+from gdistributed.services.process_memory import measure_memory
 from gdistributed.v1 import nanny_pb2
 
 # How often Linux has killed a process for want of memory, on the machine or in a container.
@@ -33,25 +33,12 @@ class Gauge:
         self.peak_nbytes = 0
         self._process = psutil.Process(process_id)
         self._process.cpu_percent(None)  # the first call begins the measurement
-        self._status = Path(f"/proc/{process_id}/status")
 
     def memory_nbytes(self) -> int:
-        """Return the resident memory; 0 when the process is gone."""
-        try:
-            nbytes = int(self._process.memory_info().rss)
-        except psutil.NoSuchProcess:
-            return 0
-        self.peak_nbytes = max(self.peak_nbytes, nbytes, self._high_water_nbytes())
-        return nbytes
-
-    def _high_water_nbytes(self) -> int:
-        """Return the peak that Linux has noted, which may lie between two measurements."""
-        try:
-            lines = self._status.read_text().splitlines()
-        except OSError:
-            return 0
-        peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-        return int(peaks[0]) * KIB if peaks else 0
+        """Return the memory in use; 0 when the process is gone."""
+        memory = measure_memory(self._process.pid)
+        self.peak_nbytes = max(self.peak_nbytes, *memory)  # the peak may lie between measurements
+        return memory.in_use
 
     def measure(self) -> nanny_pb2.MonitorResourcesResponse:
         """Measure all; without figures when the process is gone."""
@@ -61,7 +48,7 @@ class Gauge:
                     time=_now(),
                     process_id=self._process.pid,
                     cpu_percent=self._process.cpu_percent(None),
-                    memory_nbytes=self._process.memory_info().rss,
+                    memory_nbytes=self.memory_nbytes(),
                     open_files=self._process.num_fds(),
                     threads=self._process.num_threads(),
                 )

@@ -23,8 +23,10 @@ class WorkerOptions:
         Where it listens; port 0 picks a free one.
     memory_limit_nbytes
         In bytes; 0 means none.
+    max_spill_nbytes
+        It moves no more than so many bytes of values to disk; 0 means no bound.
     local_directory
-        Where it may keep files; None for the system's place.
+        Where it makes the folder for its files; None for the system's place.
     compression
         Of data that goes to other hosts, as in `WorkerSettings`.
     log_level
@@ -45,6 +47,7 @@ class WorkerOptions:
     host: str
     port: int = 0
     memory_limit_nbytes: int = 0
+    max_spill_nbytes: int = 0
     local_directory: Path | None = None
     compression: str = "auto"
     log_level: str = "info"
@@ -64,6 +67,7 @@ class WorkerOptions:
             "--host": self.host,
             "--port": self.port,
             "--memory-limit": self.memory_limit_nbytes,
+            "--max-spill": self.max_spill_nbytes,
             "--local-directory": self.local_directory,
             "--compression": self.compression,
             "--log-level": self.log_level,

@@ -50,8 +50,12 @@ class Nanny(Server):
         Name of the worker; by default its address, which each new process has anew.
     memory_limit
         Of the worker, in bytes; None or 0 means none. A worker that uses 95 % of it is killed.
+    max_spill
+        The values that the worker moves to disk take no more of it than so many bytes; None or 0,
+        the default, mean no bound.
     local_directory
-        Where the worker may keep files.
+        Where the worker makes the folder for its files; the system's place for temporary files by
+        default.
     log_level
         Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
     lifetime
@@ -88,6 +92,7 @@ class Nanny(Server):
         nthreads: int | None = None,
         name: str | None = None,
         memory_limit: int | None = None,
+        max_spill: int | None = None,
         local_directory: str | Path | None = None,
         log_level: str = "info",
         lifetime: Lifetime | None = None,
@@ -103,6 +108,7 @@ class Nanny(Server):
             host=hostname,
             port=worker_port,
             memory_limit_nbytes=memory_limit or 0,
+            max_spill_nbytes=max_spill or 0,
             local_directory=Path(local_directory) if local_directory else None,
             log_level=log_level,
         )

@@ -7,6 +7,7 @@ import asyncio
 import psutil
 from google.protobuf import duration_pb2
 
+from gdistributed.services.process_memory import measure_memory
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import worker_pb2
 
@@ -23,6 +24,7 @@ class Heartbeats:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._process = psutil.Process()
+        self._process_id = self._process.pid
         self._process.cpu_percent(None)  # the first call begins the measurement
         self._delay_s = 0.0
 
@@ -51,13 +53,16 @@ class Heartbeats:
     def metrics(self) -> worker_pb2.WorkerMetrics:
         """Measure the process."""
         shell, brain, process = self._shell, self._shell.brain, self._process
+        spilled_nbytes = shell.store.spilled_nbytes
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(self._delay_s * 1e9))
         with process.oneshot():
             return worker_pb2.WorkerMetrics(
                 cpu_percent=process.cpu_percent(None),
-                memory_nbytes=process.memory_info().rss,
-                managed_nbytes=brain.held_nbytes,
+                memory_nbytes=measure_memory(self._process_id).in_use,
+                managed_nbytes=max(brain.held_nbytes - spilled_nbytes, 0),
+                spilled_nbytes=spilled_nbytes,
+                disk_trouble=shell.store.trouble,
                 executing=brain.executing_count,
                 ready=brain.ready_count,
                 fetching=brain.fetching_count,

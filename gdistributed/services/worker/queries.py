@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
+from gdistributed.data.codecs import codecs_of_runtime
 from gdistributed.data.codecs.compression import agreed_on
 from gdistributed.data.transfer import Crowded, accept_values, serve_values
 from gdistributed.errors import MalformedMessage
@@ -67,11 +68,16 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 f"answered: ask again in a while",
             )
 
+        of_runtime = codecs_of_runtime(request.accept_runtime)
+
+        def codecs_of(key: str) -> Sequence[str]:
+            return request.accept_codecs or shell.codecs.get(key, of_runtime)
+
         async def lookup(key: str) -> object:
             nbytes = shell.nbytes_of(key)
             if not serving.begin(call, key, nbytes, shell.now(), spreads=request.spreads):
                 raise Crowded(key)
-            return await shell.value_of(key)
+            return await shell.value_of(key, codecs_of(key))
 
         try:
             compression = agreed_on(
@@ -79,7 +85,7 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 request.accept_compressions,
                 same_host=is_on_this_host(context.peer()),
             )
-            values = serve_values(request, lookup, shell.codecs, compression)
+            values = serve_values(request, lookup, codecs_of, compression)
             async with aclosing(values) as responses:
                 async for response in responses:
                     yield response

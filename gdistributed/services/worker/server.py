@@ -13,7 +13,9 @@ from typing import Any
 
 from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.data.codecs import codec_names, compression, encode_readable
-from gdistributed.data.store import Store
+from gdistributed.data.scratch import ScratchFolder
+from gdistributed.data.spilling import SpillingDict
+from gdistributed.data.store import open_store
 from gdistributed.errors import GDistributedError
 from gdistributed.plugins import WorkerPlugin
 from gdistributed.runtime.calls import Place
@@ -21,7 +23,7 @@ from gdistributed.runtime.context import close_with
 from gdistributed.runtime.own_thread import in_own_thread
 from gdistributed.services.extending import CAPABILITY, Extended, overriding
 from gdistributed.services.extensible import ExtensibleService
-from gdistributed.services.worker.memory import watch_memory
+from gdistributed.services.worker.memory import MemoryKeeper
 from gdistributed.services.worker.publishing import Publishing
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
@@ -57,13 +59,19 @@ class Worker(Server):
     name
         Unique among the workers that live; by default its address.
     data
-        The mapping in which its values live; a dict by default. Any other mapping is used by one
-        thread only. The worker deletes only what it has put there.
+        The mapping in which its values live; by default a dict, or one that moves values to disk
+        if there is a memory limit. Any other mapping is used by one thread only. The worker deletes
+        only what it has put there.
     memory_limit
-        In bytes; None or 0 means none. Near it the worker begins no new task; see
+        In bytes; None or 0 means none. With one, values that take more than 60 % of it are moved to
+        disk, the least recently used first; near it the worker begins no new task. See
         `WorkerSettings`.
+    max_spill
+        The values that are moved to disk take no more of it than so many bytes; None or 0, the
+        default, mean no bound.
     local_directory
-        Where it may keep files; by default the system's place for temporary ones.
+        Where to make the folder for its files; by default the system's place for temporary ones.
+        The folder goes with the worker; one whose worker was killed, when another starts.
     resources
         Abstract resources that its tasks may hold, by name.
     settings
@@ -106,6 +114,7 @@ class Worker(Server):
         name: str | None = None,
         data: MutableMapping[str, object] | None = None,
         memory_limit: int | None = None,
+        max_spill: int | None = None,
         local_directory: str | Path | None = None,
         resources: dict[str, float] | None = None,
         settings: WorkerSettings | None = None,
@@ -120,32 +129,36 @@ class Worker(Server):
         self.nanny_address = nanny_address
         self.scheduler_address = normalise_address(scheduler)
         self.nthreads = nthreads or len(os.sched_getaffinity(0))
-        self.data: MutableMapping[str, object] = {} if data is None else data
         self.memory_limit_nbytes = memory_limit or 0
+        self.max_spill_nbytes = max_spill or 0
         self.local_directory = local_directory
         self.resources = dict(resources or {})
         self.settings = settings or WorkerSettings()
         compression.check_setting(self.settings.compression)
+        self.data: MutableMapping[str, object] = {} if data is None else data
         self.failure: GDistributedError | None = None
         self._given_name = name or ""
+        self._spills = bool(self.memory_limit_nbytes) and data is None
+        self._scratch: ScratchFolder | None = None
         self._channels = Channels()
         self._shell: Shell | None = None
         self._extended: Extended | None = None
         self._stream: SchedulerStream | None = None
         self._publishing: Publishing | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[Any]] = []
         self._begin()
 
     async def opening(self) -> None:
         """Make the brain, and what is around it."""
         self._publishing = Publishing(self._channels, self.scheduler_address)
         self.name = self._given_name or self.address
+        self._open_scratch()
         place = Place(
             worker_id=self.id,
             worker_name=self.name,
             scheduler_address=self.scheduler_address,
-            value_of=(store := Store(self.data)).value_of,
+            value_of=(store := open_store(self.data)).value_of,
             inline_nbytes=self.settings.limits.inline_nbytes,
             worker=self,
         )
@@ -175,9 +188,12 @@ class Worker(Server):
         """Begin to look for the scheduler."""
         if self._stream is not None:
             self._serving = asyncio.create_task(self._serve(self._stream))
+            if self._scratch is not None:
+                removing = asyncio.to_thread(self._scratch.remove_dead)
+                self._background.append(asyncio.create_task(removing))
             if self.memory_limit_nbytes and self._shell is not None:
-                watching = watch_memory(self._shell, self._stream.beat)
-                self._watching = asyncio.create_task(watching)
+                keeper = MemoryKeeper(self._shell, self._stream.beat)
+                self._background.append(asyncio.create_task(keeper.run()))
 
     async def wait_connected(self) -> None:
         """Wait until a scheduler has welcomed this worker, or it has ended; see `failure`."""
@@ -237,14 +253,15 @@ class Worker(Server):
 
     async def closed(self) -> None:
         """End what runs in the background, and the client that tasks have used."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._background:
+            task.cancel()
         if self._extended is not None:
             await self._extended.close()
         await in_own_thread(close_with, self.id)  # pools are gone when a program ends
         if self._shell is not None:
             await self._shell.close()
         await self._channels.close()
+        await asyncio.to_thread(self._close_scratch)
 
     async def _serve(self, stream: SchedulerStream) -> None:
         """Serve schedulers until one ends it."""
@@ -256,6 +273,22 @@ class Worker(Server):
             logger.error("the scheduler refused this worker: %s", error)
         if self._stopping is None:
             self._ending = asyncio.create_task(self.stop())
+
+    def _open_scratch(self) -> None:
+        """Make the folder for our files, and the mapping that moves values there."""
+        self._scratch = ScratchFolder(self.local_directory)
+        self.local_directory = self._scratch.path
+        if self._spills:
+            folder = self.local_directory / "spilled"
+            folder.mkdir()
+            target_nbytes = self.memory_limit_nbytes * self.settings.memory_target_share
+            self.data = SpillingDict(folder, target_nbytes, self.max_spill_nbytes)
+
+    def _close_scratch(self) -> None:
+        if isinstance(self.data, SpillingDict):
+            self.data.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _member(self) -> center_pb2.Member:
         return center_pb2.Member(

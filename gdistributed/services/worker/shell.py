@@ -23,6 +23,7 @@ from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import forget_functions
 from gdistributed.data.sizes import sizeof
+from gdistributed.data.spilled import Spilled
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
 from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
@@ -264,10 +265,9 @@ class Shell:
                     self.actors.keep(call.value)
                 if call.template.codecs:
                     self.codecs[call.key] = call.template.codecs
-                if not store.is_direct:
+                if not store.put_now(call.key, call.value, call.finished.nbytes):
                     self._begin(self._keep_result(call, call.finished))
                     continue
-                store.put_now(call.key, call.value)
                 finished.append(call.finished)
             call.value = None  # the store has it; a thread may hold on to its last call
         self.call(self.brain.tasks_ended, finished, erred, rescheduled=rescheduled)
@@ -287,9 +287,9 @@ class Shell:
             self.call(self.brain.data_lost, key)
 
     async def _keep_result(self, call: Call, report: task_pb2.TaskFinished) -> None:
-        """Give a result to a mapping of the user's; the task errs when that does not take it."""
+        """Store a result when that takes a while; the task errs when the mapping refuses it."""
         try:
-            await self.store.put(call.key, call.value)
+            await self.store.put(call.key, call.value, report.nbytes)
         except Exception as error:
             error.add_note(f"The mapping of this worker's values did not take {call.key!r}.")
             call.raised(error)
@@ -311,11 +311,11 @@ class Shell:
     async def _keep_riding(self, key: str, data: bytes) -> None:
         try:
             value = without_handle(key, decode(value_pb2.Payload.FromString(data)))
-            await self.store.put(key, value)
+            stored = await self._keep(key, value)
         except Exception as error:
             self.call(self.brain.value_broken, key, self._failure(key, error))
         else:
-            self.call(self.brain.value_stored, stored_data(key, value))
+            self.call(self.brain.value_stored, stored)
 
     async def _fetch(self, fetch: Fetch) -> None:
         """Make a call to a peer, and tell the brain of each value as it comes."""
@@ -382,23 +382,32 @@ class Shell:
         else:
             try:
                 value = without_handle(key, await value_of(incoming))
-                await self.store.put(key, value)
+                stored = await self._keep(key, value, incoming.apart_nbytes)
             except Exception as error:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
-                return stored_data(key, value, incoming.apart_nbytes)
+                return stored
         return None
+
+    async def _keep(self, key: str, value: object, nbytes_min: int = 0) -> worker_pb2.StoredData:
+        """Store a value that has come and takes so much memory at least, and describe it."""
+        nbytes = max(sizeof(value), nbytes_min)
+        await self.store.put(key, value, nbytes)
+        return worker_pb2.StoredData(key=key, nbytes=nbytes, type=qualified_name(type(value)))
 
     async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> int:
         """Store a value that a client or peer has put here, and return the number of the put."""
-        await self.store.put(key, value)
+        await self.store.put(key, value, nbytes)
         self.received_nbytes += nbytes
         stored = worker_pb2.StoredData(key=key, nbytes=nbytes, type=kind)
         return self.call(self.brain.data_put, stored)
 
-    async def value_of(self, key: str) -> object:
+    async def value_of(self, key: str, codecs: Sequence[str]) -> object:
         """Return a value that is held, for a peer or client.
+
+        Of one that is on disk, in a codec that the reader likes best, this is where it lies there;
+        it is sent from there, without coming into memory.
 
         Raises
         ------
@@ -406,10 +415,13 @@ class Shell:
             If it is not held.
         """
         try:
-            return await self.store.get(key)
+            value = await self.store.peek(key)
+            if isinstance(value, Spilled) and not value.suits(codecs):
+                value = await self.store.get(key)
         except KeyError:
             self.call(self.brain.data_lost, key)
             raise
+        return value
 
     def nbytes_of(self, key: str) -> int:
         """Return the size of a value that is held; 0 when it is not."""
@@ -421,9 +433,3 @@ class Shell:
         return failure_from_exception(
             error, key=key, worker_id=place.worker_id, worker_name=place.worker_name
         )
-
-
-def stored_data(key: str, value: object, nbytes_min: int = 0) -> worker_pb2.StoredData:
-    """Describe a value that was stored, and that is known to take so much memory at least."""
-    nbytes = max(sizeof(value), nbytes_min)
-    return worker_pb2.StoredData(key=key, nbytes=nbytes, type=qualified_name(type(value)))

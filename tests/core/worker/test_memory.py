@@ -39,6 +39,40 @@ def test_without_a_limit_there_is_always_room() -> None:
     assert not watch.is_paused
 
 
+@pytest.mark.parametrize(
+    ("used", "managed", "bound"),
+    [
+        (50, 45, 60),  # little that is not managed: the target holds
+        (40, 20, 50),  # 20 that are not managed, which 70 has to have room for
+        (90, 30, 10),
+        (90, 0, 0),
+        (20, 50, 60),  # memory that values have asked for and not used
+    ],
+)
+def test_values_make_room_for_what_is_not_managed(used: int, managed: int, bound: int) -> None:
+    watch = MemoryWatch(100, WorkerSettings())
+    assert watch.bound_nbytes == watch.target_nbytes == 60
+    watch.measured(used, managed)
+    assert watch.bound_nbytes == pytest.approx(bound)
+
+
+def test_what_is_on_its_way_has_its_share_of_the_memory() -> None:
+    assert MemoryWatch(1000, WorkerSettings()).fetch_nbytes == 100
+    assert MemoryWatch(1000, WorkerSettings(fetch_nbytes=50)).fetch_nbytes == 50
+    assert MemoryWatch(0, WorkerSettings()).fetch_nbytes == WorkerSettings().fetch_nbytes
+
+
+def test_a_full_disk_pauses_too() -> None:
+    watch = MemoryWatch(100, WorkerSettings())
+    assert watch.disk_changed(True)
+    assert watch.is_paused
+    assert not watch.measured(90)
+    assert not watch.disk_changed(False)
+    assert watch.is_paused
+    assert watch.measured(60)
+    assert not watch.is_paused
+
+
 def limited() -> Script:
     script = Script()
     script.brain = WorkerBrain(1, WorkerSettings(), memory_limit_nbytes=100)
@@ -69,6 +103,17 @@ def test_a_paused_worker_gives_back_what_it_has_not_begun() -> None:
         script.brain.memory_measured(90, now=0)
         script.run("a")
         assert script.revoke("a")
+
+
+def test_a_worker_with_a_full_disk_resumes_when_that_has_room() -> None:
+    with limited() as script:
+        assert script.brain.disk_changed(True, now=0)
+        assert script.brain.status == PAUSED
+        script.run("a")
+        assert script.began() == []
+        assert script.brain.disk_changed(False, now=0)
+        assert script.began() == ["a"]
+        script.said()
 
 
 def test_a_worker_that_leaves_says_so_though_it_is_paused() -> None:

@@ -56,7 +56,8 @@ class Life:
             self.crowd, self.locate,
             self.fail_fetch, self.end_fetch, self.store, self.break_riding, self.put, self.lose,
             self.delete, self.secede, self.rejoin, self.reschedule,
-            self.measure, self.refuse_fetch, self.pass_time, self.lose_session, self.begin_session,
+            self.measure, self.fill_disk, self.refuse_fetch, self.pass_time, self.lose_session,
+            self.begin_session,
         ]  # fmt: skip
         weights = [4] * (len(events) - 2) + [0.2, 0.5]
         for _ in range(STEPS):
@@ -68,6 +69,7 @@ class Life:
     def heal(self) -> None:
         """Let everything come to its end: what peers, threads and the store owe."""
         self.brain.memory_measured(0, now=self.now)
+        self.brain.disk_changed(False, now=self.now)
         self.empty_lanes()
         for _ in range(1000):
             waits = self.brain.deadline is not None
@@ -218,6 +220,9 @@ class Life:
 
     def measure(self) -> None:
         self.brain.memory_measured(self.random.choice([10, 75, 90]), now=self.now)
+
+    def fill_disk(self) -> None:
+        self.brain.disk_changed(self.random.choice([True, False]), now=self.now)
 
     def pass_time(self) -> None:
         if self.brain.deadline is not None:
