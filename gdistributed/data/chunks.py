@@ -8,11 +8,11 @@ bytes here: `framing` spares the copies that a protobuf message would make of it
 from __future__ import annotations
 
 import mmap
-import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gdistributed.data import checksums
 from gdistributed.data.codecs import Buffer, Encoded
 from gdistributed.data.framing import Framing
 from gdistributed.errors import MalformedMessage
@@ -132,7 +132,7 @@ def _chunks(
             data = part[begin : begin + size]
             if offset >= start:
                 head = worker_pb2.DataChunk(
-                    index=value.index, header=header, offset=offset, crc32=zlib.crc32(data)
+                    index=value.index, header=header, offset=offset, crc32=checksums.crc32(data)
                 )
                 yield head, data
                 header = None
@@ -142,7 +142,7 @@ def _chunks(
 def fingerprint(encoded: Encoded) -> str:
     """Name an encoding: pieces with the same name belong together."""
     sizes = ",".join(str(len(buffer)) for buffer in encoded.buffers)
-    return f"{encoded.codec}:{zlib.crc32(encoded.data):08x}:{len(encoded.data)}:{sizes}"
+    return f"{encoded.codec}:{checksums.crc32(encoded.data):08x}:{len(encoded.data)}:{sizes}"
 
 
 class Assembler:
@@ -216,7 +216,7 @@ class _Growing:
     def add(self, chunk: worker_pb2.DataChunk, data: memoryview) -> None:
         if chunk.offset != self.offset:
             raise bad_chunk(chunk, f"offset {self.offset} was expected")
-        if zlib.crc32(data) != chunk.crc32:
+        if checksums.crc32(data) != chunk.crc32:
             raise bad_chunk(chunk, "its checksum is wrong")
         self.offset += len(data)
         rest = data
