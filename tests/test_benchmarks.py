@@ -158,7 +158,8 @@ def test_what_moves_is_measured(folder: Path, tmp_path: Path) -> None:
     ran = run_benchmarks(folder, "--systems=gdistributed", chosen, f"--json={file}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     (outcome,) = json.loads(file.read_text())["outcomes"]
-    assert all(1.9 < times < 3.0 for times in outcome["samples"])  # the source and what has come
+    assert len(outcome["samples"]) == 8
+    assert min(outcome["samples"]) > 1.5  # the source is 1, and what has come as much again
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is shared")
