@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from harness.machine import available_mib
 from harness.outcomes import DONE, TIMEOUT, Outcome, Results
 from harness.ratios import cost_growth, over_best
 from harness.report import text_report
+from harness.rounds import run_rounds
 from harness.targets import Target
 from systems import SYSTEMS
 from workloads import WORKLOADS
+from workloads.peaks import PeakMemory
 from workloads.workload import percentile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,6 +152,32 @@ def test_gdistributed_is_measured(folder: Path, tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_what_moves_is_measured(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    chosen = "--workloads=worker-to-client-memory-by-socket"
+    ran = run_benchmarks(folder, "--systems=gdistributed", chosen, f"--json={file}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (outcome,) = json.loads(file.read_text())["outcomes"]
+    assert len(outcome["samples"]) == 8
+    assert min(outcome["samples"]) > 1.5  # the source is 1, and what has come as much again
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is shared")
+def test_peaks_of_memory_are_seen_in_all_processes() -> None:
+    take = "import sys; taken = b'x' * (40 << 20); print('', flush=True); sys.stdin.read()"
+    child = [sys.executable, "-c", "import sys; sys.stdin.readline(); exec(sys.stdin.readline())"]
+    with subprocess.Popen(child, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        with PeakMemory() as memory:
+            other.stdin.write(f"\n{take}\n")
+            other.stdin.flush()
+            other.stdout.readline()
+            taken = b"y" * (20 << 20)
+        other.stdin.close()
+    assert memory.growth_nbytes > len(taken) + (40 << 20)
+
+
 def test_a_stuck_system_is_killed_and_shown(folder: Path) -> None:
     ran = run_benchmarks(folder, "--systems=gdistributed", "--workloads=memory", "--timeout=1.5")
     assert ran.returncode == 1
@@ -168,6 +198,13 @@ def test_an_unknown_workload_is_refused_with_those_there_are(folder: Path) -> No
     assert ran.returncode == 2
     assert "no 'mop-*'" in ran.stderr
     assert "map-1000" in ran.stderr
+
+
+def test_what_needs_more_memory_than_there_is_is_left_out(folder: Path) -> None:
+    greedy = replace(WORKLOADS["latency"], memory_mib=lambda _: available_mib() * 2)
+    results = replace(results_of(), workloads=[greedy])
+    run_rounds(results, 1, {}, patience_s=1.0)
+    assert results.outcomes == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")

@@ -40,7 +40,7 @@ def kill_descendants() -> int:
     killed: set[int] = set()
     for _ in range(TRIES_MAX):
         _reap()
-        living = list(_descendants())
+        living = list(descendants())
         if not living:
             return len(killed)
         for process_id in living:
@@ -48,10 +48,10 @@ def kill_descendants() -> int:
                 os.kill(process_id, signal.SIGKILL)
         killed.update(living)
         time.sleep(POLL_S)
-    raise RuntimeError(f"processes {sorted(_descendants())} do not end")
+    raise RuntimeError(f"processes {sorted(descendants())} do not end")
 
 
-def _descendants() -> Iterator[int]:
+def descendants() -> Iterator[int]:
     """Yield the process ids of everything below this process, without the dead."""
     children: dict[int, list[int]] = {}
     for folder in PROC.glob("[0-9]*"):

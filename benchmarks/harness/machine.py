@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,12 @@ def machine_facts() -> dict[str, Any]:
         "memory": _first_value(Path("/proc/meminfo"), "MemTotal"),
         "python": platform.python_version(),
     }
+
+
+def available_mib() -> int:
+    """Return how much memory programs may still take, in MiB."""
+    words = _first_value(Path("/proc/meminfo"), "MemAvailable").split()
+    return int(words[0]) // 1024 if words else sys.maxsize  # not Linux: nobody says
 
 
 def weather() -> dict[str, float]:

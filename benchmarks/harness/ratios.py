@@ -39,6 +39,15 @@ def over_best(
     return own / (max(known) if metric.more_is_better else min(known))
 
 
+def over_other(
+    results: Results, system: str, workload_name: str, other_name: str, metric_name: str = ""
+) -> float | None:
+    """Return a figure of one workload divided by the same figure of another."""
+    own = figure_of(results, system, workload_name, metric_name)
+    other = figure_of(results, system, other_name, metric_name)
+    return own / other if own is not None and other else None
+
+
 def cost_growth(results: Results, system: str, many: str, few: str) -> float | None:
     """Return what a task costs in one workload, over what it costs in a smaller one."""
     rate_of_many = figure_of(results, system, many)

@@ -10,6 +10,7 @@ from pathlib import Path
 from systems import SystemEntry
 from workloads.workload import Workload
 
+from harness.machine import available_mib
 from harness.numbers import shown
 from harness.outcomes import DONE, Outcome, Results
 from harness.processes import measured
@@ -34,6 +35,8 @@ def run_rounds(
     spent_s: defaultdict[tuple[str, str], float] = defaultdict(float)
     for round_number in range(1, rounds + 1):
         for workload in results.workloads:
+            if not _has_room(workload, results.quick):
+                continue
             for system in _in_turn(results.systems, round_number):
                 cell = (workload.name, system.name)
                 if workload.needs & system.lacks or spent_s[cell] > patience_s:
@@ -48,6 +51,15 @@ def run_rounds(
                 spent_s[cell] += outcome.elapsed_s
                 results.outcomes.append(outcome)
                 _tell(outcome, workload, rounds)
+
+
+def _has_room(workload: Workload, quick: bool) -> bool:
+    """Say whether this machine has memory enough for a workload."""
+    needed_mib = workload.memory_mib(workload.size_for(quick))
+    has_room = needed_mib <= available_mib()
+    if not has_room:
+        print(f"{workload.name}: needs {needed_mib:,} MiB of memory", file=sys.stderr, flush=True)
+    return has_room
 
 
 def _in_turn(systems: list[SystemEntry], round_number: int) -> list[SystemEntry]:

@@ -11,7 +11,7 @@ from systems import OURS
 
 from harness.numbers import shown
 from harness.outcomes import Results
-from harness.ratios import cost_growth, figure_of, over_best
+from harness.ratios import cost_growth, figure_of, over_best, over_other
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ def _against(peers: tuple[str, ...], *names: str) -> Callable[[Results], float |
     return lambda results: over_best(results, OURS, peers, *names)
 
 
+_DASK: Final = ("dask", "dask-inf")
+BY_MEMORY: Final = "worker-to-worker"
+BY_GRPC: Final = "worker-to-worker-by-socket"
+
 TARGETS: Final = (
     Target(
         "map+gather of 50,000, over the best of dask-inf and ray",
@@ -94,5 +98,74 @@ TARGETS: Final = (
         bound=1_200,
         at_least=False,
         unit="B",
+    ),
+    Target(
+        "256 MiB worker to worker by gRPC",
+        partial(figure_of, system=OURS, workload_name=BY_GRPC, metric_name="later"),
+        bound=1_024,
+        at_least=True,
+        unit="MiB/s",
+    ),
+    Target(
+        "the same by gRPC, over dask's",
+        _against(_DASK, BY_GRPC, "later"),
+        bound=5.0,
+        at_least=True,
+    ),
+    Target(
+        "the same through shared memory, over gRPC",
+        partial(
+            over_other,
+            system=OURS,
+            workload_name=BY_MEMORY,
+            other_name=BY_GRPC,
+            metric_name="later",
+        ),
+        bound=10.0,
+        at_least=True,
+    ),
+    Target(
+        "peak memory of worker to worker by gRPC",
+        partial(figure_of, system=OURS, workload_name="worker-to-worker-memory-by-socket"),
+        bound=2.2,
+        at_least=False,
+        unit="times",
+    ),
+    Target(
+        "peak memory of worker to worker through shared memory",
+        partial(figure_of, system=OURS, workload_name="worker-to-worker-memory"),
+        bound=1.1,
+        at_least=False,
+        unit="times",
+    ),
+    Target(
+        "256 MiB worker to client, over ray's",
+        _against(("ray",), "worker-to-client", "later"),
+        bound=2.0,
+        at_least=True,
+    ),
+    Target(
+        "gather of 10,000 scattered values of 1 KiB, over dask's",
+        _against(_DASK, "gather-scattered"),
+        bound=10.0,
+        at_least=True,
+    ),
+    Target(
+        "gather of 10,000 results of 1 KiB, over dask's",
+        _against(_DASK, "gather-results"),
+        bound=10.0,
+        at_least=True,
+    ),
+    Target(
+        "100 by 100 blocks of 256 KiB, all to all, over dask's",
+        _against(_DASK, "all-to-all"),
+        bound=3.0,
+        at_least=True,
+    ),
+    Target(
+        "the same as a rechunk of a dask array, over dask's",
+        _against(_DASK, "rechunk"),
+        bound=3.0,
+        at_least=True,
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from systems.cluster import GRAPHS, SCHEDULER_PROCESS, TRANSFERS, System
+from systems.cluster import BY_SOCKET, GRAPHS, SCHEDULER_PROCESS, TRANSFERS, System
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ _ENTRIES = (
         "ray",
         environment="ray",
         adapter="systems.ray_system:RaySystem",
-        lacks=frozenset({GRAPHS, SCHEDULER_PROCESS, TRANSFERS}),
+        lacks=frozenset({BY_SOCKET, GRAPHS, SCHEDULER_PROCESS, TRANSFERS}),
         distributions=("ray", "numpy"),
     ),
 )

@@ -13,6 +13,8 @@ SCHEDULER_PROCESS = "scheduler process"
 """A scheduler that can be a process of its own."""
 TRANSFERS = "transfers"
 """Results stay with the worker that made them, and move when another one needs them."""
+BY_SOCKET = "by socket"
+"""Values between processes of one machine can be sent as they are between machines."""
 
 
 class Cluster(Protocol):
@@ -26,6 +28,12 @@ class Cluster(Protocol):
 
     def result(self, future: Any) -> Any:  # noqa: ANN401
         """Wait for one result."""
+
+    def wait(self, futures: list[Any]) -> None:
+        """Wait until many tasks are done, without their results."""
+
+    def scatter(self, values: list[Any]) -> list[Any]:
+        """Put values where tasks have them at hand; one future for each."""
 
     def gather(self, futures: list[Any]) -> list[Any]:
         """Wait for many results."""
@@ -49,11 +57,15 @@ class Cluster(Protocol):
 class System(Protocol):
     """A way to start a cluster."""
 
-    def __call__(self, *, scheduler_alone: bool = False) -> AbstractContextManager[Cluster]:
+    def __call__(
+        self, *, scheduler_alone: bool = False, by_socket: bool = False
+    ) -> AbstractContextManager[Cluster]:
         """Start a cluster, and end it with the `with` block.
 
         Parameters
         ----------
         scheduler_alone
             The scheduler has to be a process of its own, whatever this system usually does.
+        by_socket
+            Values have to go from process to process as they go from machine to machine.
         """

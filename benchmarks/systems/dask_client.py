@@ -12,10 +12,12 @@ class DaskClientCluster:
     def __init__(
         self,
         client: Any,  # noqa: ANN401
+        wait: Callable[[list[Any]], Any],
         scheduler_process_id: Callable[[], int],
         knows: Callable[[Hashable], bool],
     ) -> None:
         self._client = client
+        self._wait = wait
         self.scheduler_process_id = scheduler_process_id
         self.knows = knows
 
@@ -28,6 +30,13 @@ class DaskClientCluster:
 
     def result(self, future: Any) -> Any:  # noqa: ANN401
         return future.result()
+
+    def wait(self, futures: list[Any]) -> None:
+        self._wait(futures)
+
+    def scatter(self, values: list[Any]) -> list[Any]:
+        futures: list[Any] = self._client.scatter(values)
+        return futures
 
     def gather(self, futures: list[Any]) -> list[Any]:
         values: list[Any] = self._client.gather(futures)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, wait
 from distributed.deploy.subprocess import SubprocessCluster
 
 from systems.cluster import Cluster
@@ -31,7 +31,9 @@ class DaskSystem:
     worker_saturation: float | None = None
 
     @contextmanager
-    def __call__(self, *, scheduler_alone: bool = False) -> Iterator[Cluster]:
+    def __call__(
+        self, *, scheduler_alone: bool = False, by_socket: bool = False
+    ) -> Iterator[Cluster]:
         if self.worker_saturation is not None:
             os.environ[SATURATION_VARIABLE] = str(self.worker_saturation)
             dask.config.refresh()  # this process; those that are started read it by themselves
@@ -44,7 +46,7 @@ class DaskSystem:
             def knows(key: Hashable) -> bool:
                 return bool(client.run_on_scheduler(_knows, key=key))
 
-            yield DaskClientCluster(client, lambda: client.run_on_scheduler(os.getpid), knows)
+            yield DaskClientCluster(client, wait, lambda: client.run_on_scheduler(os.getpid), knows)
 
 
 def _as_usual() -> AbstractContextManager[Any]:

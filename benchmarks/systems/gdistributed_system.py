@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+import inspect
+import os
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import psutil
 
-from gdistributed import Client, LocalCluster
+from gdistributed import Client, LocalCluster, wait
 from gdistributed.errors import NotFound
 from systems.cluster import Cluster
 from systems.dask_client import DaskClientCluster
@@ -17,8 +21,15 @@ class GdistributedSystem:
     """gdistributed on this machine."""
 
     @contextmanager
-    def __call__(self, *, scheduler_alone: bool = False) -> Iterator[Cluster]:
-        with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:
+    def __call__(
+        self, *, scheduler_alone: bool = False, by_socket: bool = False
+    ) -> Iterator[Cluster]:
+        start: Callable[..., Any] = partial(LocalCluster, n_workers=2, threads_per_worker=1)
+        connect: Callable[..., Any] = Client
+        if by_socket:
+            os.environ["GD_SHARED_MEMORY"] = "0"
+            start, connect = _without_shared_memory(start), _without_shared_memory(connect)
+        with start() as cluster, connect(cluster) as client:
 
             def knows(key: Hashable) -> bool:
                 try:
@@ -27,7 +38,13 @@ class GdistributedSystem:
                     return False
                 return True
 
-            yield DaskClientCluster(client, _scheduler_process_id, knows)
+            yield DaskClientCluster(client, wait, _scheduler_process_id, knows)
+
+
+def _without_shared_memory(start: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a call that switches shared memory off; commits that have none are not asked."""
+    is_known = "shared_memory" in inspect.signature(start).parameters
+    return partial(start, shared_memory=False) if is_known else start
 
 
 def _scheduler_process_id() -> int:

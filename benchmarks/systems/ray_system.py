@@ -34,6 +34,12 @@ class RayCluster:
     def result(self, future: Any) -> Any:  # noqa: ANN401
         return ray.get(future)
 
+    def wait(self, futures: list[Any]) -> None:
+        ray.wait(futures, num_returns=len(futures))
+
+    def scatter(self, values: list[Any]) -> list[Any]:
+        return [ray.put(value) for value in values]
+
     def gather(self, futures: list[Any]) -> list[Any]:
         values: list[Any] = ray.get(futures)
         return values
@@ -58,7 +64,9 @@ class RaySystem:
     """Ray on this machine."""
 
     @contextmanager
-    def __call__(self, *, scheduler_alone: bool = False) -> Iterator[Cluster]:
+    def __call__(
+        self, *, scheduler_alone: bool = False, by_socket: bool = False
+    ) -> Iterator[Cluster]:
         ray.init(
             num_cpus=2,
             include_dashboard=False,

@@ -7,6 +7,8 @@ from typing import Final
 from workloads import (
     array,
     chain,
+    collecting,
+    exchanging,
     graph,
     latency,
     mapping,
@@ -28,6 +30,8 @@ _ALL: Final[tuple[Workload, ...]] = (
     *array.WORKLOADS,
     *startup.WORKLOADS,
     *moving.WORKLOADS,
+    *collecting.WORKLOADS,
+    *exchanging.WORKLOADS,
     *memory.WORKLOADS,
 )
 WORKLOADS: Final = {workload.name: workload for workload in _ALL}

@@ -64,6 +64,35 @@ def kept_block(nbytes: int, _number: int) -> Any:  # noqa: ANN401
     return _block_of_this_worker(nbytes)
 
 
+def large(nbytes: int) -> Any:  # noqa: ANN401
+    """Return an array."""
+    return _array(nbytes, 1)
+
+
+def small(number: int) -> bytes:
+    """Return 1 KiB, another one for each number."""
+    return number.to_bytes(8, "little") * 128
+
+
+def blocks_of(count: int, nbytes: int, number: int) -> list[Any]:
+    """Return so many arrays of that size, full of a number."""
+    import numpy as np
+
+    return [np.full(nbytes // 8, number, dtype=np.int64) for _ in range(count)]
+
+
+def sum_of_firsts(blocks: list[Any]) -> int:
+    """Return the sum of the first numbers of blocks, all of which must be here for that."""
+    return sum(int(numbers[0]) for numbers in blocks)
+
+
+def filled(number: int, block_info: Any = None) -> Any:  # noqa: ANN401
+    """Return a chunk of a dask array, full of a number."""
+    import numpy as np
+
+    return np.full(block_info[None]["chunk-shape"], number, dtype=np.int64)
+
+
 @cache
 def _block_of_this_worker(nbytes: int) -> Any:  # noqa: ANN401
     return _array(nbytes, 0)

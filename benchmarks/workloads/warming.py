@@ -21,9 +21,11 @@ REST_S: Final = 0.3
 
 
 @contextmanager
-def warm_cluster(system: System, *, scheduler_alone: bool = False) -> Iterator[Cluster]:
+def warm_cluster(
+    system: System, *, scheduler_alone: bool = False, by_socket: bool = False
+) -> Iterator[Cluster]:
     """Start a cluster and let it work a little, in the same way for all systems."""
-    with system(scheduler_alone=scheduler_alone) as cluster:
+    with system(scheduler_alone=scheduler_alone, by_socket=by_socket) as cluster:
         on_every_worker(cluster, nap, NAP_S)
         numbers = range(-FIRST_TASKS, 0)
         check(cluster.gather(cluster.map(same, numbers)), list(numbers))

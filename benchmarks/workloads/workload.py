@@ -35,6 +35,10 @@ class Metric:
     summarise: Callable[[Sequence[float]], float] = statistics.median
 
 
+def _no_more_than_usual(_size: int) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Workload:
     """One idea of what to measure.
@@ -53,6 +57,8 @@ class Workload:
         How much is done, usually and with `--quick`.
     needs
         What a system must have, of the words in `systems.cluster`.
+    memory_mib
+        How much memory must be available for a size, in MiB; with less it is not measured.
     timeout_s
         A process that takes longer, with its start and its end, is killed.
     """
@@ -64,6 +70,7 @@ class Workload:
     size: int
     quick_size: int
     needs: frozenset[str] = frozenset()
+    memory_mib: Callable[[int], int] = _no_more_than_usual
     timeout_s: float = MEASURE_TIMEOUT_S
 
     def size_for(self, quick: bool) -> int:

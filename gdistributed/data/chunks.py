@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import mmap
-import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gdistributed.data import checksums
 from gdistributed.data.codecs import Buffer, Encoded
 from gdistributed.data.codecs.compression import Compression, Samples, decompress
 from gdistributed.data.framing import Framing
@@ -151,7 +151,7 @@ def _chunks(value: Outgoing, encoded: Encoded, size: int, start: int) -> Iterato
         for begin in range(max(start - before, 0), len(part), size):
             data = part[begin : begin + size]
             head = worker_pb2.DataChunk(
-                index=value.index, header=header, offset=before + begin, crc32=zlib.crc32(data)
+                index=value.index, header=header, offset=before + begin, crc32=checksums.crc32(data)
             )
             yield head, data
             header = None
@@ -211,7 +211,9 @@ def fingerprint(encoded: Encoded) -> str:
     sampled = 0
     for part in parts:
         view = memoryview(part).cast("B")
-        sampled = zlib.crc32(view[-SAMPLE_NBYTES:], zlib.crc32(view[:SAMPLE_NBYTES], sampled))
+        sampled = checksums.crc32(
+            view[-SAMPLE_NBYTES:], checksums.crc32(view[:SAMPLE_NBYTES], sampled)
+        )
     return f"{encoded.codec}:{sampled:08x}:{','.join(str(len(part)) for part in parts)}"
 
 
@@ -221,7 +223,7 @@ def crc32_before(offset: int, parts: Iterable[Buffer]) -> int:
     for part in parts:
         if offset <= 0:
             break
-        crc32 = zlib.crc32(memoryview(part)[:offset], crc32)
+        crc32 = checksums.crc32(memoryview(part)[:offset], crc32)
         offset -= len(part)
     return crc32
 
@@ -354,7 +356,7 @@ class Growing:
         """
         if chunk.offset != self.offset:
             raise bad_chunk(chunk, f"offset {self.offset} was expected")
-        if zlib.crc32(data) != chunk.crc32:
+        if checksums.crc32(data) != chunk.crc32:
             raise bad_chunk(chunk, "its checksum is wrong")
         if self.offset + len(data) > self._nbytes:
             raise bad_chunk(chunk, "it reaches beyond the end of the value")
