@@ -138,6 +138,15 @@ class WorkerSettings:
         A value that was put here is dropped if the scheduler has not claimed it for so long.
     orphan_s
         How long a worker without a scheduler keeps its values and goes on running.
+    shared_memory
+        Whether large values are handed to peers and clients of this machine by shared memory.
+    shared_nbytes_min
+        Smaller values are sent.
+    shared_lease_s
+        A peer or client that was told where a value lies has so long to open it.
+    shared_memory_share
+        Values are sent when the worker has made segments of so large a share of its memory limit;
+        of half of the machine's memory where there is none.
     """
 
     fetch_nbytes: int = 256 * MIB
@@ -153,6 +162,10 @@ class WorkerSettings:
     ahead_s: float = 0.005
     unclaimed_s: float = 60.0
     orphan_s: float = 300.0
+    shared_memory: bool = True
+    shared_nbytes_min: int = 1 * MIB
+    shared_lease_s: float = 10.0
+    shared_memory_share: float = 0.5
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 
@@ -168,11 +181,17 @@ class ClientSettings:
         How long futures wait for a scheduler that was lost, until they fail with ConnectionLost.
     large_argument_nbytes
         An argument larger than this brings a warning that proposes `scatter`.
+    shared_memory
+        Whether large values come from workers of this machine, and go there, by shared memory.
+    shared_nbytes_min
+        Smaller values are sent.
     """
 
     connect_timeout_s: float = 10.0
     disconnect_timeout_s: float = 30.0
     large_argument_nbytes: int = 10 * MIB
+    shared_memory: bool = True
+    shared_nbytes_min: int = 1 * MIB
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

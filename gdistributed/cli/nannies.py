@@ -88,6 +88,7 @@ def run_nannies(
                     name=of.name,
                     memory_limit=of.memory_limit_nbytes,
                     local_directory=of.local_directory,
+                    shared_memory=of.shared_memory,
                     log_level=of.log_level,
                     lifetime=lifetime,
                 )

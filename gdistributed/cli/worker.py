@@ -91,6 +91,14 @@ logger = logging.getLogger("gdistributed.worker")
     help="Folder for the worker's files.",
 )
 @click.option(
+    "--shared-memory/--no-shared-memory",
+    default=True,
+    show_default=True,
+    envvar="GD_SHARED_MEMORY",
+    show_envvar=True,
+    help="Hand large values to processes of this machine without copying them on the way.",
+)
+@click.option(
     "--scheduler-file",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -115,6 +123,7 @@ def worker(
     lifetime_stagger: float,
     lifetime_restart: bool,
     local_directory: Path | None,
+    shared_memory: bool,
     scheduler_file: Path | None,
     log_level: str,
     stop_with_parent: bool,
@@ -147,6 +156,7 @@ def worker(
             port=ports[index],
             memory_limit_nbytes=worker_memory_nbytes(memory_limit, nthreads, count),
             local_directory=local_directory,
+            shared_memory=shared_memory,
             log_level=log_level,
             lifetime_s=lifetime or 0.0,
             nanny_address=nanny_address,
@@ -181,6 +191,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     from gdistributed.client import dask_scheduler
     from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED, tell
     from gdistributed.services.worker.server import Worker
+    from gdistributed.settings import WorkerSettings
     from gdistributed.wire.scheduler_file import address_in
 
     if of.news_descriptor is not None:
@@ -196,6 +207,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             name=of.name,
             memory_limit=of.memory_limit_nbytes,
             local_directory=of.local_directory,
+            settings=WorkerSettings(shared_memory=of.shared_memory),
             nanny_address=of.nanny_address,
             worker_id=of.worker_id,
         )

@@ -23,7 +23,7 @@ from gdistributed.v1 import scheduler_pb2, worker_pb2
 SCATTER_TIMEOUT_S = 30.0
 PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
-Worker = tuple[str, str]  # address and worker id
+Worker = tuple[str, str, str]  # address, worker id, and the memory that it shares
 
 
 class Moving(Asking):
@@ -238,7 +238,7 @@ class Moving(Asking):
             connection.scheduler.ListWorkers, request, "listing the workers"
         )
         found = [
-            (worker.address, worker.worker_id)
+            (worker.address, worker.worker_id, worker.same_host)
             for worker in answer.workers
             if not names or names & {worker.name, worker.address, worker.host, worker.worker_id}
         ]
@@ -258,10 +258,12 @@ async def _store_all(
     On the loop.
     """
     puts: dict[str, dict[str, int]] = {}
-    for (address, worker_id), values in shares.items():
+    lending = connection.shared_memory.with_host(connection.shared_memory.same_host)
+    for (address, worker_id, same_host), values in shares.items():
         channel = connection.channels.get(address, bulk=True)
+        lends = lending if same_host == connection.shared_memory.same_host else None
         try:
-            for stored in await store(channel, worker_id, values):
+            for stored in await store(channel, worker_id, values, lends):
                 puts.setdefault(stored.key, {})[worker_id] = stored.put
         except SerializationError as error:
             raise UnpicklableArgument(f"the data cannot be scattered: {error}") from error

@@ -136,7 +136,7 @@ async def _fetch(connection: Connection, place: Place, keys: list[str]) -> Value
     address, worker_id = place
     channel = connection.channels.get(address, bulk=True)
     try:
-        return await fetch(channel, worker_id, keys)
+        return await fetch(channel, worker_id, keys, connection.shared_memory)
     except TaskFailed:
         raise  # the value is there and cannot be sent or read: no other try will help
     except GDistributedError as error:

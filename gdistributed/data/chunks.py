@@ -15,6 +15,7 @@ from typing import Final
 
 from gdistributed.data.codecs import Buffer, Encoded
 from gdistributed.data.framing import Framing
+from gdistributed.data.shared_memory import Opened
 from gdistributed.errors import MalformedMessage
 from gdistributed.settings import KIB, MIB
 from gdistributed.v1 import error_pb2, value_pb2, worker_pb2
@@ -27,7 +28,9 @@ MAPPED_NBYTES: Final = 4 * MIB
 
 @dataclass(slots=True, eq=False)
 class Outgoing:
-    """A value to be sent, or why it cannot be: `encoded`, `error`, or neither when it is missing.
+    """A value to be sent, or why it cannot be.
+
+    One of `encoded`, `shared` and `error` is set, or none when the value is missing.
 
     Attributes
     ----------
@@ -42,11 +45,15 @@ class Outgoing:
     nbytes: int = 0
     type: str = ""
     error: error_pb2.TaskError | None = None
+    shared: worker_pb2.SharedValue | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Incoming:
-    """A value that has come, still encoded, or why there is none."""
+    """A value that has come, still encoded, or why there is none.
+
+    With `shared` it lies in memory that is to be opened; then it is `opened`.
+    """
 
     index: int
     nbytes: int = 0
@@ -55,6 +62,8 @@ class Incoming:
     data: Buffer = b""
     buffers: Sequence[Buffer] = ()
     error: error_pb2.TaskError | None = None
+    shared: worker_pb2.SharedValue | None = None
+    opened: Opened | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -108,6 +117,8 @@ def _item(value: Outgoing) -> worker_pb2.DataItem:
         item.value.CopyFrom(value.encoded.payload())
     elif value.error is not None:
         item.error.CopyFrom(value.error)
+    elif value.shared is not None:
+        item.shared.CopyFrom(value.shared)
     else:
         item.missing = True
     return item
@@ -252,6 +263,8 @@ def _whole(item: worker_pb2.DataItem) -> Incoming:
         value.header = item.value
         value.data = item.value.data
         value.buffers = list(item.value.buffers)
+    elif outcome == "shared":
+        value.shared = item.shared
     elif outcome == "error":
         value.error = item.error
     return value

@@ -73,6 +73,13 @@ class Store:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._keeper, self.mapping.__setitem__, key, value)
 
+    def replace(self, key: str, old: object, new: object) -> bool:
+        """Store a value in the place of an equal one, if that is there, and in a plain dict."""
+        is_there = self.is_direct and self.mapping.get(key) is old
+        if is_there:
+            self.mapping[key] = new
+        return is_there
+
     def drop(self, keys: Iterable[str]) -> None:
         """Delete values, those that are there; the event loop does not wait for it."""
         if self._keeper is None:

@@ -72,6 +72,7 @@ class AsyncLocalCluster:
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
+        shared_memory: bool = True,
         allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
@@ -88,6 +89,7 @@ class AsyncLocalCluster:
             nthreads={str(number): count for number, count in enumerate(nthreads or ())},
             memory_limit=memory_limit,
             silence_logs=silence_logs,
+            shared_memory=shared_memory,
             allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )
@@ -257,6 +259,8 @@ class LocalCluster:
     silence_logs
         Lowest level, of the module `logging`, of the lines that the processes log here; WARNING
         by default.
+    shared_memory
+        Whether large values are handed over by shared memory (the default), and not sent.
     allow_run
         Whether clients may run code in the scheduler; by default they may not.
     start_timeout_s
@@ -289,6 +293,7 @@ class LocalCluster:
         scheduler_port: int = 0,
         memory_limit: str | float | None = "auto",
         silence_logs: int = logging.WARNING,
+        shared_memory: bool = True,
         allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
@@ -302,6 +307,7 @@ class LocalCluster:
             scheduler_port=scheduler_port,
             memory_limit=memory_limit,
             silence_logs=silence_logs,
+            shared_memory=shared_memory,
             allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from gdistributed.deploy.machine import worker_memory_nbytes
 from gdistributed.services.nanny.processes import ChildProcess
+from gdistributed.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from gdistributed.services.nanny.server import Nanny
@@ -44,6 +45,8 @@ class ClusterOptions:
         Of each worker, as `worker_memory_nbytes` understands it.
     silence_logs
         Lowest level of the lines that processes log here.
+    shared_memory
+        Whether workers hand over large values by shared memory.
     allow_run
         Whether clients may run code in the scheduler.
     start_timeout_s
@@ -57,6 +60,7 @@ class ClusterOptions:
     nthreads: Mapping[str, int] = field(default_factory=dict)
     memory_limit: str | float | None
     silence_logs: int
+    shared_memory: bool
     allow_run: bool
     start_timeout_s: float
 
@@ -147,6 +151,7 @@ class ProcessParts:
                 nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
+                shared_memory=options.shared_memory,
                 log_level=_level_name(options.silence_logs),
             )
             await self._nannies[name].start()
@@ -232,6 +237,7 @@ class LocalParts:
                 nthreads=options.nthreads_of(name),
                 name=name,
                 memory_limit=options.memory_nbytes,
+                settings=WorkerSettings(shared_memory=options.shared_memory),
             )
             await self._workers[name].start()
 

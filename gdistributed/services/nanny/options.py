@@ -25,6 +25,8 @@ class WorkerOptions:
         In bytes; 0 means none.
     local_directory
         Where it may keep files; None for the system's place.
+    shared_memory
+        Whether it shares memory with others of its machine.
     log_level
         Lowest level of the lines that it logs.
     lifetime_s
@@ -44,6 +46,7 @@ class WorkerOptions:
     port: int = 0
     memory_limit_nbytes: int = 0
     local_directory: Path | None = None
+    shared_memory: bool = True
     log_level: str = "info"
     lifetime_s: float = 0.0
     nanny_address: str = ""
@@ -68,6 +71,7 @@ class WorkerOptions:
             "--news-descriptor": self.news_descriptor,
             "--lifetime": f"{self.lifetime_s}s" if self.lifetime_s else None,
         }
+        yield "--shared-memory" if self.shared_memory else "--no-shared-memory"
         if isinstance(self.scheduler, Path):
             yield f"--scheduler-file={self.scheduler}"
         yield from (f"{flag}={value}" for flag, value in given.items() if value is not None)

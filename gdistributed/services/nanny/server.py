@@ -52,6 +52,8 @@ class Nanny(Server):
         Of the worker, in bytes; None or 0 means none. A worker that uses 95 % of it is killed.
     local_directory
         Where the worker may keep files.
+    shared_memory
+        Whether the worker hands large values to processes of its machine by shared memory.
     log_level
         Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
     lifetime
@@ -89,6 +91,7 @@ class Nanny(Server):
         name: str | None = None,
         memory_limit: int | None = None,
         local_directory: str | Path | None = None,
+        shared_memory: bool = True,
         log_level: str = "info",
         lifetime: Lifetime | None = None,
         asynchronous: bool | None = None,
@@ -104,6 +107,7 @@ class Nanny(Server):
             port=worker_port,
             memory_limit_nbytes=memory_limit or 0,
             local_directory=Path(local_directory) if local_directory else None,
+            shared_memory=shared_memory,
             log_level=log_level,
         )
         self.lifetime = lifetime or Lifetime()

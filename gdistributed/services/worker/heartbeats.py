@@ -7,6 +7,8 @@ import asyncio
 import psutil
 from google.protobuf import duration_pb2
 
+from gdistributed.data.shared_memory import held_nbytes
+from gdistributed.services.worker.sharing import memory_nbytes_of
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import worker_pb2
 
@@ -53,10 +55,13 @@ class Heartbeats:
         shell, brain, process = self._shell, self._shell.brain, self._process
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(self._delay_s * 1e9))
+        shared_nbytes, borrowed_nbytes = held_nbytes()
         with process.oneshot():
             return worker_pb2.WorkerMetrics(
                 cpu_percent=process.cpu_percent(None),
-                memory_nbytes=process.memory_info().rss,
+                memory_nbytes=memory_nbytes_of(process),
+                shared_nbytes=shared_nbytes,
+                borrowed_nbytes=borrowed_nbytes,
                 managed_nbytes=brain.held_nbytes,
                 executing=brain.executing_count,
                 ready=brain.ready_count,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import psutil
 
+from gdistributed.services.worker.sharing import memory_nbytes_of
 from gdistributed.services.worker.shell import Shell
 from gdistributed.settings import MIB
 
@@ -26,7 +27,7 @@ async def watch_memory(shell: Shell, tell: Callable[[], object]) -> None:
     """
     process, brain = psutil.Process(), shell.brain
     while True:
-        nbytes = process.memory_info().rss
+        nbytes = memory_nbytes_of(process)
         if shell.call(brain.memory_measured, nbytes):
             memory = brain.memory
             fields = {"used_mib": nbytes // MIB, "limit_mib": memory.limit_nbytes // MIB}

@@ -61,7 +61,8 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
             )
         self._serving += 1
         try:
-            async for response in serve_values(request, self._shell.value_of):
+            lending = self._shell.shared_memory.with_host(request.same_host)
+            async for response in serve_values(request, self._shell.value_of, lending):
                 yield response
         finally:
             self._serving -= 1
@@ -84,7 +85,10 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 f"put the data elsewhere, or let go of what is there",
             )
         return await accept_values(
-            _again(opening, requests), list(first.keys), self._shell.keep_put
+            _again(opening, requests),
+            list(first.keys),
+            self._shell.keep_put,
+            self._shell.shared_memory,
         )
 
     async def DeleteData(

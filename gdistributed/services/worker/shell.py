@@ -30,6 +30,7 @@ from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
+from gdistributed.services.worker.sharing import shared_memory_of
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -67,6 +68,8 @@ class Shell:
         How much came from peers and clients.
     actors
         The actors that live here.
+    shared_memory
+        Large values to and from processes of this machine.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -76,6 +79,7 @@ class Shell:
         self.wake: Callable[[], None] | None = None
         self.failed: Callable[[Exception], None] | None = None
         self.listeners: list[Any] = []
+        self.shared_memory: Final = shared_memory_of(brain, store)
         self.received_nbytes = 0
         self.sent_nbytes = 0
         self._channels = channels
@@ -332,6 +336,7 @@ class Shell:
                 keys,
                 self.place.worker_id,
                 silence_s=self.brain.settings.fetch_silence_s,
+                shared_memory=self.shared_memory,
             )
             async for arrived in values:
                 named = [(keys[incoming.index], incoming) for incoming in arrived]
@@ -383,6 +388,8 @@ class Shell:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
+                if incoming.opened is not None:
+                    self.shared_memory.adopt(key, value, incoming.opened)
                 return stored_data(key, value)
         return None
 
