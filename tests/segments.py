@@ -18,7 +18,7 @@ def living_segments(process_ids: Iterable[int] | None = None) -> set[str]:
         process_ids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     for process_id in process_ids:
         folder = Path(f"/proc/{process_id}")
-        with suppress(FileNotFoundError, ProcessLookupError):  # the process is gone
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # gone, or not ours
             found.update(NAME.findall((folder / "maps").read_text()))
             for link in (folder / "fd").iterdir():
                 with suppress(FileNotFoundError):  # was closed

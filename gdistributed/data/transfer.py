@@ -362,7 +362,9 @@ async def _outgoing(
         except SerializationError as error:
             yield Outgoing(index, error=failure_from_exception(error, key=key))
             continue
-        shared = await lending.lend(key, value, encoded) if lending is not None else None
+        shared = None
+        if lending is not None and encoded.nbytes >= lending.nbytes_min:
+            shared = await lending.lend(key, value, encoded)
         kind = qualified_name(type(value))
         if shared is not None:
             yield Outgoing(index, nbytes=nbytes, type=kind, shared=shared)

@@ -160,9 +160,17 @@ async def test_many_who_ask_at_once_are_told_of_one_segment() -> None:
     assert held_nbytes() == (0, 0)
 
 
-async def test_small_values_and_strangers_are_not_told() -> None:
-    holder = Holder(x=np.ones(1000))
-    assert await holder.lend("x") is None
+async def test_each_reader_is_told_of_it_in_a_codec_of_its_own() -> None:
+    value = "text" * MIB
+    lending = Holder().memory.with_host(same_host())
+    for codec in ("text", "json", "text"):
+        shared = await lending.lend("x", value, encode_parts(value, [codec]))
+        assert shared.value.codec == codec
+        assert read(shared, SharedMemory(same_host()).open(shared).parts) == value
+
+
+def test_strangers_are_not_told() -> None:
+    holder = Holder()
     assert holder.memory.with_host("") is None
     assert holder.memory.with_host("another machine") is None
     assert SharedMemory("").with_host("") is None
@@ -173,6 +181,12 @@ async def test_the_bound_on_segments_is_kept() -> None:
     lending = memory.with_host(same_host())
     arrays = [np.ones(MIB) for _ in range(3)]
     told = [await lending.lend(str(n), x, encode_parts(x)) for n, x in enumerate(arrays)]
+    assert [shared is not None for shared in told] == [True, True, False]
+    del lending, told
+    gc.collect()
+    lending = memory.with_host(same_host())
+    at_once = [lending.lend(str(n), x, encode_parts(x)) for n, x in enumerate(arrays)]
+    told = await asyncio.gather(*at_once)
     assert [shared is not None for shared in told] == [True, True, False]
 
 

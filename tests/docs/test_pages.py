@@ -22,7 +22,10 @@ PAGES = [
     ROOT / "README.md",
     *(
         ROOT / f"docs/{name}.md"
-        for name in ("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask")
+        for name in (
+            *("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask"),
+            "shared-memory",
+        )
     ),
 ]
 ADDRESS_OF_THE_PAGES = "127.0.0.1:8786"

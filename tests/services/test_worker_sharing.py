@@ -113,11 +113,13 @@ async def test_a_client_puts_and_fetches_by_shared_memory(
 
 
 async def test_strangers_are_sent_what_they_ask_for(worker: Worker, stub: Stub) -> None:
-    worker.data["x"] = b"x" * NBYTES
+    worker.data.update({"x": b"x" * NBYTES, "small": b"x" * 1000})
     for word in ("", "another machine"):
         response = await ask(stub, "x", same_host=word)
         assert response.chunk.header.data_nbytes == NBYTES
-    assert (await ask(stub, "x", same_host=same_host())).items[0].shared.parts
+    large, small = (await ask(stub, "x", "small", same_host=same_host())).items
+    assert large.shared.parts
+    assert small.value.data == b"x" * 1000
 
 
 async def test_a_worker_that_is_not_to_share_does_not(stage: Stage) -> None:

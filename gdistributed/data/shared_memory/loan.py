@@ -37,6 +37,8 @@ class Loan:
     ----------
     value
         Returns the live object, or None when that is gone.
+    codec
+        In which it is encoded.
     shared
         What others are told; None while it is not in a segment.
     segments
@@ -46,9 +48,14 @@ class Loan:
     """
 
     value: Callable[[], object]
+    codec: str
     shared: worker_pb2.SharedValue | None = None
     segments: Sequence[Segment] = ()
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def is_of(self, value: object, codec: str) -> bool:
+        """Say whether this is the loan of an object in a codec."""
+        return self.value() is value and self.codec == codec
 
     def write(self, encoded: Encoded) -> None:
         """Copy an encoded value into a segment. It blocks.

@@ -64,12 +64,13 @@ class SharedMemory:
     ) -> None:
         self.lease_s = lease_s
         self._same_host = same_host
-        self._nbytes_min = nbytes_min
+        self.nbytes_min = nbytes_min
         self._nbytes_max = nbytes_max
         self._may_grow = may_grow
         self._replace = replace
         self._lent: weakref.WeakValueDictionary[str, Loan] = weakref.WeakValueDictionary()
         self._views: dict[str, Loan] = {}
+        self._writing_nbytes = 0
 
     # ---- The holder's end
 
@@ -79,7 +80,7 @@ class SharedMemory:
         return Lending(self) if is_same else None
 
     async def loan_of(self, key: str, value: object, encoded: Encoded) -> Loan | None:
-        """Return the loan of a value; None if it is small or there is no room.
+        """Return the loan of a value; None if there is no room.
 
         Parameters
         ----------
@@ -90,29 +91,32 @@ class SharedMemory:
         encoded
             The same, encoded.
         """
-        if encoded.nbytes < self._nbytes_min:
-            return None
-        loan = self._views.get(key) or self._lent.get(key)
-        if loan is None or loan.value() is not value:
-            loan = self._lent[key] = Loan(lambda: value)
+        loan = self._views.get(key)
+        if loan is None or not loan.is_of(value, encoded.codec):
+            loan = self._lent.get(key)
+        if loan is None or not loan.is_of(value, encoded.codec):
+            loan = self._lent[key] = Loan(lambda: value, encoded.codec)
         async with loan.lock:
             if loan.shared is None and self._has_room(encoded.nbytes):
                 await self._write(key, loan, encoded)
         return loan if loan.shared is not None else None
 
     async def _write(self, key: str, loan: Loan, encoded: Encoded) -> None:
+        self._writing_nbytes += encoded.nbytes
         try:
             await asyncio.to_thread(loan.write, encoded)
         except OSError as error:
             logger.warning("no shared memory: values are sent", extra={"cause": str(error)})
             return
-        if self._replace is not None:
+        finally:
+            self._writing_nbytes -= encoded.nbytes
+        if self._replace is not None and key not in self._views:
             view = loan.view()
             if view is not None and self._replace(key, loan.value(), view):
                 self._note_view(key, view, loan)
 
     def _has_room(self, nbytes: int) -> bool:
-        own_nbytes, _ = held_nbytes()
+        own_nbytes = held_nbytes()[0] + self._writing_nbytes
         is_within = self._nbytes_max is None or own_nbytes + nbytes <= self._nbytes_max
         return is_within and self._may_grow() and has_descriptors()
 
@@ -158,7 +162,7 @@ class SharedMemory:
             told = worker_pb2.SharedValue(
                 value=shared.value, parts=shared.parts, segments=references
             )
-            self._note_view(key, value, Loan(lambda: value, told, segments))
+            self._note_view(key, value, Loan(lambda: value, shared.value.codec, told, segments))
 
 
 class Opened:
@@ -195,16 +199,22 @@ class Lending:
     ----------
     memory
         Of the holder.
+
+    Attributes
+    ----------
+    nbytes_min
+        Smaller values are not worth it.
     """
 
     def __init__(self, memory: SharedMemory) -> None:
+        self.nbytes_min = memory.nbytes_min
         self._memory = memory
         self._loans: list[Loan] = []
 
     async def lend(
         self, key: str, value: object, encoded: Encoded
     ) -> worker_pb2.SharedValue | None:
-        """Share a value, unless it is small or there is no room; see `SharedMemory.loan_of`."""
+        """Share a value, unless there is no room; see `SharedMemory.loan_of`."""
         loan = await self._memory.loan_of(key, value, encoded)
         if loan is None:
             return None
