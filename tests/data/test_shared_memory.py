@@ -77,6 +77,7 @@ VALUES: dict[str, Callable[[], object]] = {
     "frame": frame,
     "table": lambda: pa.table({"x": np.arange(300_000), "y": ["text"] * 300_000}),
     "arrays": lambda: {"a": np.arange(200_000), "b": [np.ones(5), np.ones(200_000)]},
+    "many": lambda: {str(n): np.full(1280, n) for n in range(200)},
     "bytes": lambda: bytes(range(256)) * 8192,
     "bytearray": lambda: bytearray(bytes(range(256)) * 8192),
     "text": lambda: "wörd" * MIB,

@@ -13,7 +13,7 @@ from gdistributed.data.shared_memory.segment import Segment, make_segment
 from gdistributed.settings import KIB
 from gdistributed.v1 import worker_pb2
 
-# A smaller part goes with the message.
+# Small parts go with the message, so many together.
 INLINE_NBYTES: Final = 16 * KIB
 # Plain data: a view onto the segment is as good as the value itself.
 PLAIN: Final = frozenset(
@@ -66,15 +66,22 @@ class Loan:
             If there is no room for it.
         """
         parts = [memoryview(part).cast("B") for part in (encoded.data, *encoded.buffers)]
-        large = [part for part in parts if len(part) > INLINE_NBYTES]
-        segment, offsets = make_segment(large)
-        places = iter(offsets)
-        shared = worker_pb2.SharedValue(value=encoded.header(), segments=[segment.reference()])
+        shared = worker_pb2.SharedValue(value=encoded.header())
+        large: list[memoryview] = []
+        left_nbytes = INLINE_NBYTES
         for part in parts:
-            if len(part) > INLINE_NBYTES:
-                shared.parts.add(range={"offset": next(places), "nbytes": len(part)})
-            else:
+            if len(part) <= left_nbytes:
                 shared.parts.add(inline=bytes(part))
+                left_nbytes -= len(part)
+            else:
+                shared.parts.add(range={"nbytes": len(part)})
+                large.append(part)
+        segment, offsets = make_segment(large)
+        shared.segments.append(segment.reference())
+        places = iter(offsets)
+        for told in shared.parts:
+            if told.HasField("range"):
+                told.range.offset = next(places)
         self.shared, self.segments = shared, [segment]
 
     def view(self) -> object | None:

@@ -71,7 +71,7 @@ def make_segment(parts: Iterable[memoryview]) -> tuple[Segment, list[int]]:
     Raises
     ------
     OSError
-        If there is no room for it.
+        If there is no room for it, or nothing to copy.
     """
     name = PREFIX + secrets.token_hex(8)
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -80,6 +80,8 @@ def make_segment(parts: Iterable[memoryview]) -> tuple[Segment, list[int]]:
         for part in parts:
             offsets.append(-(-end // ALIGNMENT) * ALIGNMENT)
             end = _write(descriptor, part, offsets[-1])
+        if not end:
+            raise OSError("there is nothing to share")
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
         return Segment.of(descriptor, name, is_own=True), offsets
