@@ -161,6 +161,15 @@ class WorkerSettings:
     compression
         Of values that go to other hosts: "auto" (what is installed and quick, for what shrinks by
         it), "none", or the name of one, which is then used on the same host too.
+    shared_memory
+        Whether large values are handed to peers and clients of this machine by shared memory.
+    shared_nbytes_min
+        Smaller values are sent.
+    shared_lease_s
+        A peer or client that was told where a value lies has so long to open it.
+    shared_memory_share
+        Values are sent when the worker has made segments of so large a share of its memory limit;
+        of half of the machine's memory where there is none.
     """
 
     fetch_nbytes: int = 256 * MIB
@@ -185,6 +194,10 @@ class WorkerSettings:
     unclaimed_s: float = 60.0
     orphan_s: float = 300.0
     compression: str = "auto"
+    shared_memory: bool = True
+    shared_nbytes_min: int = 1 * MIB
+    shared_lease_s: float = 10.0
+    shared_memory_share: float = 0.5
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 
@@ -202,12 +215,18 @@ class ClientSettings:
         An argument larger than this brings a warning that proposes `scatter`.
     compression
         Of what `scatter` puts on workers; as in `WorkerSettings`.
+    shared_memory
+        Whether large values come from workers of this machine, and go there, by shared memory.
+    shared_nbytes_min
+        Smaller values are sent.
     """
 
     connect_timeout_s: float = 10.0
     disconnect_timeout_s: float = 30.0
     large_argument_nbytes: int = 10 * MIB
     compression: str = "auto"
+    shared_memory: bool = True
+    shared_nbytes_min: int = 1 * MIB
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

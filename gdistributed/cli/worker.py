@@ -107,6 +107,14 @@ logger = logging.getLogger("gdistributed.worker")
     " what is installed.",
 )
 @click.option(
+    "--shared-memory/--no-shared-memory",
+    default=True,
+    show_default=True,
+    envvar="GD_SHARED_MEMORY",
+    show_envvar=True,
+    help="Hand large values to processes of this machine without copying them on the way.",
+)
+@click.option(
     "--scheduler-file",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -133,6 +141,7 @@ def worker(
     lifetime_restart: bool,
     local_directory: Path | None,
     compression: str,
+    shared_memory: bool,
     scheduler_file: Path | None,
     log_level: str,
     stop_with_parent: bool,
@@ -168,6 +177,7 @@ def worker(
             max_spill_nbytes=max_spill,
             local_directory=local_directory,
             compression=compression,
+            shared_memory=shared_memory,
             log_level=log_level,
             lifetime_s=lifetime or 0.0,
             nanny_address=nanny_address,
@@ -219,7 +229,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             memory_limit=of.memory_limit_nbytes,
             max_spill=of.max_spill_nbytes,
             local_directory=of.local_directory,
-            settings=WorkerSettings(compression=of.compression),
+            settings=WorkerSettings(compression=of.compression, shared_memory=of.shared_memory),
             nanny_address=of.nanny_address,
             worker_id=of.worker_id,
         )

@@ -28,6 +28,7 @@ from gdistributed.client.routes import Routes
 from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import CANCELLED, ERROR, FutureRecord, FutureState, Watch
 from gdistributed.core.session import Session, check_software
+from gdistributed.data.shared_memory import SharedMemory, same_host
 from gdistributed.errors import (
     CapabilityMissing,
     ClientClosed,
@@ -139,6 +140,9 @@ class Connection:
         self.routes = Routes(self.channels)
         self.leases = Leases(self)
         self.following = Following(self)
+        self.shared_memory = SharedMemory(
+            same_host() if settings.shared_memory else "", settings.shared_nbytes_min
+        )
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
         self._locked = _Locked(self)

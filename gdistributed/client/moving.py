@@ -33,11 +33,12 @@ PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 
 
 class Worker(NamedTuple):
-    """A worker to put data on, and the compressions that it undoes."""
+    """A worker to put data on, the compressions that it undoes, and the memory that it shares."""
 
     address: str
     worker_id: str
     compressions: tuple[str, ...]
+    same_host: str
 
 
 class Moving(Asking):
@@ -255,7 +256,12 @@ class Moving(Asking):
             connection.scheduler.ListWorkers, request, "listing the workers"
         )
         found = [
-            Worker(worker.address, worker.worker_id, announced_in(worker.software.capabilities))
+            Worker(
+                worker.address,
+                worker.worker_id,
+                announced_in(worker.software.capabilities),
+                worker.same_host,
+            )
             for worker in answer.workers
             if not names or names & {worker.name, worker.address, worker.host, worker.worker_id}
         ]
@@ -289,13 +295,15 @@ async def _store(
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker, once more by way of the scheduler if it could not be reached."""
     address, worker_id, routes = worker.address, worker.worker_id, connection.routes
+    lending = connection.shared_memory.with_host(worker.same_host)
     compression = agreed_on(
         connection.settings.compression,
         worker.compressions,
         same_host=is_on_this_host(address),
     )
     try:
-        return await store(await routes.to(address, direct), worker_id, values, compression)
+        way = await routes.to(address, direct)
+        return await store(way, worker_id, values, compression, lending)
     except ConnectionLost:
         is_settled = direct is not None or routes.direct is not None
         if is_settled or not routes.avoid(address):

@@ -152,7 +152,7 @@ async def _fetch(
     begun = {key: parts.pop(key) for key in keys if key in parts}
     try:
         way = await connection.routes.to(address, direct)
-        await fetch(way, worker_id, keys, found, begun)
+        await fetch(way, worker_id, keys, found, begun, connection.shared_memory)
     except TaskFailed:
         raise  # the value is there and cannot be sent or read: no other try will help
     except GDistributedError as error:

@@ -17,6 +17,7 @@ from gdistributed.data import checksums
 from gdistributed.data.codecs import Buffer, Encoded
 from gdistributed.data.codecs.compression import Compression, Samples, decompress
 from gdistributed.data.framing import Framing
+from gdistributed.data.shared_memory import Opened
 from gdistributed.errors import MalformedMessage
 from gdistributed.settings import KIB, MIB
 from gdistributed.v1 import error_pb2, value_pb2, worker_pb2
@@ -32,7 +33,9 @@ SAMPLE_NBYTES: Final = 4 * KIB
 
 @dataclass(slots=True, eq=False)
 class Outgoing:
-    """A value to be sent, or why not: `encoded`, `error`, `is_crowded`, or none when it is missing.
+    """A value to be sent, or why not.
+
+    One of `encoded`, `shared`, `error` and `is_crowded` is set, or none when the value is missing.
 
     Attributes
     ----------
@@ -48,11 +51,15 @@ class Outgoing:
     type: str = ""
     error: error_pb2.TaskError | None = None
     is_crowded: bool = False
+    shared: worker_pb2.SharedValue | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Incoming:
-    """A value that has come, still encoded, or why there is none."""
+    """A value that has come, still encoded, or why there is none.
+
+    With `shared` it lies in memory that is to be opened; then it is `opened`.
+    """
 
     index: int
     nbytes: int = 0
@@ -62,6 +69,8 @@ class Incoming:
     buffers: Sequence[Buffer] = ()
     error: error_pb2.TaskError | None = None
     is_crowded: bool = False
+    shared: worker_pb2.SharedValue | None = None
+    opened: Opened | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -130,6 +139,8 @@ def _item(value: Outgoing) -> worker_pb2.DataItem:
         item.error.CopyFrom(value.error)
     elif value.is_crowded:
         item.crowded = True
+    elif value.shared is not None:
+        item.shared.CopyFrom(value.shared)
     else:
         item.missing = True
     return item
@@ -392,6 +403,8 @@ def _whole(item: worker_pb2.DataItem) -> Incoming:
         value.header = item.value
         value.data = item.value.data
         value.buffers = list(item.value.buffers)
+    elif outcome == "shared":
+        value.shared = item.shared
     elif outcome == "error":
         value.error = item.error
     elif outcome == "crowded":

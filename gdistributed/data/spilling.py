@@ -135,6 +135,14 @@ class SpillingDict(MutableMapping[str, object]):
         if former is not None:
             self._files.delete(former)
 
+    def replace(self, key: str, old: object, new: object) -> bool:
+        """Keep a value in the place of an equal one, if that is in memory; say whether it was."""
+        with self._lock:
+            is_there = self._memory.get(key, ABSENT) is old
+            if is_there:
+                self._memory[key] = new
+        return is_there
+
     def peek(self, key: str) -> object:
         """Return a value as it is: itself, or where it is on disk.
 

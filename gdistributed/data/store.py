@@ -77,6 +77,13 @@ class Store:
         """Store a value of this size. What the mapping raises is raised here."""
         self.mapping[key] = value
 
+    def replace(self, key: str, old: object, new: object) -> bool:
+        """Store a value in the place of an equal one; say whether that was there, in memory."""
+        is_there = self.mapping.get(key) is old
+        if is_there:
+            self.mapping[key] = new
+        return is_there
+
     def drop(self, keys: Iterable[str]) -> None:
         """Delete values, those that are there; the event loop does not wait for it."""
         for key in keys:
@@ -116,6 +123,9 @@ class ForeignStore(_KeptStore):
 
     async def put(self, key: str, value: object, nbytes: int) -> None:
         await self.have_kept(self.mapping.__setitem__, key, value)
+
+    def replace(self, key: str, old: object, new: object) -> bool:
+        return False
 
     def drop(self, keys: Iterable[str]) -> None:
         self._keeper.submit(self._drop_all, list(keys))
@@ -166,6 +176,9 @@ class SpillingStore(_KeptStore):
         self.spilling.put(key, value, nbytes)
         if self.spilling.is_over:
             await self.have_kept(self.spilling.make_room)
+
+    def replace(self, key: str, old: object, new: object) -> bool:
+        return self.spilling.replace(key, old, new)
 
     def drop(self, keys: Iterable[str]) -> None:
         spilled = self.spilling.drop(keys)

@@ -35,6 +35,7 @@ from gdistributed.data.codecs.compression import Compression, compressions
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import exception_from_failure, failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
+from gdistributed.data.shared_memory import Lending, SharedMemory
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.spilled import Spilled
 from gdistributed.errors import (
@@ -109,6 +110,7 @@ async def serve_values(
     lookup: Lookup,
     codecs_of: Callable[[str], Sequence[str]],
     compression: Compression | None = None,
+    lending: Lending | None = None,
 ) -> AsyncGenerator[bytes]:
     """Answer GetData, with serialised messages.
 
@@ -123,8 +125,10 @@ async def serve_values(
         own choice.
     compression
         How to compress what shrinks by it; by default nothing is.
+    lending
+        Shares memory with the caller, if it is on this host.
     """
-    values = _outgoing(request.keys, lookup, codecs_of)
+    values = _outgoing(request.keys, lookup, codecs_of, None if request.offset else lending)
     start = 0
     if request.offset:
         value = await anext(values)
@@ -133,10 +137,15 @@ async def serve_values(
             start = await asyncio.to_thread(offset_to_go_on, value.encoded, request)
     async for message in cut(values, RESPONSES, request.chunk_nbytes, start, compression):
         yield message
+    if lending is not None:
+        await lending.until_taken()
 
 
 async def accept_values(
-    requests: AsyncIterator[bytes], keys: Sequence[str], keep: Keep
+    requests: AsyncIterator[bytes],
+    keys: Sequence[str],
+    keep: Keep,
+    shared_memory: SharedMemory | None = None,
 ) -> worker_pb2.PutDataResponse:
     """Answer PutData, whose first message has been read for the names of the keys.
 
@@ -149,6 +158,8 @@ async def accept_values(
     keep
         Stores a value: key, value, size in bytes, type; returns the number of the put. What it
         raises is reported for the key.
+    shared_memory
+        Opens what the caller shares.
 
     Raises
     ------
@@ -160,11 +171,16 @@ async def accept_values(
     async for request in requests:
         for incoming in assembler.add(request):
             key = keys[incoming.index] if incoming.index < len(keys) else ""
+            if not opened(incoming, shared_memory):
+                response.again.append(key)
+                continue
             try:
                 value = await value_of(incoming)
                 nbytes = max(sizeof(value), incoming.apart_nbytes)
                 kind = qualified_name(type(value))
                 put = await keep(key, value, nbytes, kind)
+                if shared_memory is not None and incoming.opened is not None:
+                    shared_memory.adopt(key, value, incoming.opened)
             except Exception as error:
                 failure = failure_from_exception(error, key=key)
                 response.failed.add(key=key, error=failure)
@@ -183,6 +199,7 @@ async def fetch(
     keys: Sequence[str],
     found: dict[str, Any] | None = None,
     parts: Parts | None = None,
+    shared_memory: SharedMemory | None = None,
 ) -> dict[str, Any]:
     """Fetch values from a worker.
 
@@ -199,6 +216,8 @@ async def fetch(
         had; a new dict by default.
     parts
         As for `fetch_each`.
+    shared_memory
+        Opens what the worker shares.
 
     Returns
     -------
@@ -213,7 +232,8 @@ async def fetch(
         If the worker does not answer, is another one, or its answer does not fit together.
     """
     values = {} if found is None else found
-    async for arrived in fetch_each(channel, worker_id, keys, parts):
+    answers = fetch_each(channel, worker_id, keys, parts, shared_memory=shared_memory)
+    async for arrived in answers:
         for key, incoming in arrived:
             if incoming.error is not None:
                 raise exception_from_failure(incoming.error)
@@ -231,6 +251,7 @@ async def fetch_each(
     accept_codecs: Sequence[str] = (),
     silence_s: float | None = None,
     spreads: bool = False,
+    shared_memory: SharedMemory | None = None,
 ) -> AsyncIterator[list[tuple[str, Incoming]]]:
     """Fetch values from a worker, and yield them with their keys as they come, encoded.
 
@@ -252,6 +273,8 @@ async def fetch_each(
         A worker that sends nothing for so long is given up.
     spreads
         Whether the caller is a worker that will give them to others: they may be crowded then.
+    shared_memory
+        Opens what the worker shares; what of that cannot be opened is fetched again without.
 
     Raises
     ------
@@ -263,6 +286,7 @@ async def fetch_each(
         If its answer does not fit together.
     """
     parts = {} if parts is None else parts
+    same_host = "" if shared_memory is None else shared_memory.same_host
     wanted = dict.fromkeys(keys)
     furthest, vain = _reached(0, parts), 0
     while wanted:
@@ -274,16 +298,26 @@ async def fetch_each(
             accept_runtime="" if accept_codecs else PYTHON,
             accept_compressions=compressions(),
             caller=caller,
+            same_host=same_host if begun is None else "",
             spreads=spreads,
         )
+        unopened: dict[str, None] = {}
         try:
             async with aclosing(_one_call(channel, request, parts, silence_s)) as answers:
                 async for arrived in answers:
-                    for key, _ in arrived:
+                    ready = [each for each in arrived if opened(each[1], shared_memory)]
+                    if len(ready) < len(arrived):
+                        unopened |= {
+                            key: None for key, each in arrived if each.shared and not each.opened
+                        }
+                        same_host = ""  # they are asked for again, without
+                    for key, _ in ready:
                         wanted.pop(key, None)
-                    yield arrived
+                    if ready:
+                        yield ready
             for key in request.keys:
-                wanted.pop(key, None)
+                if key not in unopened:
+                    wanted.pop(key, None)
         except (ConnectionLost, MalformedMessage) as error:
             reached = _reached(len(keys) - len(wanted), parts)
             is_damaged = isinstance(error, MalformedMessage)
@@ -309,6 +343,7 @@ async def _one_call(
 ) -> AsyncGenerator[list[tuple[str, Incoming]]]:
     """Make one call, and yield what comes by it. What it leaves unfinished is put into `parts`."""
     worker_id, keys = request.worker_id, request.keys
+    missing, is_shared = len(keys), False
     growing = parts.pop(keys[0], None) if len(keys) == 1 else None
     if growing is not None:
         request.offset, request.fingerprint = growing.offset, growing.header.fingerprint
@@ -317,14 +352,16 @@ async def _one_call(
     get: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(GET_DATA)
     call = get(request.SerializeToString())
     try:
-        while True:
+        while missing or not is_shared:  # memory that is shared is held until the call ends
             async with asyncio.timeout(silence_s):
                 response = await call.read()
             if not isinstance(response, bytes):
                 break  # that was all
             arrived = list(assembler.add(response))
-            if any(incoming.index >= len(keys) for incoming in arrived):
+            if any(incoming.index >= len(request.keys) for incoming in arrived):
                 raise MalformedMessage("a value came that was not asked for")
+            missing -= len(arrived)
+            is_shared = is_shared or any(each.shared is not None for each in arrived)
             if arrived:
                 yield [(keys[incoming.index], incoming) for incoming in arrived]
         assembler.end()
@@ -348,6 +385,7 @@ async def store(
     worker_id: str,
     values: Mapping[str, object],
     compression: Compression | None = None,
+    lending: Lending | None = None,
 ) -> list[worker_pb2.StoredData]:
     """Put values on a worker.
 
@@ -359,11 +397,13 @@ async def store(
         The values by key.
     compression
         How to compress what shrinks by it, if the worker announced it; by default nothing is.
+    lending
+        Shares memory with the worker, if that is on this host.
 
     Returns
     -------
     list of StoredData
-        What the worker holds now, in the order of the values.
+        What the worker holds now.
 
     Raises
     ------
@@ -372,13 +412,29 @@ async def store(
     ConnectionLost
         If the worker does not answer, or is another one.
     """
+    response = await _put(channel, worker_id, values, compression, lending)
+    stored = list(response.stored)
+    if response.again:
+        again = {key: values[key] for key in response.again}
+        stored += (await _put(channel, worker_id, again, compression, None)).stored
+    return stored
+
+
+async def _put(
+    channel: Way,
+    worker_id: str,
+    values: Mapping[str, object],
+    compression: Compression | None,
+    lending: Lending | None,
+) -> worker_pb2.PutDataResponse:
+    """Make one call; errors are those of `store`."""
     keys = list(values)
 
     async def lookup(key: str) -> object:
         return values[key]
 
     async def sound() -> AsyncIterator[Outgoing]:
-        async for value in _outgoing(keys, lookup, lambda _: ()):
+        async for value in _outgoing(keys, lookup, lambda _: (), lending):
             if value.error is not None:
                 raise exception_from_failure(value.error)
             yield value
@@ -399,7 +455,20 @@ async def store(
         call.cancel()
     for failed in response.failed:
         raise exception_from_failure(failed.error)
-    return list(response.stored)
+    return response
+
+
+def opened(incoming: Incoming, shared_memory: SharedMemory | None) -> bool:
+    """Open the memory in which a value lies, if it does; say whether the value is there."""
+    if incoming.shared is None:
+        return True
+    if shared_memory is not None:
+        incoming.opened = shared_memory.open(incoming.shared)
+    if incoming.opened is None:
+        return False
+    incoming.header = incoming.shared.value
+    incoming.data, *incoming.buffers = incoming.opened.parts
+    return True
 
 
 async def write_all(
@@ -438,7 +507,10 @@ async def _alone(value: Outgoing) -> AsyncIterator[Outgoing]:
 
 
 async def _outgoing(
-    keys: Sequence[str], lookup: Lookup, codecs_of: Callable[[str], Sequence[str]]
+    keys: Sequence[str],
+    lookup: Lookup,
+    codecs_of: Callable[[str], Sequence[str]],
+    lending: Lending | None,
 ) -> AsyncIterator[Outgoing]:
     for index, key in enumerate(keys):
         try:
@@ -463,8 +535,15 @@ async def _outgoing(
                 encoded = encode_parts(value, codecs)
         except SerializationError as error:
             yield Outgoing(index, error=failure_from_exception(error, key=key))
+            continue
+        shared = None
+        if lending is not None and encoded.nbytes >= lending.nbytes_min:
+            shared = await lending.lend(key, value, encoded)
+        kind = qualified_name(type(value))
+        if shared is not None:
+            yield Outgoing(index, nbytes=nbytes, type=kind, shared=shared)
         else:
-            yield Outgoing(index, encoded, nbytes, qualified_name(type(value)))
+            yield Outgoing(index, encoded, nbytes, kind)
 
 
 def _outgoing_from_disk(index: int, key: str, spilled: Spilled) -> Outgoing:

@@ -75,6 +75,7 @@ class AsyncLocalCluster:
         max_spill: str | int | None = None,
         local_directory: str | Path | None = None,
         silence_logs: int = logging.WARNING,
+        shared_memory: bool = True,
         allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
@@ -93,6 +94,7 @@ class AsyncLocalCluster:
             max_spill_nbytes=size_nbytes(max_spill),
             local_directory=Path(local_directory) if local_directory else None,
             silence_logs=silence_logs,
+            shared_memory=shared_memory,
             allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )
@@ -268,6 +270,8 @@ class LocalCluster:
     silence_logs
         Lowest level, of the module `logging`, of the lines that the processes log here; WARNING
         by default.
+    shared_memory
+        Whether large values are handed over by shared memory (the default), and not sent.
     allow_run
         Whether clients may run code in the scheduler; by default they may not.
     start_timeout_s
@@ -302,6 +306,7 @@ class LocalCluster:
         max_spill: str | int | None = None,
         local_directory: str | Path | None = None,
         silence_logs: int = logging.WARNING,
+        shared_memory: bool = True,
         allow_run: bool = False,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
@@ -317,6 +322,7 @@ class LocalCluster:
             max_spill=max_spill,
             local_directory=local_directory,
             silence_logs=silence_logs,
+            shared_memory=shared_memory,
             allow_run=allow_run,
             start_timeout_s=start_timeout_s,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from gdistributed.deploy.machine import worker_memory_nbytes
 from gdistributed.services.nanny.processes import ChildProcess
+from gdistributed.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from gdistributed.services.nanny.server import Nanny
@@ -48,6 +49,8 @@ class ClusterOptions:
         Where workers make the folders for their files; None for the system's place.
     silence_logs
         Lowest level of the lines that processes log here.
+    shared_memory
+        Whether workers hand over large values by shared memory.
     allow_run
         Whether clients may run code in the scheduler.
     start_timeout_s
@@ -63,6 +66,7 @@ class ClusterOptions:
     max_spill_nbytes: int
     local_directory: Path | None
     silence_logs: int
+    shared_memory: bool
     allow_run: bool
     start_timeout_s: float
 
@@ -155,6 +159,7 @@ class ProcessParts:
                 memory_limit=options.memory_nbytes,
                 max_spill=options.max_spill_nbytes,
                 local_directory=options.local_directory,
+                shared_memory=options.shared_memory,
                 log_level=_level_name(options.silence_logs),
             )
             await self._nannies[name].start()
@@ -242,6 +247,7 @@ class LocalParts:
                 memory_limit=options.memory_nbytes,
                 max_spill=options.max_spill_nbytes,
                 local_directory=options.local_directory,
+                settings=WorkerSettings(shared_memory=options.shared_memory),
             )
             await self._workers[name].start()
 

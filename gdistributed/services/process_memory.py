@@ -21,11 +21,14 @@ class ProcessMemory(NamedTuple):
         Its resident memory without the pages of files, which are read again when they are needed:
         code, and above all values on disk that are being sent from there. Where the system does not
         tell them apart it is the whole resident memory. 0 when the process is gone.
+    shared
+        What of that is shared memory; 0 where the system does not tell.
     peak
         The largest resident memory that the system has seen; 0 if it says none.
     """
 
     in_use: int
+    shared: int
     peak: int
 
 
@@ -34,11 +37,11 @@ def measure_memory(process_id: int) -> ProcessMemory:
     sizes = _sizes(process_id)
     peak = sizes.get("VmHWM", 0)
     if all(name in sizes for name in IN_USE):
-        return ProcessMemory(sum(sizes[name] for name in IN_USE), peak)
+        return ProcessMemory(sum(sizes[name] for name in IN_USE), sizes["RssShmem"], peak)
     try:
-        return ProcessMemory(int(psutil.Process(process_id).memory_info().rss), peak)
+        return ProcessMemory(int(psutil.Process(process_id).memory_info().rss), 0, peak)
     except psutil.NoSuchProcess:
-        return ProcessMemory(0, peak)
+        return ProcessMemory(0, 0, peak)
 
 
 def _sizes(process_id: int) -> dict[str, int]:

@@ -1421,6 +1421,7 @@ class WorkerDescription(_message.Message):
     LAST_SEEN_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
     NANNY_ADDRESS_FIELD_NUMBER: _builtins.int
+    SAME_HOST_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation."""
     name: _builtins.str
@@ -1445,6 +1446,8 @@ class WorkerDescription(_message.Message):
     """memory_limit_nbytes of the worker; 0 means none."""
     nanny_address: _builtins.str
     """nanny_address of the nanny that watches it; empty means none."""
+    same_host: _builtins.str
+    """same_host: the memory that it can share, as in WorkerHello.same_host."""
     @_builtins.property
     def occupancy(self) -> _duration_pb2.Duration:
         """occupancy: for how long the tasks that it was handed will keep one thread busy."""
@@ -1490,10 +1493,11 @@ class WorkerDescription(_message.Message):
         last_seen: _duration_pb2.Duration | None = ...,
         software: _server_pb2.Software | None = ...,
         nanny_address: _builtins.str = ...,
+        same_host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen", b"last_seen", "metrics", b"metrics", "occupancy", b"occupancy", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "same_host", b"same_host", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -156,7 +156,7 @@ class BlobReference(_message.Message):
     size_bytes: _builtins.int
     """size_bytes is the length of the bytes."""
     uri: _builtins.str
-    """uri of the bytes, for instance "shm:NAME" for a shared memory segment of the same host."""
+    """uri of the bytes. (For memory that is shared on one host see SharedValue in worker.proto.)"""
     @_builtins.property
     def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """locations are addresses of servers that hold the bytes."""

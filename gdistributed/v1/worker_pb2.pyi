@@ -99,8 +99,9 @@ class GetDataRequest(_message.Message):
     caller: _builtins.str
     """caller: worker_id or client id of the caller, for logs and flow control."""
     same_host: _builtins.str
-    """same_host: the host of the caller; a worker on the same host MAY answer with a BlobReference
-    to shared memory. Empty means that values must be in the messages.
+    """same_host: the memory that the caller can share, as in WorkerHello.same_host. A worker that
+    names the same MAY answer with DataItem.shared, and MUST NOT to anybody else. Empty means that
+    values must be in the messages. A caller that cannot open what it was told asks again without.
     """
     received_crc32: _builtins.int
     """received_crc32: the CRC-32 (of zlib) of all bytes before `offset`, as the caller has them."""
@@ -190,6 +191,7 @@ class DataItem(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
     CROWDED_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """index of the key in the request."""
@@ -214,6 +216,12 @@ class DataItem(_message.Message):
         SERIALIZATION_FAILED.
         """
 
+    @_builtins.property
+    def shared(self) -> Global___SharedValue:
+        """shared: the value lies in memory that the receiver can map. Only for receivers that have
+        announced it, by GetDataRequest.same_host or WorkerHello.same_host.
+        """
+
     def __init__(
         self,
         *,
@@ -223,17 +231,164 @@ class DataItem(_message.Message):
         value: _value_pb2.Payload | None = ...,
         missing: _builtins.bool = ...,
         error: _error_pb2.TaskError | None = ...,
+        shared: Global___SharedValue | None = ...,
         crowded: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["crowded", b"crowded", "error", b"error", "missing", b"missing", "outcome", b"outcome", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["crowded", b"crowded", "error", b"error", "missing", b"missing", "outcome", b"outcome", "shared", b"shared", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["crowded", b"crowded", "error", b"error", "index", b"index", "missing", b"missing", "nbytes", b"nbytes", "outcome", b"outcome", "type", b"type", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crowded", b"crowded", "error", b"error", "index", b"index", "missing", b"missing", "nbytes", b"nbytes", "outcome", b"outcome", "shared", b"shared", "type", b"type", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["value", "missing", "error", "crowded"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["value", "missing", "error", "shared", "crowded"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
 Global___DataItem: _TypeAlias = DataItem  # noqa: Y015
+
+@_typing.final
+class SharedValue(_message.Message):
+    """SharedValue is a whole value, parts of which lie in segments of shared memory.
+
+    It is good only while the sender holds the segments for this call. Who sends it in an answer of
+    GetData MUST do so until the caller ends the call, which is then to be expected from the caller:
+    after the last outcome it cancels, as soon as it has opened what it needs. The sender MAY give up
+    after 10 s. In a call of PutData the sender holds them until it has the answer. Once a segment is
+    open or mapped it lives as long as the receiver likes, whatever becomes of the sender; the system
+    frees it with the last process that has it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def value(self) -> _value_pb2.Payload:
+        """value without its `data` and `buffers`."""
+
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedSegment]:
+        """segments in which parts lie."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedPart]:
+        """parts: first the Payload's `data`, then each of its `buffers`."""
+
+    def __init__(
+        self,
+        *,
+        value: _value_pb2.Payload | None = ...,
+        segments: _abc.Iterable[Global___SharedSegment] | None = ...,
+        parts: _abc.Iterable[Global___SharedPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "segments", b"segments", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedValue: _TypeAlias = SharedValue  # noqa: Y015
+
+@_typing.final
+class SharedSegment(_message.Message):
+    """SharedSegment is a piece of memory that several processes may map: on Linux a memfd, sealed so
+    that nobody can shrink it or write to it by a new mapping.
+
+    A receiver opens /proc/PROCESS_ID/fd/DESCRIPTOR for reading. It MUST check before and after that
+    the link of that name, and then of its own descriptor, says "/memfd:NAME (deleted)": this proves
+    that both see the same memory and that the descriptor has not been used again. It MUST check that
+    F_SEAL_SHRINK is among the seals, without which a read could kill it, and map for reading only
+    (or privately).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NBYTES_FIELD_NUMBER: _builtins.int
+    process_id: _builtins.int
+    """process_id of a process that has the segment open."""
+    descriptor: _builtins.int
+    """descriptor under which it has."""
+    name: _builtins.str
+    """name of the segment: "gdistributed-" and a random part, unlike that of any other."""
+    nbytes: _builtins.int
+    """nbytes: length of the segment."""
+    def __init__(
+        self,
+        *,
+        process_id: _builtins.int = ...,
+        descriptor: _builtins.int = ...,
+        name: _builtins.str = ...,
+        nbytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptor", b"descriptor", "name", b"name", "nbytes", b"nbytes", "process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedSegment: _TypeAlias = SharedSegment  # noqa: Y015
+
+@_typing.final
+class SharedPart(_message.Message):
+    """SharedPart is the `data` of a value, or one of its `buffers`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANGE_FIELD_NUMBER: _builtins.int
+    INLINE_FIELD_NUMBER: _builtins.int
+    inline: _builtins.bytes
+    """inline: the bytes themselves; few."""
+    @_builtins.property
+    def range(self) -> Global___SharedRange:
+        """range of a segment."""
+
+    def __init__(
+        self,
+        *,
+        range: Global___SharedRange | None = ...,
+        inline: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inline", b"inline", "place", b"place", "range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inline", b"inline", "place", b"place", "range", b"range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_place: _TypeAlias = _typing.Literal["range", "inline"]  # noqa: Y015
+    _WhichOneofArgType_place: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_place) -> _WhichOneofReturnType_place | None: ...
+
+Global___SharedPart: _TypeAlias = SharedPart  # noqa: Y015
+
+@_typing.final
+class SharedRange(_message.Message):
+    """SharedRange is a range of bytes within a segment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    NBYTES_FIELD_NUMBER: _builtins.int
+    segment: _builtins.int
+    """segment: index into SharedValue.segments."""
+    offset: _builtins.int
+    """offset of the first byte."""
+    nbytes: _builtins.int
+    """nbytes: how many."""
+    def __init__(
+        self,
+        *,
+        segment: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        nbytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nbytes", b"nbytes", "offset", b"offset", "segment", b"segment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedRange: _TypeAlias = SharedRange  # noqa: Y015
 
 @_typing.final
 class DataChunk(_message.Message):
@@ -381,6 +536,7 @@ class PutDataResponse(_message.Message):
 
     STORED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    AGAIN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stored(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredData]:
         """stored: the keys with the sizes that the worker found, in the order of the request."""
@@ -389,15 +545,22 @@ class PutDataResponse(_message.Message):
     def failed(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskErred]:
         """failed: for keys that could not be decoded."""
 
+    @_builtins.property
+    def again(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """again: keys whose values came as DataItem.shared and could not be opened; they are to be put
+        again, in messages.
+        """
+
     def __init__(
         self,
         *,
         stored: _abc.Iterable[Global___StoredData] | None = ...,
         failed: _abc.Iterable[_task_pb2.TaskErred] | None = ...,
+        again: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["again", b"again", "failed", b"failed", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1053,6 +1216,7 @@ class WorkerHello(_message.Message):
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     EXTENSIONS_FIELD_NUMBER: _builtins.int
+    SAME_HOST_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation, new for each start of the process."""
     name: _builtins.str
@@ -1076,6 +1240,12 @@ class WorkerHello(_message.Message):
     extensions: _builtins.int
     """extensions: revision of the list of extensions that it has installed, of a worker with the
     capability "extensions".
+    """
+    same_host: _builtins.str
+    """same_host: names the memory that this process can share with others. Processes that give the
+    same name run on one kernel, see each other in /proc, and may open each other's files; the
+    Python worker builds it of the boot id, the namespaces of processes and of users, and the user
+    id. Peers and clients compare it and do not look into it. Empty means that it shares none.
     """
     @_builtins.property
     def software(self) -> _server_pb2.Software:
@@ -1116,10 +1286,11 @@ class WorkerHello(_message.Message):
         cluster_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
         extensions: _builtins.int = ...,
+        same_host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resume", b"resume", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cluster_id", b"cluster_id", "epoch", b"epoch", "extensions", b"extensions", "host", b"host", "labels", b"labels", "memory_limit_nbytes", b"memory_limit_nbytes", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "process_id", b"process_id", "resources", b"resources", "resume", b"resume", "runtimes", b"runtimes", "software", b"software", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cluster_id", b"cluster_id", "epoch", b"epoch", "extensions", b"extensions", "host", b"host", "labels", b"labels", "memory_limit_nbytes", b"memory_limit_nbytes", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "process_id", b"process_id", "resources", b"resources", "resume", b"resume", "runtimes", b"runtimes", "same_host", b"same_host", "software", b"software", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1327,13 +1498,16 @@ class WorkerMetrics(_message.Message):
     OPEN_FILES_FIELD_NUMBER: _builtins.int
     EVENT_LOOP_DELAY_FIELD_NUMBER: _builtins.int
     DISK_TROUBLE_FIELD_NUMBER: _builtins.int
+    SHARED_NBYTES_FIELD_NUMBER: _builtins.int
+    BORROWED_NBYTES_FIELD_NUMBER: _builtins.int
     SENDING_NBYTES_FIELD_NUMBER: _builtins.int
     SERVED_CALLS_FIELD_NUMBER: _builtins.int
     cpu_percent: _builtins.float
     """cpu_percent of one core that the process used; 100 is one core in full."""
     memory_nbytes: _builtins.int
     """memory_nbytes: memory that the process uses: resident, without the pages of files, where the
-    system tells these apart. What of it is not managed is code, and what running tasks need.
+    system tells these apart, and what it holds of shared memory beyond that. What of it is not
+    managed is code, and what running tasks need.
     """
     managed_nbytes: _builtins.int
     """managed_nbytes: size of the values held in memory, estimated."""
@@ -1354,6 +1528,12 @@ class WorkerMetrics(_message.Message):
     disk_trouble: _builtins.str
     """disk_trouble: why the disk takes no more values, in words; empty while it does. The worker then
     keeps values in memory, and is paused while they are more than it should hold.
+    """
+    shared_nbytes: _builtins.int
+    """shared_nbytes: shared memory that the process made and holds; part of memory_nbytes."""
+    borrowed_nbytes: _builtins.int
+    """borrowed_nbytes: shared memory that others made and the process holds. It is part of
+    memory_nbytes too, and of that of its maker while that holds it.
     """
     sending_nbytes: _builtins.int
     """sending_nbytes: size of the values that are on their way out now."""
@@ -1378,12 +1558,14 @@ class WorkerMetrics(_message.Message):
         open_files: _builtins.int = ...,
         event_loop_delay: _duration_pb2.Duration | None = ...,
         disk_trouble: _builtins.str = ...,
+        shared_nbytes: _builtins.int = ...,
+        borrowed_nbytes: _builtins.int = ...,
         sending_nbytes: _builtins.int = ...,
         served_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_loop_delay", b"event_loop_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "disk_trouble", b"disk_trouble", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["borrowed_nbytes", b"borrowed_nbytes", "cpu_percent", b"cpu_percent", "disk_trouble", b"disk_trouble", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "shared_nbytes", b"shared_nbytes", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

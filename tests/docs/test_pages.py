@@ -23,15 +23,8 @@ PAGES = [
     *(
         ROOT / f"docs/{name}.md"
         for name in (
-            "quickstart",
-            "grpcurl",
-            "testing",
-            "actors",
-            "operations",
-            "names",
-            "dask",
-            "codecs",
-            "memory",
+            *("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask"),
+            *("codecs", "memory", "shared-memory"),
         )
     ),
 ]

@@ -29,6 +29,8 @@ class WorkerOptions:
         Where it makes the folder for its files; None for the system's place.
     compression
         Of data that goes to other hosts, as in `WorkerSettings`.
+    shared_memory
+        Whether it shares memory with others of its machine.
     log_level
         Lowest level of the lines that it logs.
     lifetime_s
@@ -50,6 +52,7 @@ class WorkerOptions:
     max_spill_nbytes: int = 0
     local_directory: Path | None = None
     compression: str = "auto"
+    shared_memory: bool = True
     log_level: str = "info"
     lifetime_s: float = 0.0
     nanny_address: str = ""
@@ -76,6 +79,7 @@ class WorkerOptions:
             "--news-descriptor": self.news_descriptor,
             "--lifetime": f"{self.lifetime_s}s" if self.lifetime_s else None,
         }
+        yield "--shared-memory" if self.shared_memory else "--no-shared-memory"
         if isinstance(self.scheduler, Path):
             yield f"--scheduler-file={self.scheduler}"
         yield from (f"{flag}={value}" for flag, value in given.items() if value is not None)

@@ -56,6 +56,8 @@ class Nanny(Server):
     local_directory
         Where the worker makes the folder for its files; the system's place for temporary files by
         default.
+    shared_memory
+        Whether the worker hands large values to processes of its machine by shared memory.
     log_level
         Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
     lifetime
@@ -94,6 +96,7 @@ class Nanny(Server):
         memory_limit: int | None = None,
         max_spill: int | None = None,
         local_directory: str | Path | None = None,
+        shared_memory: bool = True,
         log_level: str = "info",
         lifetime: Lifetime | None = None,
         asynchronous: bool | None = None,
@@ -110,6 +113,7 @@ class Nanny(Server):
             memory_limit_nbytes=memory_limit or 0,
             max_spill_nbytes=max_spill or 0,
             local_directory=Path(local_directory) if local_directory else None,
+            shared_memory=shared_memory,
             log_level=log_level,
         )
         self.lifetime = lifetime or Lifetime()

@@ -65,6 +65,7 @@ def describe_worker(worker: WorkerRecord, now: float) -> scheduler_pb2.WorkerDes
         last_seen=duration(now - worker.last_seen),
         software=worker.hello.software,
         nanny_address=worker.hello.nanny_address,
+        same_host=worker.hello.same_host,
     )
 
 

@@ -7,7 +7,8 @@ import asyncio
 import psutil
 from google.protobuf import duration_pb2
 
-from gdistributed.services.process_memory import measure_memory
+from gdistributed.data.shared_memory import held_nbytes
+from gdistributed.services.worker.sharing import memory_in_use
 from gdistributed.services.worker.shell import Shell
 from gdistributed.v1 import worker_pb2
 
@@ -56,10 +57,13 @@ class Heartbeats:
         spilled_nbytes = shell.store.spilled_nbytes
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(self._delay_s * 1e9))
+        shared_nbytes, borrowed_nbytes = held_nbytes()
         with process.oneshot():
             return worker_pb2.WorkerMetrics(
                 cpu_percent=process.cpu_percent(None),
-                memory_nbytes=measure_memory(self._process_id).in_use,
+                memory_nbytes=memory_in_use(),
+                shared_nbytes=shared_nbytes,
+                borrowed_nbytes=borrowed_nbytes,
                 managed_nbytes=max(brain.held_nbytes - spilled_nbytes, 0),
                 spilled_nbytes=spilled_nbytes,
                 disk_trouble=shell.store.trouble,

@@ -11,12 +11,11 @@ import contextlib
 import ctypes
 import logging
 import math
-import os
 from collections.abc import Callable
 from typing import Final
 
 from gdistributed.data.store import SpillingStore
-from gdistributed.services.process_memory import measure_memory
+from gdistributed.services.worker.sharing import memory_in_use
 from gdistributed.services.worker.shell import Shell
 from gdistributed.settings import MIB
 
@@ -59,7 +58,7 @@ class MemoryKeeper:
                 self._spilling.cancel()
 
     def _measure(self) -> None:
-        nbytes = measure_memory(os.getpid()).in_use
+        nbytes = memory_in_use()
         brain, store = self._shell.brain, self._store
         managed_nbytes = 0 if store is None else store.spilling.nbytes
         if self._shell.call(brain.memory_measured, nbytes, managed_nbytes=managed_nbytes):
@@ -113,7 +112,7 @@ class MemoryKeeper:
         else:
             logger.info("the disk takes values again, or need not")
         if self._shell.call(brain.disk_changed, bool(why)):
-            self._say_whether_paused(measure_memory(os.getpid()).in_use)
+            self._say_whether_paused(memory_in_use())
         else:
             self._tell()
 

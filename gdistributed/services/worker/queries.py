@@ -85,7 +85,8 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 request.accept_compressions,
                 same_host=is_on_this_host(context.peer()),
             )
-            values = serve_values(request, lookup, codecs_of, compression)
+            lending = shell.shared_memory.with_host(request.same_host)
+            values = serve_values(request, lookup, codecs_of, compression, lending)
             async with aclosing(values) as responses:
                 async for response in responses:
                     yield response
@@ -112,7 +113,10 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 f"put the data elsewhere, or let go of what is there",
             )
         return await accept_values(
-            _again(opening, requests), list(first.keys), self._shell.keep_put
+            _again(opening, requests),
+            list(first.keys),
+            self._shell.keep_put,
+            self._shell.shared_memory,
         )
 
     async def DeleteData(

@@ -316,6 +316,7 @@ class Worker(Server):
             resources=self.resources,
             nanny_address=self.nanny_address,
             extensions=self._extended.revision if self._extended is not None else 0,
+            same_host=self._shell.shared_memory.same_host if self._shell is not None else "",
             runtimes=[
                 worker_pb2.RuntimeOffer(
                     runtime="python",

@@ -33,6 +33,7 @@ from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
 from gdistributed.services.alarm import Alarm
+from gdistributed.services.worker.sharing import shared_memory_of
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -72,6 +73,8 @@ class Shell:
         The actors that live here.
     codecs
         By key, for results of tasks that asked for some: codecs in which they are to travel.
+    shared_memory
+        Large values to and from processes of this machine.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -81,6 +84,7 @@ class Shell:
         self.wake: Callable[[], None] | None = None
         self.failed: Callable[[Exception], None] | None = None
         self.listeners: list[Any] = []
+        self.shared_memory: Final = shared_memory_of(brain, store)
         self.received_nbytes = 0
         self.sent_nbytes = 0
         self.codecs: dict[str, Sequence[str]] = {}
@@ -333,6 +337,7 @@ class Shell:
                 self.place.worker_id,
                 silence_s=self.brain.settings.fetch_silence_s,
                 spreads=True,
+                shared_memory=self.shared_memory,
             )
             async for arrived in values:
                 stored = [await self._take_in(fetch, key, incoming) for key, incoming in arrived]
@@ -387,6 +392,8 @@ class Shell:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
+                if incoming.opened is not None:
+                    self.shared_memory.adopt(key, value, incoming.opened)
                 return stored
         return None
 

@@ -1,0 +1,9 @@
+"""Large values handed over within one machine without a copy on the way (docs/shared-memory.md)."""
+
+from __future__ import annotations
+
+from gdistributed.data.shared_memory.host import same_host
+from gdistributed.data.shared_memory.segment import held_nbytes
+from gdistributed.data.shared_memory.sharing import Lending, Opened, SharedMemory
+
+__all__ = ["Lending", "Opened", "SharedMemory", "held_nbytes", "same_host"]

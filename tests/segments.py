@@ -1,0 +1,31 @@
+"""Which segments of shared memory live: a segment does while a process has it open or mapped."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+NAME = re.compile(r"memfd:(gdistributed-[0-9a-f]+)")
+
+
+def living_segments(process_ids: Iterable[int] | None = None) -> set[str]:
+    """Return the names of the segments that some processes have; by default, all processes."""
+    found: set[str] = set()
+    if process_ids is None:
+        process_ids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    for process_id in process_ids:
+        folder = Path(f"/proc/{process_id}")
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # gone, or not ours
+            found.update(NAME.findall((folder / "maps").read_text()))
+            for link in (folder / "fd").iterdir():
+                with suppress(FileNotFoundError):  # was closed
+                    found.update(NAME.findall(os.readlink(link)))
+    return found
+
+
+def shared_files() -> set[str]:
+    """Return what lies in the folder of shared memory and bears our name."""
+    return {name for name in os.listdir("/dev/shm") if "gdistributed" in name}
