@@ -13,7 +13,6 @@ import socket
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import TypeVar
@@ -26,7 +25,14 @@ from gdistributed.client.names.following import Following
 from gdistributed.client.names.leases import Leases
 from gdistributed.client.routes import Routes
 from gdistributed.core.client.brain import ClientBrain
-from gdistributed.core.client.futures import CANCELLED, ERROR, FutureRecord, FutureState, Watch
+from gdistributed.core.client.futures import (
+    CANCELLED,
+    ERROR,
+    FutureRecord,
+    FutureState,
+    Watch,
+    wake_all,
+)
 from gdistributed.core.session import Session, check_software
 from gdistributed.data.shared_memory import SharedMemory, same_host
 from gdistributed.errors import (
@@ -307,7 +313,8 @@ class Connection:
         self.server = server_pb2_grpc.ServerStub(found.scheduler)
         self.runner = extensions_pb2_grpc.RunnerStub(found.scheduler)
         self.extensions = extensions_pb2_grpc.ExtensionsStub(found.scheduler)
-        await _close_all(old)  # now that nobody finds them any more
+        for each in old:  # now that nobody finds them any more
+            await each.close()
         stream = self.scheduler.ConnectClient()
         try:
             async with asyncio.timeout(timeout_s):
@@ -472,7 +479,8 @@ class Connection:
             raise ConnectionLost(f"{doing}: the connection was closed") from None
 
     async def _close_channels(self) -> None:
-        await _close_all([*self._control, self.channels])
+        for each in (*self._control, self.channels):
+            await each.close()
         self._control = []
 
 
@@ -489,14 +497,3 @@ class _Locked(AbstractContextManager[ClientBrain]):
 
     def __exit__(self, *error: object) -> None:
         self._connection.leave()
-
-
-async def _close_all(old: Iterable[grpc.aio.Channel | Channels | Lanes]) -> None:
-    for each in old:
-        await each.close()
-
-
-def wake_all(fired: list[Watch]) -> None:
-    """Wake those who wait for watches that fired."""
-    for watch in fired:
-        watch.wake()

@@ -8,7 +8,7 @@ them; it fires when those who wait for it should be woken, which is up to the sh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -93,6 +93,12 @@ class Watch:
     def settled(self, record: FutureRecord) -> bool:
         """Take note of a record that settled, and say whether to wake those who wait."""
         raise NotImplementedError
+
+
+def wake_all(fired: Iterable[Watch]) -> None:
+    """Wake those who wait for watches that fired."""
+    for watch in fired:
+        watch.wake()
 
 
 class Countdown(Watch):

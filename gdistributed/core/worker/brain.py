@@ -22,6 +22,7 @@ from gdistributed.core.worker.fetching import (
     begin_fetches,
     end_call,
     rest,
+    take_stored,
 )
 from gdistributed.core.worker.hearing import hear_scheduler
 from gdistributed.core.worker.inventory import drop_all, forget_numbers, take_inventory
@@ -229,18 +230,7 @@ class WorkerBrain:
         self.now = now
         fetch.peer.refusals = 0
         for stored in arrived:
-            data = fetch.wanted.get(stored.key)
-            if data is None:
-                self.note(stored.key, "came when it was no longer asked for")
-                self._drop_unless_held(stored.key)
-                continue
-            self.move(data, KNOWN)
-            if self.is_wanted(data):
-                self.hold(stored.key, stored.nbytes, stored.type)
-                self.mail_of_value().stored.append(stored)
-            else:
-                self.to_drop.append(stored.key)
-                self.release(data)
+            take_stored(self, fetch, stored)
         self._decide()
 
     def fetch_lacked(self, fetch: Fetch, key: str, now: float) -> None:
@@ -303,7 +293,7 @@ class WorkerBrain:
         if data is not None and data.state is ARRIVING:
             self.hold(stored.key, stored.nbytes, stored.type)
             self.mail_of_value().stored.append(stored)
-        self._drop_unless_held(stored.key)
+        self.drop_unless_held(stored.key)
         self._decide()
 
     def value_broken(self, key: str, error: error_pb2.TaskError, now: float) -> None:
@@ -465,7 +455,8 @@ class WorkerBrain:
             self.move(data, HELD)
         return data
 
-    def _drop_unless_held(self, key: str) -> None:
+    def drop_unless_held(self, key: str) -> None:
+        """Have a value that came dropped from the store, unless it was held before."""
         data = self.data.get(key)
         if data is None or data.state is not HELD:
             self.to_drop.append(key)

@@ -46,6 +46,22 @@ def ask_for(brain: WorkerBrain, data: DataRecord) -> None:
         brain.move(data, QUEUED)
 
 
+def take_stored(brain: WorkerBrain, fetch: Fetch, stored: worker_pb2.StoredData) -> None:
+    """A value that a call was to bring is in the store now."""
+    data = fetch.wanted.get(stored.key)
+    if data is None:
+        brain.note(stored.key, "came when it was no longer asked for")
+        brain.drop_unless_held(stored.key)
+        return
+    brain.move(data, KNOWN)
+    if brain.is_wanted(data):
+        brain.hold(stored.key, stored.nbytes, stored.type)
+        brain.mail_of_value().stored.append(stored)
+    else:
+        brain.to_drop.append(stored.key)
+        brain.release(data)
+
+
 def ask_elsewhere(brain: WorkerBrain, data: DataRecord, *, unreachable: bool) -> None:
     """A peer did not give a value: ask the next holder."""
     peer = data.peer

@@ -1,0 +1,45 @@
+"""Values that have come: opened where they lie in shared memory, and decoded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from gdistributed.data.chunks import Incoming
+from gdistributed.data.codecs import decode_compressed, decode_parts
+from gdistributed.data.shared_memory import SharedMemory
+from gdistributed.errors import SerializationError
+
+THREADED_NBYTES: Final = 256 * 1024
+
+
+def opened(incoming: Incoming, shared_memory: SharedMemory | None) -> bool:
+    """Open the memory in which a value lies, if it does; say whether the value is there."""
+    if incoming.shared is None:
+        return True
+    if shared_memory is not None:
+        incoming.opened = shared_memory.open(incoming.shared)
+    if incoming.opened is None:
+        return False
+    incoming.header = incoming.shared.value
+    incoming.data, *incoming.buffers = incoming.opened.parts
+    return True
+
+
+async def value_of(incoming: Incoming) -> object:
+    """Decode a value that has come: a large one in a thread, since that may take long.
+
+    Raises
+    ------
+    SerializationError
+        If it cannot be read.
+    """
+    header = incoming.header
+    if header is None:
+        raise SerializationError("there is no value to decode")
+    if header.compression:
+        return await asyncio.to_thread(decode_compressed, header, incoming.data, incoming.buffers)
+    args = header.codec, incoming.data, incoming.buffers, header.attributes
+    if len(incoming.data) > THREADED_NBYTES:
+        return await asyncio.to_thread(decode_parts, *args)
+    return decode_parts(*args)
