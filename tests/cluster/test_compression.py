@@ -49,7 +49,9 @@ class Meter:
 def test_data_between_hosts_is_compressed_if_it_shrinks(network: Network) -> None:
     host = network.host("ada")
     address = address_of(network.start("ada", "scheduler", "--host", host, "--port", "0"))
-    network.start("ada", "worker", address, "--host", host, "--no-nanny").wait_for("registered")
+    network.start(
+        "ada", "worker", address, "--host", host, "--no-nanny", "--no-shared-memory"
+    ).wait_for("registered")
     with Client(address) as client:
         small, large = client.submit(integers), client.submit(noise)
         client.gather([client.submit(np.sum, each) for each in (small, large)])

@@ -44,6 +44,7 @@ def start(cluster: Cluster) -> Iterator[Start]:
     with ExitStack() as processes:
 
         def start(name: str, *options: str, before: Sequence[str] = ()) -> GdProcess:
+            until(lambda: name not in names_in(cluster))  # the last of this name was killed perhaps
             common = ("worker", cluster.address, "--no-nanny", "--nthreads", "1", "--name", name)
             workers.append(started(processes, *common, *options, before=before))
             workers[-1].wait_for("registered")
@@ -54,6 +55,11 @@ def start(cluster: Cluster) -> Iterator[Start]:
 
 def segments_of(*processes: GdProcess) -> set[str]:
     return living_segments(process.pid for process in processes)
+
+
+def names_in(cluster: Cluster) -> set[str]:
+    with Client(cluster.address, set_as_default=False) as client:
+        return {str(each["name"]) for each in client.scheduler_info()["workers"].values()}
 
 
 def until(condition: Callable[[], bool]) -> None:

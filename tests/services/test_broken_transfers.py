@@ -96,7 +96,7 @@ async def test_a_piece_that_always_comes_damaged_is_given_up(worker: Worker, pro
         with pytest.raises(MalformedMessage, match="checksum"):
             await fetch(channel, worker.id, ["x"], parts=parts)
     assert 9 * MIB < parts["x"].offset < 11 * MIB
-    assert proxy.passed_nbytes < 1.5 * value.nbytes
+    assert proxy.passed_nbytes < 2 * value.nbytes  # with what was on its way each time
 
 
 async def broken_fetch(proxy: Proxy, worker: Worker) -> dict[str, Growing]:

@@ -11,6 +11,7 @@ import numpy as np
 from gdistributed import Client
 from gdistributed.services.scheduler.server import Scheduler
 from gdistributed.services.worker.server import Worker
+from gdistributed.settings import WorkerSettings
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
 from gdistributed.wire.channel import open_channel
 from tests.services.behind import Behind
@@ -40,10 +41,13 @@ async def until_crowded(scheduler: Scheduler, key: str, count: int) -> None:
 async def test_a_value_wanted_by_10_workers_spreads_as_a_tree() -> None:
     async with AsyncExitStack() as cleanup:
         scheduler = await cleanup.enter_async_context(Scheduler())
-        first = await cleanup.enter_async_context(Behind(scheduler.address, name="w0"))
+        settings = WorkerSettings(shared_memory=False)
+        first = await cleanup.enter_async_context(
+            Behind(scheduler.address, name="w0", settings=settings)
+        )
         others = [
             await cleanup.enter_async_context(
-                Worker(scheduler.address, nthreads=1, name=f"w{number}")
+                Worker(scheduler.address, nthreads=1, name=f"w{number}", settings=settings)
             )
             for number in range(1, READERS + 1)
         ]

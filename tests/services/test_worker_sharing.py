@@ -95,12 +95,14 @@ async def test_a_client_puts_and_fetches_by_shared_memory(
     memory = SharedMemory(same_host())
     values = {"array": np.ones(NBYTES), "small": 1, "bytes": b"b" * NBYTES}
     lending = memory.with_host(same_host())
-    stored = await store(channel, worker.id, values, lending)
+    stored = await store(channel, worker.id, values, lending=lending)
     assert [each.key for each in stored] == ["array", "small", "bytes"]
     del lending
     [name] = segments()  # bytes are copied out of theirs
     assert not worker.data["array"].flags.writeable
-    found = await fetch(channel, worker.id, ["array", "small", "bytes", "unknown"], memory)
+    found = await fetch(
+        channel, worker.id, ["array", "small", "bytes", "unknown"], shared_memory=memory
+    )
     found["array"][:] = 2
     assert found["array"].sum() == 2 * NBYTES
     assert worker.data["array"].sum() == NBYTES
@@ -127,10 +129,10 @@ async def test_a_worker_that_is_not_to_share_does_not(stage: Stage) -> None:
     async with Worker(stage.address, settings=settings) as worker:
         worker.data["x"] = np.ones(NBYTES)
         async with open_channel(worker.address) as channel:
-            found = await fetch(channel, worker.id, ["x"], SharedMemory(same_host()))
+            found = await fetch(channel, worker.id, ["x"], shared_memory=SharedMemory(same_host()))
             assert found["x"].sum() == NBYTES
             lending = SharedMemory(same_host()).with_host(same_host())
-            await store(channel, worker.id, {"y": found["x"]}, lending)  # told all the same
+            await store(channel, worker.id, {"y": found["x"]}, lending=lending)  # told all the same
             assert worker.data["y"].sum() == NBYTES
 
 
@@ -197,7 +199,7 @@ class Liar(Server, worker_pb2_grpc.WorkerServicer):
 async def test_what_cannot_be_opened_is_fetched_and_put_again_without() -> None:
     memory = SharedMemory(same_host())
     async with Liar() as liar, open_channel(liar.address) as channel:
-        found = await fetch(channel, "", ["shared-a", "b", "shared-c"], memory)
+        found = await fetch(channel, "", ["shared-a", "b", "shared-c"], shared_memory=memory)
         assert found == {"shared-a": "shared-a", "b": "b", "shared-c": "shared-c"}
         assert liar.asked == [
             (("shared-a", "b", "shared-c"), True),
@@ -206,6 +208,6 @@ async def test_what_cannot_be_opened_is_fetched_and_put_again_without() -> None:
         liar.asked.clear()
         values = {"small": 1, "large": np.ones(NBYTES)}
         lending = memory.with_host(same_host())
-        stored = await store(channel, "", values, lending)
+        stored = await store(channel, "", values, lending=lending)
         assert [each.key for each in stored] == ["small", "large"]
         assert liar.asked == [(("small",), True), (("large",), True), (("large",), False)]
