@@ -290,14 +290,15 @@ class Shell:
 
     async def _keep_result(self, call: Call, report: task_pb2.TaskFinished) -> None:
         """Store a result when that takes a while; the task errs when the mapping refuses it."""
+        keeping = self.store.put(call.key, call.value, report.nbytes)
+        call.value = None  # the store may move it to disk before this is over
         try:
-            await self.store.put(call.key, call.value, report.nbytes)
+            await keeping
         except Exception as error:
             error.add_note(f"The mapping of this worker's values did not take {call.key!r}.")
             call.raised(error)
             self._ended([call])
             return
-        call.value = None
         if not self.brain.is_awaited(call.key, call.attempt) and call.key not in self.brain.data:
             self.store.drop([call.key])
             self.actors.drop([call.key])
@@ -389,7 +390,9 @@ class Shell:
         """Store a value that has come, and describe it."""
         kind = qualified_name(type(value))
         stored = worker_pb2.StoredData(key=key, nbytes=sizeof(value), type=kind)
-        await self.store.put(key, value, stored.nbytes)
+        keeping = self.store.put(key, value, stored.nbytes)
+        del value  # as above
+        await keeping
         return stored
 
     async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> int:
