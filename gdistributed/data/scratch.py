@@ -61,14 +61,14 @@ class ScratchFolder:
         for folder in self._shared.glob(f"{PREFIX}*"):
             if folder == self.path:
                 continue
-            fields = {"folder": str(folder)}
+            fields = {"folder": folder.name}
             try:
                 if not _remove_if_dead(folder):
                     continue
             except OSError as error:
                 logger.warning("cannot be removed", extra={**fields, "cause": str(error)})
             else:
-                logger.info("removed what a dead worker left behind", extra=fields)
+                logger.info("removed a dead worker's files", extra=fields)
                 count += 1
         return count
 

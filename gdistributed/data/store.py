@@ -9,6 +9,7 @@ keeper ever touches it, in the order in which it was asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -174,6 +175,7 @@ class SpillingStore(_KeptStore):
 
     async def put(self, key: str, value: object, nbytes: int) -> None:
         self.spilling.put(key, value, nbytes)
+        del value  # which may have to leave memory now
         if self.spilling.is_over:
             await self.have_kept(self.spilling.make_room)
 
@@ -183,7 +185,8 @@ class SpillingStore(_KeptStore):
     def drop(self, keys: Iterable[str]) -> None:
         spilled = self.spilling.drop(keys)
         if spilled:
-            self._keeper.submit(self.spilling.delete_files, spilled)
+            with contextlib.suppress(RuntimeError):  # closed: the files go with their folder
+                self._keeper.submit(self.spilling.delete_files, spilled)
 
 
 def open_store(mapping: MutableMapping[str, object]) -> Store:

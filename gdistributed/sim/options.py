@@ -86,6 +86,7 @@ def drawn(random: Random) -> Options:
         ),
         worker=WorkerSettings(
             fetch_nbytes=random.choice([1, 20_000, 10**9]),
+            memory_fetch_share=10**9,  # memory is there in name only
             fetch_keys=random.choice([1, 1000]),
             fetch_calls=random.choice([1, 2]),
             spread_calls=random.choice([1, 2]),

@@ -13,12 +13,12 @@ from tests.disks import tiny_disk
 
 MIB = 2**20
 LIMIT_NBYTES = 144 * MIB
-BLOCK_NBYTES = 4 * MIB
+BLOCK_NBYTES = 2 * MIB
 BLOCKS = 4 * 2 * LIMIT_NBYTES // BLOCK_NBYTES
 TIMEOUT_S = 60
 
 
-def block(number: int, mib: int = 4) -> np.ndarray:
+def block(number: int, mib: int = 2) -> np.ndarray:
     return np.arange(number, number + mib * MIB // 8)
 
 
@@ -37,7 +37,6 @@ def test_four_times_the_memory_of_the_cluster(tmp_path: Path) -> None:
         ) as cluster,
         Client(cluster) as client,
     ):
-        processes = {worker.process_id for worker in cluster.workers.values()}
         blocks = client.map(block, range(BLOCKS))
         neighbours = client.map(difference, blocks, blocks[1:] + blocks[:1])
         *differences, last = client.gather(neighbours)
@@ -45,7 +44,6 @@ def test_four_times_the_memory_of_the_cluster(tmp_path: Path) -> None:
         assert last == -(BLOCKS - 1) * BLOCK_NBYTES // 8
         described = client.scheduler_info()["workers"].values()
         assert sum(each["memory"]["spilled"] for each in described) > 2 * 2 * LIMIT_NBYTES
-        assert {worker.process_id for worker in cluster.workers.values()} == processes
     assert list(tmp_path.glob("*/*")) == []
 
 

@@ -189,7 +189,7 @@ class Worker(Server):
         if self._stream is not None:
             self._serving = asyncio.create_task(self._serve(self._stream))
             if self._scratch is not None:
-                removing = asyncio.to_thread(self._scratch.remove_dead)
+                removing = in_own_thread(self._scratch.remove_dead)
                 self._background.append(asyncio.create_task(removing))
             if self.memory_limit_nbytes and self._shell is not None:
                 keeper = MemoryKeeper(self._shell, self._stream.beat)
@@ -261,7 +261,7 @@ class Worker(Server):
         if self._shell is not None:
             await self._shell.close()
         await self._channels.close()
-        await asyncio.to_thread(self._close_scratch)
+        await in_own_thread(self._close_scratch)
 
     async def _serve(self, stream: SchedulerStream) -> None:
         """Serve schedulers until one ends it."""

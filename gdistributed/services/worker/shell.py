@@ -292,14 +292,15 @@ class Shell:
 
     async def _keep_result(self, call: Call, report: task_pb2.TaskFinished) -> None:
         """Store a result when that takes a while; the task errs when the mapping refuses it."""
+        keeping = self.store.put(call.key, call.value, report.nbytes)
+        call.value = None  # the store may move it to disk before this is over
         try:
-            await self.store.put(call.key, call.value, report.nbytes)
+            await keeping
         except Exception as error:
             error.add_note(f"The mapping of this worker's values did not take {call.key!r}.")
             call.raised(error)
             self._ended([call])
             return
-        call.value = None
         if not self.brain.is_awaited(call.key, call.attempt) and call.key not in self.brain.data:
             self.store.drop([call.key])
             self.actors.drop([call.key])
@@ -386,22 +387,27 @@ class Shell:
             self.call(brain.fetch_lacked, fetch, key)
         else:
             try:
-                value = without_handle(key, await value_of(incoming))
-                stored = await self._keep(key, value, incoming.apart_nbytes)
+                value, nbytes_min = await value_of(incoming), incoming.apart_nbytes
+                if incoming.opened is not None:
+                    self.shared_memory.adopt(key, value, incoming.opened)
+                incoming.data, incoming.buffers = b"", ()
+                storing = self._keep(key, without_handle(key, value), nbytes_min)
+                del value  # it may have to leave memory before there is room for it
+                stored = await storing
             except Exception as error:
                 self.call(brain.fetch_failed, fetch, key, self._failure(key, error))
             else:
                 self.received_nbytes += incoming.nbytes
-                if incoming.opened is not None:
-                    self.shared_memory.adopt(key, value, incoming.opened)
                 return stored
         return None
 
     async def _keep(self, key: str, value: object, nbytes_min: int = 0) -> worker_pb2.StoredData:
         """Store a value that has come and takes so much memory at least, and describe it."""
-        nbytes = max(sizeof(value), nbytes_min)
-        await self.store.put(key, value, nbytes)
-        return worker_pb2.StoredData(key=key, nbytes=nbytes, type=qualified_name(type(value)))
+        kind, nbytes = qualified_name(type(value)), max(sizeof(value), nbytes_min)
+        storing = self.store.put(key, value, nbytes)
+        del value
+        await storing
+        return worker_pb2.StoredData(key=key, nbytes=nbytes, type=kind)
 
     async def keep_put(self, key: str, value: object, nbytes: int, kind: str) -> int:
         """Store a value that a client or peer has put here, and return the number of the put."""
