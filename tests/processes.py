@@ -133,14 +133,15 @@ def address_of(process: GdProcess) -> str:
 
 
 @contextmanager
-def running_cluster(nworkers: int = 2) -> Iterator[Cluster]:
-    """Run a scheduler and workers of one thread, named ada, bob, cyd ..."""
+def running_cluster(nworkers: int = 2, *options: str) -> Iterator[Cluster]:
+    """Run a scheduler and workers of one thread with these options, named ada, bob, cyd ..."""
     with ExitStack() as processes:
         scheduler = started(processes, "scheduler", "--port", "0")
         address = address_of(scheduler)
         names = ["ada", "bob", "cyd", "dan"][:nworkers]
+        common = ("--no-nanny", "--nthreads", "1")
         workers = [
-            started(processes, "worker", address, "--no-nanny", "--name", name, "--nthreads", "1")
+            started(processes, "worker", address, *common, "--name", name, *options)
             for name in names
         ]
         for worker in workers:

@@ -75,15 +75,16 @@ async def values_of(
             else:
                 missing.append(record)
     parts: dict[str, Growing] = {}
+    vain: set[Place] = set()
     tried_s, pause_s = 0.0, 0.0
     while tried_s < PATIENCE_S:
         missing = [record for record in missing if not _has_failed(record, skips_errors)]
         if not missing:
             return values
-        places = await _places(connection, missing, ask=tried_s > 0)
+        places = await _places(connection, missing, vain, ask=tried_s > 0)
         with binding_to(connection):
             found = await bridge.on_loop(
-                _fetch_all(connection, places, parts, direct), connection.loop
+                _fetch_all(connection, places, parts, vain, direct), connection.loop
             )
         values.update(found)
         missing = [record for record in missing if record.key not in values]
@@ -106,9 +107,12 @@ def _has_failed(record: FutureRecord, skips_errors: bool) -> bool:
 
 
 async def _places(
-    connection: Connection, records: list[FutureRecord], ask: bool
+    connection: Connection, records: list[FutureRecord], vain: set[Place], ask: bool
 ) -> dict[Place, list[str]]:
-    """Choose a holder for each key: as was said when it finished, or as the Center says now."""
+    """Choose a holder for each key: as was said when it finished, or as the Center says now.
+
+    One that was asked in vain is asked again only if there is no other.
+    """
     holders: dict[str, list[Place]] = {}
     if ask:
         request = center_pb2.WhoHasRequest(keys=[record.key for record in records])
@@ -123,18 +127,25 @@ async def _places(
     chosen: dict[Place, list[str]] = {}
     for key, candidates in holders.items():
         if candidates:  # the holder that was asked for the least so far
-            place = min(candidates, key=lambda each: len(chosen.get(each, ())))
+            place = min(candidates, key=lambda each: (each in vain, len(chosen.get(each, ()))))
             chosen.setdefault(place, []).append(key)
     return chosen
 
 
 async def _fetch_all(
-    connection: Connection, places: dict[Place, list[str]], parts: Parts, direct: bool | None
+    connection: Connection,
+    places: dict[Place, list[str]],
+    parts: Parts,
+    vain: set[Place],
+    direct: bool | None,
 ) -> Values:
     """Fetch from all workers at once; what one does not give is left out."""
     found: Values = {}
     await asyncio.gather(
-        *(_fetch(connection, place, keys, parts, found, direct) for place, keys in places.items())
+        *(
+            _fetch(connection, place, keys, parts, vain, found, direct)
+            for place, keys in places.items()
+        )
     )
     return found
 
@@ -144,6 +155,7 @@ async def _fetch(
     place: Place,
     keys: list[str],
     parts: Parts,
+    vain: set[Place],
     found: Values,
     direct: bool | None,
 ) -> None:
@@ -156,6 +168,7 @@ async def _fetch(
     except TaskFailed:
         raise  # the value is there and cannot be sent or read: no other try will help
     except GDistributedError as error:
+        vain.add(place)
         if isinstance(error, ConnectionLost):
             connection.routes.avoid(address)
         logger.info("fetching failed", extra={"worker": address, "cause": str(error)})

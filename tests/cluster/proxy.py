@@ -45,8 +45,9 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Listen no longer, and break all connections."""
-        self._listening.shutdown(socket.SHUT_RDWR)
+        """Listen no longer, and break all connections; harmless twice."""
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._threads[0].join()
         self._listening.close()
         self.cut()

@@ -36,7 +36,7 @@ def peak_nbytes(process: GdProcess) -> int:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with running_cluster(nworkers=2) as cluster:
+    with running_cluster(2, "--no-shared-memory") as cluster:
         yield cluster
 
 
@@ -105,7 +105,7 @@ def test_a_client_that_does_not_reach_the_workers_needs_no_setting(tmp_path: Pat
         scheduler = started(processes, "scheduler", "--port", "0", cwd=tmp_path)
         address = address_of(scheduler)
         for name in ("ada", "bob"):
-            options = ("--no-nanny", "--name", name, "--nthreads", "1")
+            options = ("--no-nanny", "--name", name, "--nthreads", "1", "--no-shared-memory")
             place = ("--host", f"unix:{name}.sock")
             worker = started(processes, "worker", address, *options, *place, cwd=tmp_path)
             worker.wait_for("registered")
