@@ -110,7 +110,8 @@ def test_the_rest_comes_from_another_holder(
                 noise(str(tmp_path / "other"))
             )
         assert victim.process.returncode == -9
-        assert sent_nbytes(client, "ada") - before_nbytes < 0.75 * NBYTES
+        # How much of the first half was on its way and is lost with the connection, nobody knows.
+        assert sent_nbytes(client, "ada") - before_nbytes < 0.95 * NBYTES
     assert log.read_text().split() == ["run"]
 
 
