@@ -43,6 +43,7 @@ demo: .venv/installed-demo
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL),the tests that need grpcurl)
 	$(network_tools)
+	$(call if_there,Rscript,true,the tests that need R)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-slow: .venv/installed-test

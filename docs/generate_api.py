@@ -30,8 +30,9 @@ in the tests, with `client` a `Client` of a running cluster, `address` that of i
 # Their methods are told elsewhere, or are not for users.
 ALIKE = {"Client": "AsyncClient", "Executor": "Client"}
 INTERNAL = {
-    "future", "map_calls", "pack", "reference", "references", "references_in", "submit_call",
-    "submit_graph", "template", "warn_of_versions", "twin", "of", "connection", "bridge", "record",
+    "future", "map_calls", "pack", "packing", "reference", "references", "references_in",
+    "submit_call", "submit_graph", "template", "warn_of_versions", "twin", "of", "connection",
+    "bridge", "record",
 }  # fmt: skip
 # What others are made of, or are called by: see docs/foundations.md and plugins.py.
 TOLD_AS_A_WHOLE = {

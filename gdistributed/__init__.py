@@ -1,6 +1,7 @@
 """A distributed task scheduler whose every conversation is defined in `.proto` files.
 
 Client, AsyncClient, Future      the user's side: submit, map, gather, scatter, dask collections
+remote, function                 functions by name, in any language: to call, and to offer
 wait, as_completed, progress     waiting for futures
 get_client, worker_client,       inside tasks: the worker's client, the worker itself, its threads
 get_worker, secede, rejoin,
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from gdistributed.client.names.semaphore import Semaphore
     from gdistributed.client.names.variable import Variable
     from gdistributed.client.progress import progress
+    from gdistributed.client.remote_functions import remote
     from gdistributed.client.waiting import as_completed, wait
+    from gdistributed.data.offered_functions import function
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import CancelledError, KilledWorker, Reschedule, TaskError
     from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
@@ -83,11 +86,13 @@ _HOMES = {
     "current_client": "client.current",
     "default_client": "client.current",
     "fire_and_forget": "client.forgetting",
+    "function": "data.offered_functions",
     "futures_of": "client.computing",
     "get_client": "client.inside",
     "get_worker": "runtime.context",
     "progress": "client.progress",
     "rejoin": "runtime.context",
+    "remote": "client.remote_functions",
     "rpc": "wire.remote",
     "secede": "runtime.context",
     "wait": "client.waiting",
@@ -126,11 +131,13 @@ __all__ = [
     "current_client",
     "default_client",
     "fire_and_forget",
+    "function",
     "futures_of",
     "get_client",
     "get_worker",
     "progress",
     "rejoin",
+    "remote",
     "rpc",
     "secede",
     "wait",

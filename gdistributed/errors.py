@@ -9,6 +9,7 @@ GDistributedError
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
 │   ├── TaskTimeout          the task ran longer than its time limit
+│   ├── ProcessEnded         the process of another language that ran the task ended
 │   ├── Reschedule           raised by a task that is to be run again, elsewhere
 │   └── CancelledError       somebody gave the task up
 ├── ClusterError             the cluster is not as it should be
@@ -30,6 +31,7 @@ GDistributedError
     ├── UnpicklableArgument  an argument or function cannot be sent
     ├── ArgumentTooLarge     the arguments of a task are larger than a message may be
     ├── BadGraph             a graph has a cycle or names keys that nobody holds
+    │   └── UnknownFunction   no worker offers a function of this name
     ├── NameTaken            the name belongs to somebody else
     ├── LimitDiffers         a semaphore has another limit than was said
     ├── NotHeld              a lock is released by somebody who does not hold it
@@ -175,6 +177,16 @@ class TaskTimeout(TaskFailed, TimeoutError):
     """
 
     reason = "TASK_TIMEOUT"
+
+
+class ProcessEnded(TaskFailed):
+    """The process of another language that ran the task ended before the task did.
+
+    The message has its exit code and its last lines. To do: read them; another process is started
+    for the next task.
+    """
+
+    reason = "PROCESS_ENDED"
 
 
 class Reschedule(TaskFailed):
@@ -393,6 +405,23 @@ class BadGraph(UsageError, ValueError):
     def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.keys = keys
+
+
+class UnknownFunction(BadGraph):
+    """No worker offers a function of this name, or none runs its runtime.
+
+    To do: look at the near names that the message lists, and at ``gd functions``; start a worker
+    that offers it.
+
+    Examples
+    --------
+    >>> try:
+    ...     client.submit(remote("wordcount.Cuont", runtime="go")).result()  # doctest: +SKIP
+    ... except UnknownFunction as error:
+    ...     print(error)  # offered under near names: 'wordcount.Count'
+    """
+
+    reason = "UNKNOWN_FUNCTION"
 
 
 class NameTaken(UsageError, ValueError):

@@ -6,6 +6,7 @@ import click
 
 from gdistributed.cli.center import center
 from gdistributed.cli.explain import explain
+from gdistributed.cli.functions import functions
 from gdistributed.cli.restart import restart
 from gdistributed.cli.retire import retire
 from gdistributed.cli.scheduler import scheduler
@@ -40,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (scheduler, worker, center, status, explain, retire, restart):
+for command in (scheduler, worker, center, status, functions, explain, retire, restart):
     main.add_command(command)

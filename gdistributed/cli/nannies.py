@@ -92,6 +92,8 @@ def run_nannies(
                     shared_memory=of.shared_memory,
                     log_level=of.log_level,
                     lifetime=lifetime,
+                    functions=of.functions,
+                    runtimes=of.runtimes,
                 )
                 for of, port in zip(each, ports, strict=True)
             ]

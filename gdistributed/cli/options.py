@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from gdistributed.settings import LOOPBACK
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+RUNTIME: Final = re.compile(r"[a-z][a-z0-9_-]*")
 PORT: Final = click.IntRange(0, 65535)
 
 
@@ -33,6 +35,23 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in old
         if not 0 <= seconds < math.inf:
             self.fail(f"{value!r} is no time: write 90s, 30m or 12h", param, ctx)
         return seconds
+
+
+class Runtime(click.ParamType):  # type: ignore[type-arg]
+    """A runtime and the command that starts a process of it, as NAME=COMMAND."""
+
+    name = "runtime"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return the name and the command."""
+        name, _, command = str(value).partition("=")
+        if not (RUNTIME.fullmatch(name) and command.strip()):
+            self.fail(f"{value!r} is not NAME=COMMAND, like r='Rscript worker.R'", param, ctx)
+        if name == "python":
+            self.fail("Python runs in the worker itself; see --functions", param, ctx)
+        return name, command
 
 
 def _seconds_in(words: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,22 @@ logger = logging.getLogger("gdistributed.worker")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Read the scheduler's address from this file, as soon as it is there.",
 )
+@click.option(
+    "--functions",
+    multiple=True,
+    metavar="MODULE",
+    help="Offer the functions by name that this module marks with @gdistributed.function; may be"
+    " given several times.",
+)
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    type=options.Runtime(),
+    metavar="NAME=COMMAND",
+    help="Run functions of another language too, in processes that this command starts, like"
+    " r='Rscript worker.R'; may be given several times.",
+)
 @options.log_level_option
 @options.stop_with_parent_option
 @click.option("--nanny-address", default="", hidden=True, help="Who has started this process.")
@@ -143,6 +160,8 @@ def worker(
     compression: str,
     shared_memory: bool,
     scheduler_file: Path | None,
+    functions: tuple[str, ...],
+    runtimes: tuple[tuple[str, str], ...],
     log_level: str,
     stop_with_parent: bool,
     nanny_address: str,
@@ -180,6 +199,8 @@ def worker(
             shared_memory=shared_memory,
             log_level=log_level,
             lifetime_s=lifetime or 0.0,
+            functions=functions,
+            runtimes=dict(runtimes),
             nanny_address=nanny_address,
             worker_id=worker_id,
             news_descriptor=news_descriptor,
@@ -217,6 +238,8 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
 
     if of.news_descriptor is not None:
         os.set_inheritable(of.news_descriptor, False)
+    if of.functions:
+        sys.path.append(os.getcwd())  # the command `gd` itself lies elsewhere
     dask_scheduler.install_once_imported(dask_scheduler.TASK_SCHEDULER)  # for dask inside tasks
 
     async def make() -> Worker:
@@ -229,6 +252,8 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             memory_limit=of.memory_limit_nbytes,
             max_spill=of.max_spill_nbytes,
             local_directory=of.local_directory,
+            functions=of.functions,
+            runtimes=of.runtimes,
             settings=WorkerSettings(compression=of.compression, shared_memory=of.shared_memory),
             nanny_address=of.nanny_address,
             worker_id=of.worker_id,

@@ -9,7 +9,7 @@ from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
 from gdistributed.client.future import Future
 from gdistributed.client.keys import Key
-from gdistributed.client.listing import list_workers
+from gdistributed.client.listing import function_as_dict, list_functions, list_workers
 from gdistributed.client.options import Workers, worker_names
 from gdistributed.core.client.futures import Countdown
 from gdistributed.errors import WaitTimeout
@@ -118,6 +118,27 @@ class Asking(ClientBase):
             "address": self.connection.address,
             "workers": {worker.address: _described(worker) for worker in listed},
         }
+
+    async def functions(self, runtime: str = "") -> list[dict[str, Any]]:
+        """Return the functions that workers offer by name, in any language; see `remote`.
+
+        Parameters
+        ----------
+        runtime
+            Only those of this runtime, for instance "go"; all by default.
+
+        Returns
+        -------
+        A dict for each, sorted by runtime and name, with "name", "runtime", "description",
+        "version", "accepts" and "returns" (codecs, best first; empty means all that the runtime
+        reads or writes), and "workers": how many offer it.
+
+        Examples
+        --------
+        >>> [each["name"] for each in client.functions("go")]
+        []
+        """
+        return [function_as_dict(each) for each in await list_functions(self.connection, runtime)]
 
     async def wait_for_workers(self, n_workers: int = 1, timeout: float | None = None) -> None:
         """Wait until there are workers.

@@ -195,6 +195,7 @@ class Client:
     ncores = blocking(AsyncClient.ncores)
     nthreads = blocking(AsyncClient.nthreads)
     scheduler_info = blocking(AsyncClient.scheduler_info)
+    functions = blocking(AsyncClient.functions)
     wait_for_workers = blocking(AsyncClient.wait_for_workers)
     nbytes = blocking(AsyncClient.nbytes)
     processing = blocking(AsyncClient.processing)

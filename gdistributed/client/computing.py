@@ -12,13 +12,15 @@ from gdistributed.client.gathering import gathered
 from gdistributed.client.graph_sending import send_graph, send_graph_piecewise
 from gdistributed.client.graphs import Expression
 from gdistributed.client.keys import SCALARS, Key, Namer, wire_name
-from gdistributed.client.mapped_calls import Calls, MappedCalls, PackedCall
-from gdistributed.client.nested import find_futures
+from gdistributed.client.mapped_calls import Calls, MappedCalls, PackCall, PackedCall
+from gdistributed.client.nested import find_futures, flat_keys, shaped_like
 from gdistributed.client.options import PLAIN, Codecs, TaskOptions, Workers, task_options
+from gdistributed.client.remote_functions import announced_as
 from gdistributed.client.sizes import ARGUMENTS, check_size
-from gdistributed.data.arguments import pack_call
-from gdistributed.data.functions import function_name, pack_function
+from gdistributed.data.arguments import PYTHON, pack_call, pack_call_of
+from gdistributed.data.functions import function_name
 from gdistributed.data.plain_calls import pack_plain_call
+from gdistributed.v1 import task_pb2
 
 PIECE_FIRST: Final = 256
 PIECE_MAX: Final = 4096
@@ -118,10 +120,11 @@ class Computing(ClientBase):
         self.connection.check_open()
         if not callable(function):
             raise TypeError(f"submit needs a function and got {function!r}")
-        announced = pack_function(function)
+        announced = announced_as(function)
         prefix = _prefix(function, key)
         namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
-        key, arguments, dependencies = self.pack(namer, key, args, kwargs)
+        pack = self.packing(announced)
+        key, arguments, dependencies = pack(namer, key, args, kwargs)
         settings = self.connection.settings
         if len(arguments) > settings.large_argument_nbytes:
             check_size(len(arguments), ARGUMENTS, prefix, settings)
@@ -224,7 +227,7 @@ class Computing(ClientBase):
         batch_size: int | None = None,
     ) -> list[Future]:
         """Submit a call for each tuple of arguments. As `map` otherwise."""
-        announced = pack_function(function)
+        announced = announced_as(function)
         namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
         mapped = MappedCalls(self, announced, prefix, options, namer)
         futures: list[Future] = []
@@ -277,11 +280,11 @@ class Computing(ClientBase):
         3
         """
         options = task_options(priority, retries, workers, allow_other_workers, resources)
-        futures = await send_graph_piecewise(self, dsk, _flat(keys), options, self.bridge)
+        futures = await send_graph_piecewise(self, dsk, flat_keys(keys), options, self.bridge)
         if not sync:
-            return _shaped(keys, futures)
+            return shaped_like(keys, futures)
         values = await gathered(self.connection, list(futures.values()), self.bridge)
-        return _shaped(keys, dict(zip(futures, values, strict=True)))
+        return shaped_like(keys, dict(zip(futures, values, strict=True)))
 
     def compute(
         self,
@@ -415,6 +418,20 @@ class Computing(ClientBase):
             key = namer.key(args, kwargs)
         return key, *pack_call(args, kwargs)
 
+    def packing(self, function: task_pb2.Function) -> PackCall:
+        """Return what packs the calls of a function."""
+        if function.runtime == PYTHON:
+            return self.pack
+
+        def pack_neutral(
+            namer: Namer, key: Key | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> PackedCall:
+            args, kwargs = tuple(map(self.references, args)), self.references_in(kwargs)
+            name = namer.key(args, kwargs) if key is None else key
+            return name, *pack_call_of(function, args, kwargs)
+
+        return pack_neutral
+
     def _futures(self, plan: Plan, options: TaskOptions) -> dict[Key, Future]:
         return send_graph(self, plan.expression, plan.keys, options) if plan.keys else {}
 
@@ -469,17 +486,3 @@ def _given_keys(key: str | Sequence[Key] | None, count: int) -> Sequence[Key] | 
     if len(set(keys)) != len(keys):
         raise ValueError("map got the same key for several calls")
     return keys
-
-
-def _flat(keys: Any) -> Iterator[Key]:  # noqa: ANN401
-    if isinstance(keys, list):
-        for each in keys:
-            yield from _flat(each)
-    else:
-        yield keys
-
-
-def _shaped(keys: Any, values: Mapping[Key, Any]) -> Any:  # noqa: ANN401
-    if isinstance(keys, list):
-        return [_shaped(each, values) for each in keys]
-    return values[keys]

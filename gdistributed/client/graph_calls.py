@@ -2,7 +2,8 @@
 
 Most nodes travel whole, as the argument of one function that all workers have (`run_node`). A node
 that calls a function of the user's own program would carry the function's code along each time; it
-becomes a plain call, whose function is sent once and then named by its id.
+becomes a plain call, whose function is sent once and then named by its id. So does one that calls a
+remote function, which goes to the workers that offer it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 from dask._task_spec import GraphNode, List, Task, TaskRef, Tuple
 
 from gdistributed.client.keys import Key
+from gdistributed.client.remote_functions import RemoteFunction
 from gdistributed.data.arguments import KeyReference
 from gdistributed.data.function_stamps import is_by_reference
 from gdistributed.data.functions import pack_function
@@ -60,8 +62,12 @@ class CallMaker:
         return NODE_FUNCTION, (node, values), {}
 
     def _own_function(self, node: Task) -> task_pb2.Function | None:
-        """Return the function that a node calls, packed, if it would travel as code."""
-        if type(node) is not Task or type(node.func) is not types.FunctionType:
+        """Return the function that a node calls, if it is remote, or packed if it goes as code."""
+        if type(node) is not Task:
+            return None
+        if type(node.func) is RemoteFunction:
+            return node.func.announced
+        if type(node.func) is not types.FunctionType:
             return None
         identity = id(node.func)  # the graph keeps it alive
         if identity not in self._own:

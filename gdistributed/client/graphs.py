@@ -18,7 +18,7 @@ from dask.utils import ensure_dict
 from gdistributed.client.graph_calls import CallMaker
 from gdistributed.client.keys import Key, prefix_of, wire_name
 from gdistributed.client.options import TaskOptions, task_options
-from gdistributed.data.arguments import pack_call
+from gdistributed.data.arguments import pack_call_of
 from gdistributed.errors import BadGraph, UnpicklableArgument
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
@@ -234,7 +234,7 @@ def _pack_node(
 ) -> tuple[task_pb2.Function, bytes, tuple[str, ...]]:
     try:
         function, args, kwargs = calls.call_of(node)
-        return function, *pack_call(args, kwargs)
+        return function, *pack_call_of(function, args, kwargs)
     except UnpicklableArgument as error:
         raise UnpicklableArgument(f"the task {key!r} of the graph: {error}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc.aio
 
@@ -57,6 +57,34 @@ def _named(
             ).with_reason("UNKNOWN_WORKER")
         chosen[by_name[name].worker_id] = by_name[name]
     return chosen.values()
+
+
+async def list_functions(connection: Connection, runtime: str = "") -> list[pb.FunctionDescription]:
+    """Return descriptions of the functions that workers offer by name; of all by default."""
+    found: list[pb.FunctionDescription] = []
+    request = pb.ListFunctionsRequest(runtime=runtime, page_size=PAGE_SIZE)
+    while True:
+        answer = await connection.ask(
+            connection.scheduler.ListFunctions, request, "listing the functions"
+        )
+        found.extend(answer.functions)
+        if not answer.next_page_token:
+            return found
+        request.page_token = answer.next_page_token
+
+
+def function_as_dict(listed: pb.FunctionDescription) -> dict[str, Any]:
+    """Return what is listed of a function in words of Python, and of JSON."""
+    offer = listed.offer
+    return {
+        "name": offer.name,
+        "runtime": listed.runtime,
+        "description": offer.description,
+        "version": offer.version,
+        "accepts": list(offer.accepts),
+        "returns": list(offer.returns),
+        "workers": listed.workers,
+    }
 
 
 def servers_of(workers: Iterable[pb.WorkerDescription], nanny: bool) -> dict[str, str]:

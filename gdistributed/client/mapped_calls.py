@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gdistributed.client.computing import Computing
 
 PackedCall = tuple[Key, bytes, tuple[str, ...]]
+PackCall = Callable[[Namer, Key | None, tuple[Any, ...], dict[str, Any]], PackedCall]
 Calls = list[tuple[Any, ...]]
 
 
@@ -40,7 +41,7 @@ class MappedCalls:
         self, calls: Calls, kwargs: dict[str, Any], keys: Sequence[Key] | None
     ) -> list[Future]:
         """Submit some calls: as an array those that need no other results, one by one the rest."""
-        pack, namer = self._client.pack, self._namer
+        pack, namer = self._client.packing(self._function), self._namer
         names: Iterable[Key | None] = repeat(None) if keys is None else keys
         return self._enter(
             [pack(namer, key, args, kwargs) for key, args in zip(names, calls, strict=False)]

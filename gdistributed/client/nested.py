@@ -7,12 +7,12 @@ Named tuples stay named tuples. Other objects are not looked into.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from gdistributed.client.actors import Actor, future_of
 from gdistributed.client.future import Future
-from gdistributed.client.keys import SCALARS
+from gdistributed.client.keys import SCALARS, Key
 
 CONTAINERS: Final = (list, tuple, set, frozenset, dict)
 
@@ -82,3 +82,19 @@ def _replace_in_dict(value: dict[Any, Any], replacement: Callable[[Future], obje
     if all(new[key] is item for key, item in value.items()):
         return value
     return {key: item for key, item in new.items() if item is not SKIPPED}
+
+
+def flat_keys(keys: Any) -> Iterator[Key]:  # noqa: ANN401
+    """Yield a key, or those in lists, however deep."""
+    if isinstance(keys, list):
+        for each in keys:
+            yield from flat_keys(each)
+    else:
+        yield keys
+
+
+def shaped_like(keys: Any, values: Mapping[Key, Any]) -> Any:  # noqa: ANN401
+    """Return values in the places of their keys."""
+    if isinstance(keys, list):
+        return [shaped_like(each, values) for each in keys]
+    return values[keys]

@@ -28,10 +28,12 @@ from gdistributed.data.codecs.pickled import (
     unpickle,
 )
 from gdistributed.errors import SerializationError, UnpicklableArgument
+from gdistributed.v1 import task_pb2
 from gdistributed.v1 import value_pb2 as pb
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
+PYTHON: Final = "python"
 REFERENCE: Final = "$ref"
 PACKED_TAG: Final = bytes([pb.Arguments.PACKED_FIELD_NUMBER << 3 | 2])  # length-delimited
 NO_RESULTS: Final[Mapping[str, object]] = {}
@@ -140,6 +142,18 @@ def pack_neutral_call(
             place = f"argument {name!r}" if name else f"argument {len(message.arguments)}"
             raise UnpicklableArgument(f"{place}: {error}") from error
     return message.SerializeToString(), tuple(refs)
+
+
+def pack_call_of(
+    function: task_pb2.Function, args: Sequence[object], kwargs: Mapping[str, object]
+) -> tuple[bytes, tuple[str, ...]]:
+    """Pack the arguments of a call in the form that the runtime of its function reads.
+
+    Parameters, results and errors are those of `pack_call`.
+    """
+    if function.runtime == PYTHON:
+        return pack_call(args, kwargs)
+    return pack_neutral_call(args, kwargs, function.accepts or NEUTRAL_CODECS)
 
 
 def unpack_call(data: bytes, results: Mapping[str, object] = NO_RESULTS) -> Call:

@@ -34,6 +34,20 @@ _CLASSES: Final = {
 }
 
 
+class ErrorElsewhere(Exception):
+    """An error of another language, as that language tells it.
+
+    Parameters
+    ----------
+    failure
+        Type, message, traceback and runtime.
+    """
+
+    def __init__(self, failure: pb.TaskError) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 def failure_from_exception(
     exception: BaseException,
     *,
@@ -53,6 +67,11 @@ def failure_from_exception(
     worker_id, worker_name
         Where it was raised.
     """
+    if isinstance(exception, ErrorElsewhere):
+        where = pb.TaskError(key=key, attempt=attempt, worker_id=worker_id, worker_name=worker_name)
+        where.MergeFrom(exception.failure)
+        where.message, where.traceback = _shortened(where.message), _shortened(where.traceback)
+        return where
     trace = _without_own_frames(exception.__traceback__)
     every, shown = traceback.extract_tb(exception.__traceback__), traceback.extract_tb(trace)
     own = every[: len(every) - len(shown)]

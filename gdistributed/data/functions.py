@@ -23,6 +23,7 @@ import cloudpickle
 from gdistributed.data.codecs import decode
 from gdistributed.data.codecs.pickled import CLOUDPICKLE, PROTOCOL, PYTHON_VERSION, describe
 from gdistributed.data.function_stamps import Stamp, stamp_of
+from gdistributed.data.offered_functions import offered_function
 from gdistributed.errors import SerializationError, UnpicklableArgument
 from gdistributed.v1 import task_pb2, value_pb2
 
@@ -73,8 +74,13 @@ def load_function(message: task_pb2.Function) -> Anything:
     function = _loaded.get(message.id)
     if function is not None:
         return function
+    if message.runtime not in ("", PYTHON):
+        raise SerializationError(
+            f"{message.name!r} is a function of the runtime {message.runtime!r}, which this "
+            f"process does not run"
+        )
     with _loading:
-        function = find_by_name(message.name) if message.name else _read_code(message)
+        function = _find(message.name) if message.name else _read_code(message)
         if message.id:
             _loaded[message.id] = function
             if len(_loaded) > LOADED_MAX:
@@ -124,6 +130,10 @@ def find_by_name(name: str) -> Anything:
             raise SerializationError(f"{name!r} is no function but a {type(found).__name__}")
         return found  # type: ignore[no-any-return]
     raise SerializationError(f"there is no function {name!r}: no module of that name can be found")
+
+
+def _find(name: str) -> Anything:
+    return offered_function(name) or find_by_name(name)
 
 
 def _pack(function: Anything) -> task_pb2.Function:

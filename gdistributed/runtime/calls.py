@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import iscoroutine
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from gdistributed.data.actor_references import ActorReference, methods_of
 from gdistributed.data.arguments import unpack_call
@@ -28,6 +28,13 @@ from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 
 SIZE_GUESS: Final = 8
 TICKET: Final = [1]
+
+
+class Runtime(Protocol):
+    """What runs functions of another language."""
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """Return what calls a function; UnknownFunction if there is none of this name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +56,8 @@ class Place:
     seceded
         Is called when a call has left its thread (with False), or wants one again (with True).
         From any thread.
+    runtimes
+        What runs functions of other languages, by the name of the runtime.
     """
 
     worker_id: str
@@ -60,6 +69,7 @@ class Place:
     loop: asyncio.AbstractEventLoop | None = None
     threads: Threads[Call] | None = None
     seceded: Callable[[Call, bool], None] | None = None
+    runtimes: Mapping[str, Runtime] = field(default_factory=dict)
 
     def context(self, key: str, attempt: int = 0) -> TaskContext:
         """Say where something runs, for those who ask inside."""
@@ -80,6 +90,7 @@ class Template:
 
     message: task_pb2.TaskTemplate
     function: task_pb2.Function | None
+    runtimes: Mapping[str, Runtime] = field(default_factory=dict)
     codecs: Sequence[str] = ()
     loaded: Callable[..., Any] | None = None
     is_actor: bool = False
@@ -92,7 +103,16 @@ class Template:
             )
         self.codecs = list(self.message.result_codecs)
         self.is_actor = self.message.actor
-        self.loaded = load_function(self.function)
+        runtime = self.runtimes.get(self.function.runtime)
+        if runtime is not None and self.is_actor:
+            raise SerializationError(
+                f"{self.function.name!r} is a function of the runtime {self.function.runtime!r}, "
+                f"and actors are instances of Python classes"
+            )
+        if runtime is not None:
+            self.loaded = runtime.function(self.function.name)
+        else:
+            self.loaded = load_function(self.function)
         return self.loaded
 
 
@@ -120,6 +140,8 @@ class Call:
         It asks to be made again, elsewhere: there is no other report.
     is_awaited
         It runs on the event loop, where it holds no thread.
+    stop
+        Ends it in the middle, where that can be done: in the process of another language.
     """
 
     key: str
@@ -137,6 +159,7 @@ class Call:
     is_withdrawn: bool = False
     is_rescheduled: bool = False
     is_awaited: bool = False
+    stop: Callable[[], None] | None = None
     _times_away: int = 0
     _ticket: list[int] = field(default_factory=TICKET.copy)
 

@@ -588,7 +588,11 @@ class GraphRefused(_message.Message):
     number: _builtins.int
     """number of the graph."""
     reason: _builtins.str
-    """reason: "CYCLE", "UNKNOWN_KEYS", "UNKNOWN_FUNCTION", "BAD_TASK", ... An open set."""
+    """reason: "CYCLE", "UNKNOWN_KEYS", "UNKNOWN_FUNCTION", "BAD_TASK", ... An open set.
+    UNKNOWN_FUNCTION: no worker offers a function of this name, or none runs its runtime; the message
+    lists what is offered under near names. A graph that a client sends again to another scheduler
+    is not refused for it: the workers may come back later than the client.
+    """
     message: _builtins.str
     """message for people."""
     @_builtins.property

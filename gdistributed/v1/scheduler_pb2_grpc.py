@@ -199,6 +199,8 @@ class SchedulerServicer(object):
         - INVALID_ARGUMENT (CYCLE): tasks wait for each other; the message names them.
         - INVALID_ARGUMENT (UNKNOWN_KEYS): arguments name keys that nobody holds or computes.
         - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
+        - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
+        runtime; the message lists what is offered under near names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

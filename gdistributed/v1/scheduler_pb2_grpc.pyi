@@ -71,6 +71,8 @@ class SchedulerStub:
     - INVALID_ARGUMENT (CYCLE): tasks wait for each other; the message names them.
     - INVALID_ARGUMENT (UNKNOWN_KEYS): arguments name keys that nobody holds or computes.
     - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
+    - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
+      runtime; the message lists what is offered under near names.
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.GetResultRequest, _scheduler_pb2.GetResultResponse]
     """GetResult waits for a task and returns its result, or its error.
@@ -235,6 +237,8 @@ class SchedulerAsyncStub(SchedulerStub):
     - INVALID_ARGUMENT (CYCLE): tasks wait for each other; the message names them.
     - INVALID_ARGUMENT (UNKNOWN_KEYS): arguments name keys that nobody holds or computes.
     - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
+    - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
+      runtime; the message lists what is offered under near names.
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetResultRequest, _scheduler_pb2.GetResultResponse]  # type: ignore[assignment]
     """GetResult waits for a task and returns its result, or its error.
@@ -414,6 +418,8 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (CYCLE): tasks wait for each other; the message names them.
         - INVALID_ARGUMENT (UNKNOWN_KEYS): arguments name keys that nobody holds or computes.
         - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
+        - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
+          runtime; the message lists what is offered under near names.
         """
 
     @_abc_1.abstractmethod

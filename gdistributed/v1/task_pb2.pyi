@@ -93,8 +93,10 @@ class Function(_message.Message):
     runtime: _builtins.str
     """runtime that can run it: "python", "go", "r", ... An open set."""
     name: _builtins.str
-    """name that the runtime looks up: for Python "module.name", for others a name that the worker
-    announced in its hello.
+    """name that a worker announced in its hello for this runtime (FunctionOffer.name). Where no
+    worker announces it, it is one that a runtime with RuntimeOffer.any_name looks up itself: for
+    Python "module.name", which it imports. Arguments for a function of another runtime than the
+    submitter's own MUST be in Arguments.arguments, and not packed.
     """
     @_builtins.property
     def code(self) -> _value_pb2.Payload:
@@ -383,7 +385,10 @@ class TaskFinished(_message.Message):
     run_ns: _builtins.int
     """run_ns: how long the function ran, in nanoseconds of the worker's monotonic clock."""
     value: _builtins.bytes
-    """value: the result itself as a serialised Payload, when it is small (Limits.inline_nbytes)."""
+    """value: the result itself as a serialised Payload, when it is small (Limits.inline_nbytes). Its
+    codec is the first of TaskTemplate.result_codecs that says the result, or the runtime's default:
+    a reader that lacks it asks a holder by Worker.GetData, with the codecs that it has.
+    """
     @_builtins.property
     def holders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """holders: peers (see Peer) that hold the result. The scheduler fills it in for clients."""

@@ -213,7 +213,8 @@ class DataItem(_message.Message):
     @_builtins.property
     def error(self) -> _error_pb2.TaskError:
         """error: the value cannot be encoded, with the reason CODEC_UNSUPPORTED or
-        SERIALIZATION_FAILED.
+        SERIALIZATION_FAILED. The message of CODEC_UNSUPPORTED names the type of the value, the codecs
+        that can say it, and those that the caller accepts. The task that needs the value errs with it.
         """
 
     @_builtins.property
@@ -1298,7 +1299,9 @@ Global___WorkerHello: _TypeAlias = WorkerHello  # noqa: Y015
 
 @_typing.final
 class RuntimeOffer(_message.Message):
-    """RuntimeOffer says what a worker can run."""
+    """RuntimeOffer says what a worker can run in one runtime. A worker MAY offer several runtimes, each
+    once. What it offers is the same for as long as its process lives.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1316,18 +1319,28 @@ class RuntimeOffer(_message.Message):
     runs_code: _builtins.bool
     """runs_code says that functions may come as code; otherwise by name only."""
     any_name: _builtins.bool
-    """any_name says that any name may be tried (Python imports it); otherwise only `functions`."""
+    """any_name says that any name may be tried (Python imports it); otherwise only `functions`. A name
+    that some worker of the runtime has among its `functions` goes to those workers only.
+    """
     @_builtins.property
     def functions(self) -> _containers.RepeatedCompositeFieldContainer[Global___FunctionOffer]:
-        """functions offered by name."""
+        """functions offered by name. The scheduler refuses a graph with a function that nobody offers, with
+        the reason UNKNOWN_FUNCTION.
+        """
 
     @_builtins.property
     def decodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """decodes: codecs that it reads, best first."""
+        """decodes: codecs that the worker reads for this runtime, best first. Every worker SHOULD read
+        "null", "raw", "text" and "json". The scheduler hands it no value in another codec
+        (Dependency.value): the worker fetches it from a holder, with these as accept_codecs. Empty means
+        that the worker reads whatever comes.
+        """
 
     @_builtins.property
     def encodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """encodes: codecs that it writes, best first."""
+        """encodes: codecs that it writes, best first. Every worker SHOULD write "null", "raw", "text" and
+        "json".
+        """
 
     def __init__(
         self,
@@ -1360,14 +1373,18 @@ class FunctionOffer(_message.Message):
     RETURNS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """name to call it by."""
+    """name to call it by, unique in its runtime: words joined by dots, as in "wordcount.Count". Workers
+    that offer the same name are taken to offer the same function.
+    """
     description: _builtins.str
-    """description in a line, for people."""
+    """description in a line of at most 200 characters, for people."""
     version: _builtins.str
     """version of the function, for people."""
     @_builtins.property
     def accepts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """accepts: codecs of its arguments, best first; empty means all that the runtime decodes."""
+        """accepts: codecs of its arguments, best first; empty means all that the runtime decodes. They are
+        for people and clients: a worker that is given another codec errs the task, as below.
+        """
 
     @_builtins.property
     def returns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1983,7 +2000,9 @@ class Dependency(_message.Message):
     nbytes: _builtins.int
     """nbytes: its size in memory, estimated."""
     value: _builtins.bytes
-    """value itself, a serialised Payload, when it is small and the scheduler has it at hand."""
+    """value itself, a serialised Payload, when it is small, the scheduler has it at hand, and the worker
+    reads its codec (RuntimeOffer.decodes). Otherwise the worker fetches it from a holder.
+    """
     @_builtins.property
     def holders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """holders: peers that hold it, by their numbers on this stream; none when the worker itself does. Of

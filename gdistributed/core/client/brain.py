@@ -24,6 +24,7 @@ from gdistributed.core.client.futures import (
     Watch,
     move,
 )
+from gdistributed.errors import BadGraph, UnknownFunction
 from gdistributed.settings import LimitSettings
 from gdistributed.v1 import error_pb2, server_pb2, task_pb2
 from gdistributed.v1 import scheduler_pb2 as pb
@@ -359,10 +360,12 @@ class ClientBrain:
 
     def _refused(self, refusals: Iterable[pb.GraphRefused]) -> None:
         for refused in refusals:
+            is_unknown = refused.reason == UnknownFunction.reason
+            reason = UnknownFunction.reason if is_unknown else BadGraph.reason
             for key in refused.wanted:
                 record = self._current(key)
                 if record is not None:
-                    error = own_error(key, "BAD_GRAPH", refused.message)
+                    error = own_error(key, reason, refused.message)
                     error.missing_keys.extend(refused.keys)
                     self._move(record, ERROR, error)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gdistributed.core.scheduler.offers import Offers
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     ACTIVE,
@@ -85,6 +86,11 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
         yield f"{kept} bytes are kept, the books say {books.kept_nbytes}"
     if books.nthreads != sum(worker.nthreads for worker in books.workers.values()):
         yield "the count of threads is wrong"
+    offers = Offers()
+    for worker in books.workers.values():
+        offers.add(worker)
+    if offers != books.offers:
+        yield "what workers offer is counted wrongly"
 
 
 def _about_task(brain: SchedulerBrain, task: TaskRecord, awaited: int) -> Iterator[str]:

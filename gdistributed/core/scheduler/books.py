@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gdistributed.core.scheduler.offers import Offers, is_offered
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     Crowd,
@@ -48,6 +49,8 @@ class Books:
         Workers by the names that people gave them.
     called
         Workers by name, address, host and id.
+    offers
+        What the workers offer by name.
     dry, loaded
         Workers with threads for which they have nothing, but for those for which something was
         asked back; and workers that may have more than they can begin, which is corrected when
@@ -80,6 +83,7 @@ class Books:
     counts: Counter[State] = field(default_factory=Counter)
     names: dict[str, WorkerRecord] = field(default_factory=dict)
     called: dict[str, dict[WorkerRecord, None]] = field(default_factory=dict)
+    offers: Offers = field(default_factory=Offers)
     freed: dict[WorkerRecord, None] = field(default_factory=dict)
     dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
@@ -337,6 +341,7 @@ class Books:
         self.dry[worker] = None
         for word in words_of(worker):
             self.called.setdefault(word, {})[worker] = None
+        self.offers.add(worker)
         for requirement in self.requirements.values():
             self._try_for(worker, requirement)
 
@@ -348,6 +353,7 @@ class Books:
         self.freed.pop(worker, None)
         self.dry.pop(worker, None)
         self.loaded.pop(worker, None)
+        self.offers.remove(worker)
         for word in words_of(worker):
             self.called[word].pop(worker, None)
             if not self.called[word]:
@@ -360,23 +366,30 @@ class Books:
     def requirement_of(
         self, function: task_pb2.Function, template: task_pb2.TaskTemplate
     ) -> RequirementRecord:
-        """Return the requirement that a template makes, the same for all that make the same."""
-        name = function.name if function.WhichOneof("body") == "name" else ""
+        """Return the requirement that a template makes, the same for all that make the same.
+
+        A name that no Python worker announced is one that all of them import.
+        """
+        runtime, name = function.runtime, function.name  # of code, which has none, it is empty
+        is_announced = bool(name) and self.offers.has(runtime, name)
+        if runtime == "python" and not is_announced:
+            name = ""
         workers = () if template.allow_other_workers else tuple(sorted(template.workers))
         resources = tuple(sorted(template.resources.items()))
         requires = tuple(sorted(function.requires))
-        identity = (function.runtime, name if function.runtime != "python" else "", workers)
-        known = self.requirements.get((*identity, resources, requires))
+        identity = (runtime, name, is_announced, workers, resources, requires)
+        known = self.requirements.get(identity)
         if known is not None:
             return known
         requirement = RequirementRecord(
-            runtime=function.runtime,
-            function_name=identity[1],
+            runtime=runtime,
+            function_name=name,
             workers=workers,
             resources=resources,
             requires=requires,
+            is_announced=is_announced,
         )
-        self.requirements[(*identity, resources, requires)] = requirement
+        self.requirements[identity] = requirement
         for worker in self.workers.values():
             self._try_for(worker, requirement)
         return requirement
@@ -436,8 +449,4 @@ def satisfies(worker: WorkerRecord, requirement: RequirementRecord) -> bool:
     capabilities = worker.hello.software.capabilities
     if any(word not in capabilities for word in requirement.requires):
         return False
-    for offer in worker.hello.runtimes:
-        if offer.runtime == requirement.runtime:
-            name = requirement.function_name
-            return not name or offer.any_name or any(name == each.name for each in offer.functions)
-    return False
+    return is_offered(worker.hello.runtimes, requirement)

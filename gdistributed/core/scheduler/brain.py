@@ -28,6 +28,7 @@ from gdistributed.core.scheduler import (
 from gdistributed.core.scheduler.books import Books
 from gdistributed.core.scheduler.estimates import Bandwidths
 from gdistributed.core.scheduler.hearing import hear_client, hear_worker
+from gdistributed.core.scheduler.offers import decodes_of
 from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
@@ -201,6 +202,7 @@ class SchedulerBrain:
             host=hello.host,
             nthreads=hello.nthreads,
             hello=hello,
+            decodes=decodes_of(hello),
             memory_limit_nbytes=hello.memory_limit_nbytes,
             last_seen=now,
             ahead_ns=self.settings.prefetch_s * placement.NS * hello.nthreads,
@@ -305,6 +307,7 @@ class SchedulerBrain:
             host=hello.host,
             connected=True,
             software=hello.software,
+            is_returning=bool(hello.resume.session_id),
         )
         self.books.clients[client.id] = client
         self.watchers.note(now, "client", client.name, "", "joined")

@@ -42,8 +42,8 @@ def accept_graph(
     Raises
     ------
     BadGraph
-        If it has a cycle, names keys that nobody holds, or a template that was not announced.
-        Nothing has been entered then.
+        If it has a cycle, names keys that nobody holds, a template that was not announced, or a
+        function that nobody offers. Nothing has been entered then.
     """
     tasks = brain.books.tasks
     drafts = {spec.key: Draft(spec, tuple(spec.dependencies)) for spec in graph.tasks}
@@ -52,10 +52,10 @@ def accept_graph(
     templates: dict[int, TemplateRecord] = {}
     for spec, _ in ordered:
         if spec.template not in templates:
-            templates[spec.template] = _template_of(client, spec.template)
+            templates[spec.template] = _template_of(brain, client, spec.template)
     arrays = graph.arrays
     for array in arrays:
-        _check_array(client, array)
+        _check_array(brain, client, array)
     wanted = wanted_keys(graph)
     _check_known(wanted, tasks, drafts, graph)
 
@@ -71,7 +71,7 @@ def accept_graph(
         add_task(task)
         arrived(task)
     for array in arrays:
-        template = _template_of(client, array.template)
+        template = _template_of(brain, client, array.template)
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
     return [tasks[key] for key in wanted]
 
@@ -87,7 +87,7 @@ def accept_task(
     spec, tasks = graph.tasks[0], brain.books.tasks
     task = tasks.get(spec.key)
     if task is None:
-        template = _template_of(client, spec.template)
+        template = _template_of(brain, client, spec.template)
         try:
             dependencies = tuple(map(tasks.__getitem__, dict.fromkeys(spec.dependencies)))
         except KeyError:
@@ -126,8 +126,8 @@ def _book_span(brain: SchedulerBrain, client: ClientRecord, submitted_by: str, s
     return first_rank
 
 
-def _check_array(client: ClientRecord, array: task_pb2.TaskArray) -> None:
-    _template_of(client, array.template)
+def _check_array(brain: SchedulerBrain, client: ClientRecord, array: task_pb2.TaskArray) -> None:
+    _template_of(brain, client, array.template)
     if len(array.keys) != len(array.arguments):
         raise BadGraph(
             f"an array has {len(array.keys)} keys and {len(array.arguments)} arguments"
@@ -152,12 +152,14 @@ def _enter_array(
         rank += 1
 
 
-def _template_of(client: ClientRecord, number: int) -> TemplateRecord:
+def _template_of(brain: SchedulerBrain, client: ClientRecord, number: int) -> TemplateRecord:
     template = client.templates.get(number)
     if template is None:
         raise BadGraph(f"a task names the template {number}, which was not announced").with_reason(
             "BAD_TASK"
         )
+    if template.requirement.function_name and not client.is_returning:
+        brain.books.offers.check(template.requirement)
     return template
 
 

@@ -196,6 +196,7 @@ def _end_grace_of_client(brain: SchedulerBrain, client: ClientRecord) -> None:
 
 def restate(brain: SchedulerBrain, client: ClientRecord, wanted: scheduler_pb2.WantedKeys) -> None:
     """A client says all that it wants: it wants nothing else, and is told where each key stands."""
+    client.is_returning = False
     keys = dict.fromkeys(wanted.keys)
     wants.release(brain, client, [task.key for task in client.wants if task.key not in keys])
     wants.hold(brain, client, keys)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import replicas, reports
+from gdistributed.core.scheduler.offers import can_be_handed, can_hold
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -79,7 +80,7 @@ def is_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) ->
 
 def reaches(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> bool:
     """Whether a worker can get the result of a task."""
-    if task in worker.has or task.value:
+    if task in worker.has or can_be_handed(worker, task):
         return True
     return any(not is_cut(brain, worker, holder) for holder in task.who_has)
 
@@ -116,7 +117,9 @@ def _relay(brain: SchedulerBrain, task: TaskRecord, target: WorkerRecord) -> boo
         return True
     for worker in brain.books.workers.values():
         is_between = worker is not target and worker not in task.who_has and worker.takes_tasks
-        if is_between and not is_cut(brain, target, worker) and reaches(brain, worker, task):
+        if not (is_between and can_hold(worker, task)):
+            continue
+        if not is_cut(brain, target, worker) and reaches(brain, worker, task):
             replicas.copy(brain, task, worker)
             return True
     return False

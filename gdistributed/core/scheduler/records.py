@@ -142,6 +142,8 @@ class WorkerRecord:
         Short name of it on all streams of this scheduler.
     nthreads
         How many tasks it runs at once.
+    decodes
+        Codecs that it reads; None for whatever comes.
     processing
         Tasks handed to it, in the order of their hand-out, but for those that have seceded.
     has
@@ -193,6 +195,7 @@ class WorkerRecord:
     host: str
     nthreads: int
     hello: worker_pb2.WorkerHello
+    decodes: frozenset[str] | None = None
     memory_limit_nbytes: int = 0
     status: int = 1
     last_seen: float = 0.0
@@ -289,6 +292,8 @@ class ClientRecord:
         Whether it is a client, which is told what becomes of its keys; a holder is not.
     is_live
         Whether it has a stream now.
+    is_returning
+        Whether it comes from a session that is gone, and has not said yet all that it wants.
     missed
         Tasks of which it was not told, since it has no stream or does not take its mail; it is told
         where they stand when it does. None while it is told at once.
@@ -330,6 +335,7 @@ class ClientRecord:
     next_rank: int = 0
     expires: float | None = None
     is_live: bool = True
+    is_returning: bool = False
     missed: OrderedDict[TaskRecord, None] | None = None
     gone_at: float = 0.0
     alone: tuple[ClientRecord, ...] = ()
@@ -367,13 +373,15 @@ class RequirementRecord:
     runtime
         Runtime of the function.
     function_name
-        Name that the worker must offer; empty for code.
+        Name that the worker must offer; empty for code, and for what Python imports.
     workers
         Names, addresses or hosts, one of which must be the worker's; empty means any.
     resources
         Amounts that a task holds while it is processing.
     requires
         Capabilities of the worker.
+    is_announced
+        Whether a worker had announced the function: then those that try any name do not count.
     eligible
         Workers that satisfy it.
     idle
@@ -393,6 +401,7 @@ class RequirementRecord:
     workers: tuple[str, ...]
     resources: tuple[tuple[str, float], ...]
     requires: tuple[str, ...]
+    is_announced: bool = False
     eligible: dict[WorkerRecord, None] = field(default_factory=dict)
     idle: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     queue: list[tuple[int, int, TaskRecord]] = field(default_factory=list)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import liveness, reports
+from gdistributed.core.scheduler.offers import can_hold
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
 
@@ -128,7 +129,7 @@ def replicate(
         passed_over = []
         while heap and missing > 0:
             nbytes, number, worker = heapq.heappop(heap)
-            if worker in task.who_has or worker in coming:
+            if worker in task.who_has or worker in coming or not can_hold(worker, task):
                 passed_over.append((nbytes, number, worker))
                 continue
             copy(brain, task, worker)
@@ -168,6 +169,8 @@ def rebalance(
             if task.is_actor:
                 continue  # it lives where it is
             held, number, target = light[0]
+            if not can_hold(target, task):
+                continue
             if target in task.who_has or held + task.nbytes > nbytes[worker] - task.nbytes / 2:
                 continue  # the move would make it no more even
             copy(brain, task, target, instead_of=worker)
@@ -217,8 +220,13 @@ def advance(brain: SchedulerBrain) -> None:
             targets = targets or [each for each in brain.books.workers.values() if each.takes_tasks]
             if not targets:
                 break
+            able = [each for each in targets if can_hold(each, task)]
+            if not able and not retirement.leaves_anyway:
+                break
             del retirement.todo[task]
-            target = min(targets, key=lambda each: each.held_nbytes)
+            if not able:
+                continue  # lost with its worker, and computed again if it is needed
+            target = min(able, key=lambda each: each.held_nbytes)
             copy(brain, task, target, instead_of=worker)
         if not retirement.is_told and _is_done(brain, worker, retirement):
             retirement.is_told = True

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import reach
+from gdistributed.core.scheduler.offers import can_be_handed
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, nanny_pb2, task_pb2, worker_pb2
 
@@ -75,7 +76,7 @@ def _name_dependency(
 ) -> None:
     message.key = dependency.key
     message.nbytes = dependency.nbytes
-    if dependency.value:
+    if can_be_handed(worker, dependency):
         message.value = dependency.value
     holders = dependency.who_has
     if brain.cuts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Final
 
@@ -105,8 +105,22 @@ def encode_parts(value: object, codecs: Sequence[str] = ()) -> Encoded:
         refusals.append(name)
     raise CodecUnsupported(
         f"a value of type {qualified_name(type(value))} cannot be encoded in any of the codecs "
-        f"that are asked for: {', '.join(refusals)}"
+        f"that are asked for: {', '.join(refusals)}; it can be had in "
+        f"{', '.join(_ways_to_say(value, codecs))}"
     )
+
+
+def _ways_to_say(value: object, refused: Sequence[str]) -> Iterator[str]:
+    """Yield the codecs that can say a value; Python's own are not tried, they say most."""
+    for name, codec in _codecs.items():
+        if name in refused:
+            continue
+        try:
+            can_say = codec in (_PICKLE, _CLOUDPICKLE) or codec.encode(value) is not None
+        except SerializationError:
+            can_say = False
+        if can_say:
+            yield name
 
 
 def encode(value: object, codecs: Sequence[str] = ()) -> pb.Payload:

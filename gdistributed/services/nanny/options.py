@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -35,6 +35,10 @@ class WorkerOptions:
         Lowest level of the lines that it logs.
     lifetime_s
         It drains and ends after so many seconds; 0 means never. A nanny sees to it, if it has one.
+    functions
+        Modules whose functions it offers by name.
+    runtimes
+        Commands that start the processes of other languages, by the name of the runtime.
     nanny_address
         Address of its nanny; empty for none.
     worker_id
@@ -55,6 +59,8 @@ class WorkerOptions:
     shared_memory: bool = True
     log_level: str = "info"
     lifetime_s: float = 0.0
+    functions: tuple[str, ...] = ()
+    runtimes: Mapping[str, str] = field(default_factory=dict)
     nanny_address: str = ""
     worker_id: str = ""
     news_descriptor: int | None = None
@@ -79,6 +85,8 @@ class WorkerOptions:
             "--news-descriptor": self.news_descriptor,
             "--lifetime": f"{self.lifetime_s}s" if self.lifetime_s else None,
         }
+        yield from (f"--functions={module}" for module in self.functions)
+        yield from (f"--runtime={name}={command}" for name, command in self.runtimes.items())
         yield "--shared-memory" if self.shared_memory else "--no-shared-memory"
         if isinstance(self.scheduler, Path):
             yield f"--scheduler-file={self.scheduler}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +63,8 @@ class Nanny(Server):
         Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
     lifetime
         How long a worker lives; for ever by default.
+    functions, runtimes
+        As of `Worker`.
     asynchronous
         Whether it is used from a running event loop; found out by default.
 
@@ -99,6 +102,8 @@ class Nanny(Server):
         shared_memory: bool = True,
         log_level: str = "info",
         lifetime: Lifetime | None = None,
+        functions: Iterable[str] = (),
+        runtimes: Mapping[str, str] | None = None,
         asynchronous: bool | None = None,
     ) -> None:
         super().__init__(
@@ -115,6 +120,8 @@ class Nanny(Server):
             local_directory=Path(local_directory) if local_directory else None,
             shared_memory=shared_memory,
             log_level=log_level,
+            functions=tuple(functions),
+            runtimes=dict(runtimes or {}),
         )
         self.lifetime = lifetime or Lifetime()
         self.failure: ClusterError | None = None

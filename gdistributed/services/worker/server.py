@@ -7,12 +7,13 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.data.codecs import codec_names, compression, encode_readable
+from gdistributed.data.offered_functions import offers_of
 from gdistributed.data.scratch import ScratchFolder
 from gdistributed.data.spilling import SpillingDict
 from gdistributed.data.store import open_store
@@ -20,6 +21,7 @@ from gdistributed.errors import GDistributedError
 from gdistributed.plugins import WorkerPlugin
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import close_with
+from gdistributed.runtime.language_processes import LanguageRuntime
 from gdistributed.runtime.own_thread import in_own_thread
 from gdistributed.services.extending import CAPABILITY, Extended, overriding
 from gdistributed.services.extensible import ExtensibleService
@@ -74,6 +76,12 @@ class Worker(Server):
         The folder goes with the worker; one whose worker was killed, when another starts.
     resources
         Abstract resources that its tasks may hold, by name.
+    functions
+        Names of modules whose functions it offers by name: those marked with
+        `gdistributed.function`.
+    runtimes
+        Commands that start processes of other languages, by the name of the runtime:
+        ``{"r": "Rscript worker.R"}``. See docs/subprocess-runtimes.md.
     settings
         How to work.
     nanny_address
@@ -92,6 +100,10 @@ class Worker(Server):
     ------
     AddressInUse
         If the port is taken.
+    UsageError
+        If a module of `functions` cannot be imported, or offers none.
+    ClusterError
+        If a process of a language does not start, or does not say what it offers.
     ValueError
         If the compression of the settings is not there.
 
@@ -117,6 +129,8 @@ class Worker(Server):
         max_spill: int | None = None,
         local_directory: str | Path | None = None,
         resources: dict[str, float] | None = None,
+        functions: Iterable[str] = (),
+        runtimes: Mapping[str, str] | None = None,
         settings: WorkerSettings | None = None,
         nanny_address: str = "",
         worker_id: str = "",
@@ -134,6 +148,11 @@ class Worker(Server):
         self.local_directory = local_directory
         self.resources = dict(resources or {})
         self.settings = settings or WorkerSettings()
+        self._functions = offers_of(functions)
+        self._runtimes = {
+            name: LanguageRuntime(name, line) for name, line in (runtimes or {}).items()
+        }
+        self._offers: list[worker_pb2.RuntimeOffer] = []
         compression.check_setting(self.settings.compression)
         self.data: MutableMapping[str, object] = {} if data is None else data
         self.failure: GDistributedError | None = None
@@ -151,6 +170,8 @@ class Worker(Server):
 
     async def opening(self) -> None:
         """Make the brain, and what is around it."""
+        for runtime in self._runtimes.values():
+            self._offers.append(await asyncio.to_thread(runtime.offer))
         self._publishing = Publishing(self._channels, self.scheduler_address)
         self.name = self._given_name or self.address
         self._open_scratch()
@@ -161,6 +182,7 @@ class Worker(Server):
             value_of=(store := open_store(self.data)).value_of,
             inline_nbytes=self.settings.limits.inline_nbytes,
             worker=self,
+            runtimes=self._runtimes,
         )
         brain = WorkerBrain(self.nthreads, self.settings, self.memory_limit_nbytes)
         self._shell = Shell(brain, store, place, self._channels)
@@ -261,6 +283,8 @@ class Worker(Server):
         if self._shell is not None:
             await self._shell.close()
         await self._channels.close()
+        for runtime in self._runtimes.values():
+            await asyncio.to_thread(runtime.close)
         await in_own_thread(self._close_scratch)
 
     async def _serve(self, stream: SchedulerStream) -> None:
@@ -323,8 +347,10 @@ class Worker(Server):
                     version=platform.python_version(),
                     runs_code=True,
                     any_name=True,
+                    functions=self._functions,
                     decodes=codecs,
                     encodes=codecs,
-                )
+                ),
+                *self._offers,
             ],
         )

@@ -226,12 +226,15 @@ class Shell:
 
     def _template(self, number: int) -> Template:
         message = self.brain.templates.get(number) or task_pb2.TaskTemplate(id=number)
-        return Template(message, self.brain.functions.get(message.function_id))
+        function = self.brain.functions.get(message.function_id)
+        return Template(message, function, self.place.runtimes)
 
     def _cancel(self, run: RunRecord) -> None:
         call = self._calls.get(run.key)
         if call is not None and call.attempt == run.attempt:
             call.is_cancelled = True
+            if call.stop is not None:
+                call.stop()
             self._coroutines.cancel(call)
 
     def _withdraw(self, run: RunRecord) -> None:

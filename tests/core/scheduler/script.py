@@ -203,9 +203,10 @@ class Script:
         identity = tuple(sorted((name, repr(value)) for name, value in options.items()))
         if identity not in known:
             known[identity] = len(known) + 1
-            runtime = options.pop("runtime", "python")
-            batch.functions.add(id="f", runtime=runtime, name="m.f")
-            batch.templates.add(id=known[identity], function_id="f", prefix="f", **options)
+            runtime, name = options.pop("runtime", "python"), options.pop("function", "m.f")
+            function_id = f"{runtime}:{name}"
+            batch.functions.add(id=function_id, runtime=runtime, name=name)
+            batch.templates.add(id=known[identity], function_id=function_id, prefix="f", **options)
         return known[identity]
 
     def scatter(self, client: str, key: str, *workers: str, nbytes: int = 8) -> None:

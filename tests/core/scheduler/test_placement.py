@@ -104,10 +104,9 @@ def test_resources_are_booked_and_do_not_block_others() -> None:
 def test_another_runtime_goes_to_its_own_workers() -> None:
     script = cluster("py")
     offer = worker_pb2.RuntimeOffer(runtime="go", functions=[worker_pb2.FunctionOffer(name="m.f")])
-    script.submit("c", "x", runtime="go")
-    assert script.state("x") == "no_worker"
     script.worker("go", runtimes=[offer])
-    assert script.said("go") == ["run x"]
+    script.submit("c", "x y", runtime="go")
+    assert script.said("go") == ["run x", "run y"]
     assert script.said("py") == []
 
 

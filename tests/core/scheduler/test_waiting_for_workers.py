@@ -7,6 +7,7 @@ import pytest
 from gdistributed.core.scheduler.states import ERRED, NO_WORKER, PROCESSING
 from gdistributed.core.scheduler.story import explain
 from gdistributed.settings import SchedulerSettings
+from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script
 
 
@@ -93,9 +94,11 @@ def test_the_time_begins_anew_when_a_worker_came_meanwhile() -> None:
     script.heard.clear()
 
 
-def test_a_runtime_that_nobody_has() -> None:
+def test_a_runtime_that_nobody_has_any_more() -> None:
     script = script_with("a")
+    script.worker("go", runtimes=[worker_pb2.RuntimeOffer(runtime="go", any_name=True)])
     script.submit("c", "x", runtime="go")
+    script.worker_leaves("go")
     assert script.state("x") == NO_WORKER
     assert "the runtime 'go'" in script.brain.warnings[0][1]
     script.heard.clear()

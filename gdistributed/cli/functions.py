@@ -1,0 +1,86 @@
+"""`gd functions`: what the workers of a cluster offer by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from gdistributed.cli.asking import address_option, ask_scheduler, timeout_option
+from gdistributed.cli.logs import quiet_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import RenderableType
+
+    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
+
+PAGE_SIZE: Final = 1000
+
+
+@click.command()
+@address_option
+@click.option("--runtime", default="", metavar="NAME", help="Only those of this runtime, like go.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@timeout_option
+def functions(address: str, runtime: str, as_json: bool, timeout_s: float) -> None:
+    """List the functions that workers offer by name, in any language."""
+    quiet_grpc()
+    import asyncio
+
+    found = asyncio.run(_ask(address, runtime, timeout_s))
+    if as_json:
+        import json
+
+        from gdistributed.client.listing import function_as_dict
+
+        click.echo(json.dumps([function_as_dict(each) for each in found], indent=2))
+        return
+    from rich.console import Console
+
+    Console().print(report(found))
+
+
+async def _ask(
+    address: str, runtime: str, timeout_s: float
+) -> list[scheduler_pb2.FunctionDescription]:
+    from gdistributed.v1 import scheduler_pb2
+
+    async def ask(
+        scheduler: scheduler_pb2_grpc.SchedulerAsyncStub,
+    ) -> list[scheduler_pb2.FunctionDescription]:
+        found: list[scheduler_pb2.FunctionDescription] = []
+        page = scheduler_pb2.ListFunctionsRequest(runtime=runtime, page_size=PAGE_SIZE)
+        while True:
+            answer = await scheduler.ListFunctions(page, timeout=timeout_s)
+            found.extend(answer.functions)
+            if not answer.next_page_token:
+                return found
+            page.page_token = answer.next_page_token
+
+    return await ask_scheduler(address, timeout_s, "listing the functions", ask)
+
+
+def report(found: Iterable[scheduler_pb2.FunctionDescription]) -> RenderableType:
+    """What is shown of functions: a line each, wrapped where the terminal is narrow."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("runtime", no_wrap=True)
+    table.add_column("function", overflow="fold", min_width=20)
+    table.add_column("workers", justify="right", no_wrap=True)
+    table.add_column("accepts", overflow="fold")
+    table.add_column("description")
+    for each in found:
+        offer = each.offer
+        words = each.runtime, offer.name, str(each.workers), ", ".join(offer.accepts) or "all"
+        table.add_row(*(Text(word) for word in (*words, offer.description)))
+    if not table.row_count:
+        return (
+            "No worker offers a function by name. Python modules are offered with:  "
+            "gd worker ADDRESS --functions MODULE"
+        )
+    return table
