@@ -4,10 +4,15 @@
 PYTHON ?= python3
 GRPCURL_VERSION := v1.9.4
 BUF_VERSION := 1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
 
 VENV := .venv/bin
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GRPCURL := .tools/bin/grpcurl-$(GRPCURL_VERSION)
+GO_PLUGINS := .tools/bin/protoc-gen-go-$(PROTOC_GEN_GO_VERSION)-$(PROTOC_GEN_GO_GRPC_VERSION)
+GO_WORKER := build/gd-go-worker
+GO_SOURCES := $(shell find workers/go -name '*.go' -o -name 'go.*' 2>/dev/null)
 PROTO_ENV := .tools/proto
 
 # Test files run side by side, for most tests wait for processes.
@@ -19,7 +24,8 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo test test-slow test-dask lint format proto docs simulate bench bench-scale clean buf-lint buf-breaking
+.PHONY: help demo test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-scale \
+    clean buf-lint buf-breaking go-lint
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -27,10 +33,11 @@ help:
 	echo "make demo    a real cluster analyses real data"
 	echo "make test    all tests (ARGS= goes to pytest)"
 	echo "make test-slow  those that take long or much memory"
+	echo "make test-go the tests of the Go worker and client alone, with the race detector"
 	echo "make test-dask  dask's own test suites, computed by gdistributed (half an hour)"
-	echo "make lint    ruff, mypy, buf"
+	echo "make lint    ruff, mypy, buf, go vet"
 	echo "make format  let ruff put the code in order"
-	echo "make proto   generate the Python stubs from proto/"
+	echo "make proto   generate the Python stubs from proto/; LANG=go those of Go (or make proto-go)"
 	echo "make docs    write docs/protocol.md, docs/errors.md and docs/api.md"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
@@ -41,13 +48,16 @@ demo: .venv/installed-demo
 	$(VENV)/python docs/examples/flights.py $(ARGS)
 
 test: .venv/installed-test $(PROTO_ENV)/installed
-	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL),the tests that need grpcurl)
+	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_WORKER),the tests that need grpcurl or the Go worker)
 	$(network_tools)
 	$(call if_there,Rscript,true,the tests that need R)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-slow: .venv/installed-test
 	$(VENV)/python -m pytest -m slow --timeout 600 $(ARGS)
+
+test-go:
+	cd workers/go && go test $(if $(shell command -v gcc),-race) $(ARGS) ./...
 
 test-dask: .venv/installed-test
 	$(VENV)/python -m tests.dask_suite $(ARGS)
@@ -57,14 +67,19 @@ lint: .venv/installed-test
 	echo "ruff format --check"; $(VENV)/ruff format --quiet --check
 	echo "mypy"; $(VENV)/mypy --no-error-summary
 	$(call if_there,npm,$(MAKE) --no-print-directory buf-lint buf-breaking,buf lint and buf breaking)
+	$(call if_there,go,$(MAKE) --no-print-directory go-lint,go vet and gofmt)
 
 format: .venv/installed-test
 	$(VENV)/ruff format
 	$(VENV)/ruff check --fix
+	if command -v gofmt >/dev/null; then gofmt -w workers/go; fi
 
-proto: $(PROTO_ENV)/installed
+proto: $(PROTO_ENV)/installed $(if $(filter go,$(PROTO_FLAGS)),$(GO_PLUGINS))
 	echo "generating from proto/gdistributed/v1"
 	$(PROTO_ENV)/bin/python proto/generate.py $(PROTO_FLAGS)
+
+proto-go:
+	$(MAKE) --no-print-directory proto LANG=go
 
 docs: .venv/installed-test
 	echo "writing docs/protocol.md, docs/errors.md and docs/api.md"
@@ -136,6 +151,24 @@ $(GRPCURL):
 	    || { cat .tools/grpcurl.log; exit 1; }
 	mv .tools/bin/grpcurl $@
 	ln -sf $(notdir $@) .tools/bin/grpcurl
+
+$(GO_PLUGINS):
+	echo "building protoc-gen-go $(PROTOC_GEN_GO_VERSION) and protoc-gen-go-grpc $(PROTOC_GEN_GO_GRPC_VERSION)"
+	mkdir -p .tools/bin
+	export GOBIN=$(CURDIR)/.tools/bin; \
+	{ go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION) && \
+	  go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC_VERSION); } \
+	    >.tools/go-plugins.log 2>&1 || { cat .tools/go-plugins.log; exit 1; }
+	touch $@
+
+$(GO_WORKER): $(GO_SOURCES)
+	echo "building the Go worker"
+	mkdir -p build
+	cd workers/go && go build -trimpath -o $(CURDIR)/$@ ./cmd/gd-go-worker && touch $(CURDIR)/$@
+
+go-lint:
+	echo "gofmt -l"; test -z "$$(cd workers/go && gofmt -l . | tee /dev/stderr)"
+	echo "go vet"; cd workers/go && go vet ./...
 
 $(BUF):
 	echo "installing buf $(BUF_VERSION)"

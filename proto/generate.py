@@ -1,10 +1,12 @@
 """Generate everything that follows from the `.proto` files (`make proto` runs this).
 
-    python proto/generate.py [--language python] [--output DIRECTORY]
+    python proto/generate.py [--language python|go] [--output DIRECTORY]
 
 For Python: the messages, the gRPC stubs, the types of both, and `gdistributed.protoset` (the
 descriptors with their comments) in `DIRECTORY/gdistributed/v1`; the directory is this repository
-unless told otherwise. Needs the packages of `proto/requirements.txt`.
+unless told otherwise. Needs the packages of `proto/requirements.txt`. For Go: the messages and the
+gRPC stubs, in `DIRECTORY/workers/go/gen`; needs protoc-gen-go and protoc-gen-go-grpc on PATH or in
+`.tools/bin`, where make puts them.
 Another language is one more function in `LANGUAGES`.
 """
 
@@ -58,7 +60,21 @@ def generate_python(output: Path) -> None:
     )
 
 
-LANGUAGES: dict[str, Callable[[Path], None]] = {"python": generate_python}
+def generate_go(output: Path) -> None:
+    target = output / "workers/go/gen"
+    target.mkdir(parents=True, exist_ok=True)
+    for stale in target.rglob("*.pb.go"):
+        stale.unlink()
+    run_protoc(
+        sources(),
+        f"--go_out={target}",
+        "--go_opt=paths=source_relative",
+        f"--go-grpc_out={target}",
+        "--go-grpc_opt=paths=source_relative",
+    )
+
+
+LANGUAGES: dict[str, Callable[[Path], None]] = {"python": generate_python, "go": generate_go}
 
 
 def main() -> None:
@@ -66,8 +82,9 @@ def main() -> None:
     arguments.add_argument("--language", choices=LANGUAGES, default="python")
     arguments.add_argument("--output", type=Path, default=PROTO.parent)
     chosen = arguments.parse_args()
-    # protoc looks for its plugins (protoc-gen-mypy) on PATH.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    # protoc looks for its plugins (protoc-gen-mypy, protoc-gen-go) on PATH.
+    plugins = [str(Path(sys.executable).parent), str(PROTO.parent / ".tools/bin")]
+    os.environ["PATH"] = os.pathsep.join([*plugins, os.environ["PATH"]])
     LANGUAGES[chosen.language](chosen.output)
 
 

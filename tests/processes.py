@@ -16,8 +16,11 @@ from pathlib import Path
 TIMEOUT_S = 40.0
 
 
+GD = (sys.executable, "-m", "gdistributed")
+
+
 class GdProcess:
-    """One running `gd` command.
+    """One running `gd` command, or a program that takes the same arguments.
 
     Use it in a `with` block, or ask `Cluster` for one: what still runs at the end is killed.
 
@@ -29,16 +32,22 @@ class GdProcess:
         Folder to run in.
     before
         A command that becomes this one, for instance to enter a network namespace.
+    program
+        What runs.
     """
 
     def __init__(
-        self, *arguments: str, cwd: Path | None = None, before: Sequence[str] = ()
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        before: Sequence[str] = (),
+        program: Sequence[str] = GD,
     ) -> None:
         self.arguments = arguments
         self.lines: list[str] = []
         self._grown = threading.Condition()
         self._process = subprocess.Popen(
-            [*before, sys.executable, "-m", "gdistributed", *arguments, "--stop-with-parent"],
+            [*before, *program, *arguments, "--stop-with-parent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -119,10 +128,14 @@ class Cluster:
 
 
 def started(
-    processes: ExitStack, *arguments: str, before: Sequence[str] = (), cwd: Path | None = None
+    processes: ExitStack,
+    *arguments: str,
+    before: Sequence[str] = (),
+    program: Sequence[str] = GD,
+    cwd: Path | None = None,
 ) -> GdProcess:
     """Start a `gd` command that ends with the stack."""
-    process = GdProcess(*arguments, before=before, cwd=cwd)
+    process = GdProcess(*arguments, before=before, program=program, cwd=cwd)
     processes.callback(process.close)
     return process
 

@@ -15,6 +15,8 @@ TOOLS = ROOT / ".tools"
 def require(program: str | Path, made_by: str) -> str:
     """Return the path of a program, or skip the test; with CI=true nothing is skipped.
 
+    At the top of a file it skips all tests of the file, with one line in the report.
+
     Parameters
     ----------
     program
@@ -26,5 +28,5 @@ def require(program: str | Path, made_by: str) -> str:
     if found is None and os.environ.get("CI") == "true":
         pytest.fail(f"{program} is missing, and with CI=true nothing may be skipped: {made_by}")
     if found is None:
-        pytest.skip(f"{program} is missing: {made_by}")
+        pytest.skip(f"{program} is missing: {made_by}", allow_module_level=True)
     return found

@@ -215,12 +215,18 @@ def worker(
             seconds=lifetime or 0.0, stagger_s=lifetime_stagger, restart=lifetime_restart
         )
         run_nannies(each, _ports(nanny_port, count, "--nanny-port"), life, stop_with_parent)
-    elif count == 1:
-        serve_worker(each[0], stop_with_parent)
+    else:
+        _run(each, stop_with_parent)
+
+
+def _run(each: list[WorkerOptions], with_parent: bool) -> None:
+    """Run workers without nannies: one in this process, several in one of each."""
+    if len(each) == 1:
+        serve_worker(each[0], with_parent)
     else:
         from gdistributed.cli.workers import run_workers
 
-        run_workers(each, stop_with_parent)
+        run_workers(each, with_parent)
 
 
 def serve_worker(of: WorkerOptions, with_parent: bool) -> None:

@@ -14,7 +14,7 @@ from gdistributed.client.options import Workers
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
 from gdistributed.data.failures import exception_from_failure
-from gdistributed.data.functions import pack_function
+from gdistributed.data.functions import PYTHON, pack_function
 from gdistributed.errors import GDistributedError
 from gdistributed.v1 import (
     extensions_pb2,
@@ -54,7 +54,7 @@ class Running(ClientBase):
         function
             To be called as ``function(*args, **kwargs)``.
         workers
-            Names, addresses or ids of workers; all by default.
+            Names, addresses or ids of workers; by default all that run Python.
         wait
             Whether to wait for the results. Otherwise None is returned for each worker, and what
             the function raises is logged there.
@@ -88,6 +88,8 @@ class Running(ClientBase):
             raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)} and is {on_error!r}")
         call = _packed(function, args, kwargs, wait)
         listed = await list_workers(self.connection, workers)
+        if workers is None:
+            listed = [each for each in listed if PYTHON in each.runtimes]
         addresses = servers_of(listed, nanny)
         ids = {each.address: each.worker_id for each in listed}
         ask = _asking_runner(call) if nanny else _asking_workers(call, ids)

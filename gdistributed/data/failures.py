@@ -113,7 +113,7 @@ def exception_from_failure(failure: pb.TaskError) -> Exception:
     if failure.worker_name or failure.worker_id:
         task = f"in task {failure.key!r} " if failure.key else ""
         exception.add_note(f"Raised {task}on worker {failure.worker_name or failure.worker_id}.")
-    if failure.traceback and not _has_sources(failure):
+    if failure.traceback and not (failure.runtime == PYTHON and _has_sources(failure)):
         exception.add_note(f"Remote traceback:\n{failure.traceback.rstrip()}")
     return exception.with_traceback(traceback_from_frames(failure.frames))
 

@@ -67,11 +67,11 @@ def function(
 
     Examples
     --------
-    >>> @function(name="shop.price")
-    ... def price(net, rate=0.19):
+    >>> @function(name="till.total")
+    ... def total(net, rate=0.19):
     ...     \"\"\"Price with tax.\"\"\"
     ...     return round(net * (1 + rate), 2)
-    >>> price(100)
+    >>> total(100)
     119.0
     """
 

@@ -99,6 +99,17 @@ def test_stubs_are_fresh(tmp_path: Path) -> None:
     assert stale == [], "run: make proto"
 
 
+def test_the_go_stubs_are_fresh(tmp_path: Path) -> None:
+    python = require(TOOLS / "proto/bin/python", "make test installs it")
+    require(TOOLS / "bin/protoc-gen-go-grpc", "make test builds it (needs Go)")
+    generate = [python, ROOT / "proto/generate.py", "--language", "go", "--output", tmp_path]
+    subprocess.run(generate, check=True)
+    generated = "workers/go/gen"
+    fresh = {path.name: path.read_bytes() for path in (tmp_path / generated).rglob("*.go")}
+    committed = {path.name: path.read_bytes() for path in (ROOT / generated).rglob("*.go")}
+    assert committed == fresh, "run: make proto-go"
+
+
 def test_the_page_is_fresh() -> None:
     committed = (ROOT / "docs/protocol.md").read_text()
     assert committed == page(read_files()), "run: make docs"
