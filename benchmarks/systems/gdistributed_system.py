@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,11 +24,9 @@ class GdistributedSystem:
         self, *, scheduler_alone: bool = False, by_socket: bool = False
     ) -> Iterator[Cluster]:
         start: Callable[..., Any] = partial(LocalCluster, n_workers=2, threads_per_worker=1)
-        connect: Callable[..., Any] = Client
-        if by_socket:
-            os.environ["GD_SHARED_MEMORY"] = "0"
-            start, connect = _without_shared_memory(start), _without_shared_memory(connect)
-        with start() as cluster, connect(cluster) as client:
+        if by_socket and "shared_memory" in inspect.signature(LocalCluster.__init__).parameters:
+            start = partial(start, shared_memory=False)  # commits that have none are not asked
+        with start() as cluster, Client(cluster) as client:
 
             def knows(key: Hashable) -> bool:
                 try:
@@ -39,12 +36,6 @@ class GdistributedSystem:
                 return True
 
             yield DaskClientCluster(client, wait, _scheduler_process_id, knows)
-
-
-def _without_shared_memory(start: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a call that switches shared memory off; commits that have none are not asked."""
-    is_known = "shared_memory" in inspect.signature(start).parameters
-    return partial(start, shared_memory=False) if is_known else start
 
 
 def _scheduler_process_id() -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
 
-WORKERS_POLL_S: Final = 0.02
+WORKERS_POLL_S: Final = 0.01
 START_TIMEOUT_S: Final = 60.0
 PAGE_SIZE: Final = 10_000
 

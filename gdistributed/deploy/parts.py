@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
 
-FILE_POLL_S: Final = 0.02
+FILE_POLL_S: Final = 0.005
 STOP_GRACE_S: Final = 5.0
 
 

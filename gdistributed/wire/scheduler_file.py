@@ -9,7 +9,7 @@ from typing import Final
 
 from gdistributed.errors import UsageError
 
-POLL_S: Final = 0.05
+POLL_S: Final = 0.01
 
 
 async def address_in(scheduler: str | Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import importlib
 import sys
@@ -286,7 +287,7 @@ async def test_a_coroutine_can_be_cancelled(how: str) -> None:
     call.template.loaded = wait_for_ever
     over: asyncio.Queue[list[Call]] = asyncio.Queue()
     coroutines = Coroutines(over.put_nowait)
-    call.run()
+    contextvars.copy_context().run(call.run)
     coroutines.begin(call)
     await asyncio.sleep(0)
     if how == "cancel":
@@ -433,7 +434,7 @@ def test_a_value_is_not_kept_by_a_module_that_keeps_an_error_of_its_import(
     monkeypatch.syspath_prepend(str(tmp_path))
     call = call_of(importlib.import_module("keeps_its_error").make, 5)
     monkeypatch.delitem(sys.modules, "keeps_its_error")
-    call.run()
+    contextvars.copy_context().run(call.run)  # it says which task runs here
     assert sys.modules["keeps_its_error"].kept.__traceback__.tb_frame.f_back is not None
     value = weakref.ref(call.value)
     assert value() is not None

@@ -18,7 +18,7 @@ from gdistributed.data.transfer import GET_DATA, PUT_DATA, write_all
 from gdistributed.errors import MalformedMessage, NotFound
 from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes
 from gdistributed.services.scheduler.shell import Shell
-from gdistributed.v1 import relay_pb2_grpc, worker_pb2
+from gdistributed.v1 import relay_pb2, relay_pb2_grpc, worker_pb2
 from gdistributed.wire.channel import Channels
 from gdistributed.wire.status import StatusError, reason_of_call
 
@@ -26,6 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Request = worker_pb2.GetDataRequest | worker_pb2.PutDataRequest
 
 CAPABILITY: Final = "relay"
+FILE: Final = relay_pb2.DESCRIPTOR  # it has no message, but reflection tells of its service
 
 
 class RelayService(relay_pb2_grpc.RelayServicer):
