@@ -8,10 +8,11 @@ for each message in each direction: a fifth of the time from submit to result wa
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from typing import Final
+
+from gdistributed.installed import installed_versions
 
 VARIABLE: Final = "GRPC_EXPERIMENTS"
 OPENED: Final = "-event_engine_client"  # connections that this process opens
@@ -45,5 +46,5 @@ def import_grpc(*, runs_tasks: bool = True) -> None:
 
 
 def _has_both() -> bool:
-    major, minor, *_ = importlib.metadata.version("grpcio").split(".")
-    return (int(major), int(minor)) <= NEWEST
+    major, minor, *_ = (*installed_versions().get("grpcio", "").split("."), "")
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) <= NEWEST

@@ -6,8 +6,8 @@ import pickle
 import platform
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
+from gdistributed.installed import installed_versions
 from gdistributed.settings import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from gdistributed.v1 import server_pb2
 from gdistributed.version import __version__
@@ -18,17 +18,13 @@ PACKAGES = ("grpcio", "protobuf", "cloudpickle", "dask", "toolz", "numpy", "pand
 @cache
 def own_versions() -> dict[str, str]:
     """Return the versions that matter when processes differ, by name."""
-    versions = {
+    installed = installed_versions()
+    return {
         "python": platform.python_version(),
         "pickle": str(pickle.HIGHEST_PROTOCOL),
         "gdistributed": __version__,
+        **{name: installed[name] for name in PACKAGES if name in installed},
     }
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def own_software(

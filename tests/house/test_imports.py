@@ -12,7 +12,7 @@ from tests.house.source import Import, Module, package_modules
 # The floors of the house, from the ground up. A room may import the floors below its own, unless
 # ONLY says otherwise, and never another room of its own floor, unless ALSO says otherwise.
 FLOORS = (
-    ("v1", "errors", "grpc_polling", "plugins", "settings", "version"),
+    ("v1", "errors", "grpc_polling", "installed", "plugins", "settings", "version"),
     ("core",),
     ("sim", "wire", "data", "observe"),
     ("runtime",),
@@ -27,7 +27,7 @@ ONLY = {
     "runtime": (*GROUND, "data"),
     "client": (*GROUND, "core", "wire", "data", "observe", "runtime.context"),
 }
-ALSO = {"testing": ("deploy",)}
+ALSO = {"testing": ("deploy",), "grpc_polling": ("installed",)}
 JOINS_CLIENT_AND_SERVICES = ("", "deploy", "cli")  # "" is the front door
 
 IMPURE = {
