@@ -216,15 +216,6 @@ def test_later_ones_are_tried_a_few_times() -> None:
     assert restarts.has_failed
 
 
-def test_so_is_a_first_one_that_a_signal_ended() -> None:
-    restarts = Restarts(after_lifetime=False)
-    killed = life("exited", signal=9, was_registered=False, lived_s=0.1)
-    pauses = [restarts.pause_s(killed) for _ in range(START_FAILURES_MAX)]
-    assert pauses[0] == 0.0
-    assert None not in pauses[:-1]
-    assert pauses[-1] is None
-
-
 def test_a_gauge_of_a_process_that_is_gone_measures_nothing() -> None:
     process = psutil.Popen(["sleep", "60"])
     gauge = Gauge(process.pid)

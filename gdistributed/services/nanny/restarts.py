@@ -69,8 +69,7 @@ class Restarts:
         """Return after what pause another worker is started; None for never.
 
         A first worker that does not start is not tried again: it was told something wrong, and
-        would be told the same. Others are, a few times: what they need may be back soon. So is one
-        that was killed: it may have been of use already, and was about to say so.
+        would be told the same. Others are, a few times: what they need may be back soon.
         """
         self._was_registered |= life.was_registered
         if life.cause == RESTART:
@@ -79,8 +78,7 @@ class Restarts:
             return 0.0 if self._after_lifetime else None
         if life.is_start_failure and not life.was_leaving:
             self._start_failures += 1
-            is_tried_again = self._was_registered or life.signal
-            if self._start_failures >= (START_FAILURES_MAX if is_tried_again else 1):
+            if self._start_failures >= (START_FAILURES_MAX if self._was_registered else 1):
                 self.has_failed = True
                 return None
         elif life.was_leaving:
