@@ -89,6 +89,7 @@ def run_nannies(
                     memory_limit=of.memory_limit_nbytes,
                     max_spill=of.max_spill_nbytes,
                     local_directory=of.local_directory,
+                    compression=of.compression,
                     shared_memory=of.shared_memory,
                     log_level=of.log_level,
                     lifetime=lifetime,

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gdistributed import Client
+from gdistributed import Client, Worker
 from gdistributed.errors import KilledWorker
 from tests.client.functions import inc, wait_for_file
 from tests.cluster.nursery import Nursery, worker_process
@@ -36,6 +36,17 @@ def test_a_worker_that_is_killed_is_replaced_and_the_computation_goes_on(
         assert sum(client.gather(first)) == 55
     nursery.scheduler.wait_for("worker left.*signal 9")
     assert "refuses connections" not in nursery.scheduler.log  # the nanny was quicker
+
+
+def settings_of(dask_worker: Worker) -> tuple[object, ...]:
+    settings = dask_worker.settings
+    return settings.compression, settings.shared_memory, dask_worker.max_spill_nbytes
+
+
+def test_what_a_command_says_of_its_worker_reaches_it_through_the_nanny(nursery: Nursery) -> None:
+    nursery.worker("--compression", "none", "--no-shared-memory", "--max-spill", "1MiB")
+    with Client(nursery.address) as client:
+        assert list(client.run(settings_of).values()) == [("none", False, 1 << 20)]
 
 
 def grow_once(flag: str, nbytes: int) -> str:

@@ -57,6 +57,8 @@ class Nanny(Server):
     local_directory
         Where the worker makes the folder for its files; the system's place for temporary files by
         default.
+    compression
+        Of data that goes to other hosts, as in `WorkerSettings`.
     shared_memory
         Whether the worker hands large values to processes of its machine by shared memory.
     log_level
@@ -99,6 +101,7 @@ class Nanny(Server):
         memory_limit: int | None = None,
         max_spill: int | None = None,
         local_directory: str | Path | None = None,
+        compression: str = "auto",
         shared_memory: bool = True,
         log_level: str = "info",
         lifetime: Lifetime | None = None,
@@ -118,6 +121,7 @@ class Nanny(Server):
             memory_limit_nbytes=memory_limit or 0,
             max_spill_nbytes=max_spill or 0,
             local_directory=Path(local_directory) if local_directory else None,
+            compression=compression,
             shared_memory=shared_memory,
             log_level=log_level,
             functions=tuple(functions),
