@@ -13,6 +13,7 @@ PROTOCOL_MINOR: Final = 0
 DEFAULT_PORT: Final = 8786  # of a scheduler
 DEFAULT_CENTER_PORT: Final = 8785
 LOOPBACK: Final = "127.0.0.1"
+PYTHON: Final = "python"  # our runtime, as the protocol names it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -46,18 +47,14 @@ async def _ask(
     address: str, runtime: str, timeout_s: float
 ) -> list[scheduler_pb2.FunctionDescription]:
     from gdistributed.v1 import scheduler_pb2
+    from gdistributed.wire.pages import pages
 
     async def ask(
         scheduler: scheduler_pb2_grpc.SchedulerAsyncStub,
     ) -> list[scheduler_pb2.FunctionDescription]:
-        found: list[scheduler_pb2.FunctionDescription] = []
-        page = scheduler_pb2.ListFunctionsRequest(runtime=runtime, page_size=PAGE_SIZE)
-        while True:
-            answer = await scheduler.ListFunctions(page, timeout=timeout_s)
-            found.extend(answer.functions)
-            if not answer.next_page_token:
-                return found
-            page.page_token = answer.next_page_token
+        request = scheduler_pb2.ListFunctionsRequest(runtime=runtime, page_size=PAGE_SIZE)
+        answers = pages(partial(scheduler.ListFunctions, timeout=timeout_s), request)
+        return [each async for answer in answers for each in answer.functions]
 
     return await ask_scheduler(address, timeout_s, "listing the functions", ask)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -44,19 +45,15 @@ async def _ask(
     address: str, timeout_s: float
 ) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
     from gdistributed.v1 import scheduler_pb2
+    from gdistributed.wire.pages import pages
 
     async def ask(
         scheduler: scheduler_pb2_grpc.SchedulerAsyncStub,
     ) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
         summary = await scheduler.GetSummary(scheduler_pb2.GetSummaryRequest(), timeout=timeout_s)
-        workers: list[scheduler_pb2.WorkerDescription] = []
-        page = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
-        while True:
-            answer = await scheduler.ListWorkers(page, timeout=timeout_s)
-            workers.extend(answer.workers)
-            if not answer.next_page_token:
-                return summary, workers
-            page.page_token = answer.next_page_token
+        request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+        answers = pages(partial(scheduler.ListWorkers, timeout=timeout_s), request)
+        return summary, [each async for answer in answers for each in answer.workers]
 
     return await ask_scheduler(address, timeout_s, "asking how the cluster is", ask)
 

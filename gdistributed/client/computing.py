@@ -17,9 +17,10 @@ from gdistributed.client.nested import find_futures, flat_keys, shaped_like
 from gdistributed.client.options import PLAIN, Codecs, TaskOptions, Workers, task_options
 from gdistributed.client.remote_functions import announced_as
 from gdistributed.client.sizes import ARGUMENTS, check_size
-from gdistributed.data.arguments import PYTHON, pack_call, pack_call_of
+from gdistributed.data.arguments import pack_call, pack_call_of
 from gdistributed.data.functions import function_name
 from gdistributed.data.plain_calls import pack_plain_call
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
 PIECE_FIRST: Final = 256

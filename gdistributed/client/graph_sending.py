@@ -16,12 +16,12 @@ from gdistributed.errors import ClientClosed, ConnectionLost
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
-# How often others on the event loop get a turn so that a piece may leave: usually two are enough.
-PAUSES_MAX: Final = 10
-
 if TYPE_CHECKING:
     from gdistributed.client.base import ClientBase
     from gdistributed.client.bridge import Bridge
+
+# How often others on the event loop get a turn so that a piece may leave: usually two are enough.
+PAUSES_MAX: Final = 10
 
 
 def send_graph(

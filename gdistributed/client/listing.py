@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc.aio
@@ -13,6 +14,7 @@ from gdistributed.client.options import Workers, worker_names
 from gdistributed.errors import GDistributedError, NotFound
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.v1 import task_pb2
+from gdistributed.wire.pages import pages
 from gdistributed.wire.status import error_from_call
 
 PAGE_SIZE = 10_000
@@ -30,17 +32,9 @@ async def list_workers(
     NotFound
         If one is named that is not there.
     """
-    found: list[pb.WorkerDescription] = []
-    token = ""
-    while True:
-        request = pb.ListWorkersRequest(page_size=PAGE_SIZE, page_token=token)
-        answer = await connection.ask(
-            connection.scheduler.ListWorkers, request, "listing the workers"
-        )
-        found.extend(answer.workers)
-        token = answer.next_page_token
-        if not token:
-            break
+    ask = partial(connection.ask, connection.scheduler.ListWorkers, doing="listing the workers")
+    answers = pages(ask, pb.ListWorkersRequest(page_size=PAGE_SIZE))
+    found = [each async for answer in answers for each in answer.workers]
     return found if workers is None else list(_named(found, worker_names(workers)))
 
 
@@ -61,16 +55,9 @@ def _named(
 
 async def list_functions(connection: Connection, runtime: str = "") -> list[pb.FunctionDescription]:
     """Return descriptions of the functions that workers offer by name; of all by default."""
-    found: list[pb.FunctionDescription] = []
-    request = pb.ListFunctionsRequest(runtime=runtime, page_size=PAGE_SIZE)
-    while True:
-        answer = await connection.ask(
-            connection.scheduler.ListFunctions, request, "listing the functions"
-        )
-        found.extend(answer.functions)
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token
+    ask = partial(connection.ask, connection.scheduler.ListFunctions, doing="listing the functions")
+    answers = pages(ask, pb.ListFunctionsRequest(runtime=runtime, page_size=PAGE_SIZE))
+    return [each async for answer in answers for each in answer.functions]
 
 
 def function_as_dict(listed: pb.FunctionDescription) -> dict[str, Any]:
@@ -98,15 +85,10 @@ async def list_tasks(
     connection: Connection, state: task_pb2.TaskState.ValueType
 ) -> AsyncIterator[pb.TaskDescription]:
     """Yield descriptions of the tasks in a state."""
-    token = ""
-    while True:
-        request = pb.ListTasksRequest(states=[state], page_size=PAGE_SIZE, page_token=token)
-        answer = await connection.ask(connection.scheduler.ListTasks, request, "listing tasks")
+    ask = partial(connection.ask, connection.scheduler.ListTasks, doing="listing tasks")
+    async for answer in pages(ask, pb.ListTasksRequest(states=[state], page_size=PAGE_SIZE)):
         for task in answer.tasks:
             yield task
-        token = answer.next_page_token
-        if not token:
-            return
 
 
 async def ask_each(

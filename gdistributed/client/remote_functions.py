@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gdistributed.data.functions import PYTHON, pack_function
+from gdistributed.data.functions import pack_function
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
 

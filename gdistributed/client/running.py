@@ -14,8 +14,9 @@ from gdistributed.client.options import Workers
 from gdistributed.data.arguments import pack_call
 from gdistributed.data.codecs import decode
 from gdistributed.data.failures import exception_from_failure
-from gdistributed.data.functions import PYTHON, pack_function
+from gdistributed.data.functions import pack_function
 from gdistributed.errors import GDistributedError
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import (
     extensions_pb2,
     extensions_pb2_grpc,

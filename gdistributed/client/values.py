@@ -12,7 +12,7 @@ from gdistributed.client.future import failure_of, settled
 from gdistributed.core.client.futures import FINISHED, FutureRecord
 from gdistributed.data.chunks import Growing
 from gdistributed.data.codecs import decode
-from gdistributed.data.transfer import Parts, fetch
+from gdistributed.data.transfer import fetch
 from gdistributed.errors import ConnectionLost, DataLost, GDistributedError, TaskFailed
 from gdistributed.v1 import center_pb2, value_pb2
 
@@ -74,19 +74,15 @@ async def values_of(
                 values[record.key] = decode(value_pb2.Payload.FromString(outcome))
             else:
                 missing.append(record)
-    parts: dict[str, Growing] = {}
-    vain: set[Place] = set()
+    fetches = _Fetches(connection, direct)
     tried_s, pause_s = 0.0, 0.0
     while tried_s < PATIENCE_S:
         missing = [record for record in missing if not _has_failed(record, skips_errors)]
         if not missing:
             return values
-        places = await _places(connection, missing, vain, ask=tried_s > 0)
+        places = await fetches.places(missing, ask=tried_s > 0)
         with binding_to(connection):
-            found = await bridge.on_loop(
-                _fetch_all(connection, places, parts, vain, direct), connection.loop
-            )
-        values.update(found)
+            values |= await bridge.on_loop(fetches.fetch(places), connection.loop)
         missing = [record for record in missing if record.key not in values]
         if missing:
             await bridge.on_loop(asyncio.sleep(pause_s), connection.loop)
@@ -106,70 +102,75 @@ def _has_failed(record: FutureRecord, skips_errors: bool) -> bool:
     return failure is not None
 
 
-async def _places(
-    connection: Connection, records: list[FutureRecord], vain: set[Place], ask: bool
-) -> dict[Place, list[str]]:
-    """Choose a holder for each key: as was said when it finished, or as the Center says now.
+class _Fetches:
+    """Fetches values, try after try; what came in part and who was asked in vain is remembered.
 
-    One that was asked in vain is asked again only if there is no other.
+    Parameters
+    ----------
+    connection
+        Knows who holds what, and the routes there.
+    direct
+        As for `Client.gather`.
     """
-    holders: dict[str, list[Place]] = {}
-    if ask:
-        request = center_pb2.WhoHasRequest(keys=[record.key for record in records])
-        answer = await connection.ask(connection.center.WhoHas, request, "asking who has keys")
-        for location in answer.locations:
-            holders[location.key] = list(zip(location.addresses, location.worker_ids, strict=True))
-    else:
+
+    def __init__(self, connection: Connection, direct: bool | None) -> None:
+        self._connection = connection
+        self._direct = direct
+        self._parts: dict[str, Growing] = {}
+        self._vain: set[Place] = set()
+
+    async def places(self, records: list[FutureRecord], ask: bool) -> dict[Place, list[str]]:
+        """Choose a holder for each key: as was said when it finished, or as the Center says now.
+
+        One that was asked in vain is asked again only if there is no other.
+        """
+        holders = await self._located(records) if ask else self._told(records)
+        chosen: dict[Place, list[str]] = {}
+        for key, candidates in holders.items():
+            if candidates:  # the holder that was asked for the least so far
+                place = min(
+                    candidates, key=lambda each: (each in self._vain, len(chosen.get(each, ())))
+                )
+                chosen.setdefault(place, []).append(key)
+        return chosen
+
+    def _told(self, records: list[FutureRecord]) -> dict[str, list[Place]]:
+        holders: dict[str, list[Place]] = {}
         for record in records:
             numbers = record.outcome if isinstance(record.outcome, tuple) else ()
-            places = (connection.peer(number) for number in numbers)
+            places = (self._connection.peer(number) for number in numbers)
             holders[record.key] = [place for place in places if place is not None]
-    chosen: dict[Place, list[str]] = {}
-    for key, candidates in holders.items():
-        if candidates:  # the holder that was asked for the least so far
-            place = min(candidates, key=lambda each: (each in vain, len(chosen.get(each, ()))))
-            chosen.setdefault(place, []).append(key)
-    return chosen
+        return holders
 
+    async def _located(self, records: list[FutureRecord]) -> dict[str, list[Place]]:
+        connection = self._connection
+        request = center_pb2.WhoHasRequest(keys=[record.key for record in records])
+        answer = await connection.ask(connection.center.WhoHas, request, "asking who has keys")
+        return {
+            location.key: list(zip(location.addresses, location.worker_ids, strict=True))
+            for location in answer.locations
+        }
 
-async def _fetch_all(
-    connection: Connection,
-    places: dict[Place, list[str]],
-    parts: Parts,
-    vain: set[Place],
-    direct: bool | None,
-) -> Values:
-    """Fetch from all workers at once; what one does not give is left out."""
-    found: Values = {}
-    await asyncio.gather(
-        *(
-            _fetch(connection, place, keys, parts, vain, found, direct)
-            for place, keys in places.items()
+    async def fetch(self, places: dict[Place, list[str]]) -> Values:
+        """Fetch from all workers at once; what one does not give is left out."""
+        found: Values = {}
+        await asyncio.gather(
+            *(self._fetch_from(place, keys, found) for place, keys in places.items())
         )
-    )
-    return found
+        return found
 
-
-async def _fetch(
-    connection: Connection,
-    place: Place,
-    keys: list[str],
-    parts: Parts,
-    vain: set[Place],
-    found: Values,
-    direct: bool | None,
-) -> None:
-    """Fetch from one worker; of what comes in part, the beginning is kept for another one."""
-    address, worker_id = place
-    begun = {key: parts.pop(key) for key in keys if key in parts}
-    try:
-        way = await connection.routes.to(address, direct)
-        await fetch(way, worker_id, keys, found, begun, connection.shared_memory)
-    except TaskFailed:
-        raise  # the value is there and cannot be sent or read: no other try will help
-    except GDistributedError as error:
-        vain.add(place)
-        if isinstance(error, ConnectionLost):
-            connection.routes.avoid(address)
-        logger.info("fetching failed", extra={"worker": address, "cause": str(error)})
-    parts.update(begun)
+    async def _fetch_from(self, place: Place, keys: list[str], found: Values) -> None:
+        """Fetch from one worker; of what comes in part, the beginning is kept for another one."""
+        connection, (address, worker_id) = self._connection, place
+        begun = {key: self._parts.pop(key) for key in keys if key in self._parts}
+        try:
+            way = await connection.routes.to(address, self._direct)
+            await fetch(way, worker_id, keys, found, begun, connection.shared_memory)
+        except TaskFailed:
+            raise  # the value is there and cannot be sent or read: no other try will help
+        except GDistributedError as error:
+            self._vain.add(place)
+            if isinstance(error, ConnectionLost):
+                connection.routes.avoid(address)
+            logger.info("fetching failed", extra={"worker": address, "cause": str(error)})
+        self._parts.update(begun)

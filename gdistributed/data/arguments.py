@@ -28,12 +28,12 @@ from gdistributed.data.codecs.pickled import (
     unpickle,
 )
 from gdistributed.errors import SerializationError, UnpicklableArgument
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 from gdistributed.v1 import value_pb2 as pb
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
-PYTHON: Final = "python"
 REFERENCE: Final = "$ref"
 PACKED_TAG: Final = bytes([pb.Arguments.PACKED_FIELD_NUMBER << 3 | 2])  # length-delimited
 NO_RESULTS: Final[Mapping[str, object]] = {}

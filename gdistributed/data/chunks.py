@@ -147,8 +147,7 @@ def _item(value: Outgoing) -> worker_pb2.DataItem:
 
 
 def _chunks(value: Outgoing, encoded: Encoded, size: int, start: int) -> Iterator[Piece]:
-    parts = [memoryview(encoded.data).cast("B")]
-    parts += [memoryview(buffer).cast("B") for buffer in encoded.buffers]
+    parts = encoded.parts
     header: worker_pb2.DataHeader | None = worker_pb2.DataHeader(
         value=encoded.header(),
         data_nbytes=len(parts[0]),
@@ -218,12 +217,10 @@ def fingerprint(encoded: Encoded) -> str:
     It says what the encoding is made of, with samples of its bytes. That all bytes before an offset
     are the same is found out where a transfer goes on (`offset_to_go_on`), which is rare.
     """
-    parts = (encoded.data, *encoded.buffers)
-    sampled = 0
+    parts, sampled = encoded.parts, 0
     for part in parts:
-        view = memoryview(part).cast("B")
         sampled = checksums.crc32(
-            view[-SAMPLE_NBYTES:], checksums.crc32(view[:SAMPLE_NBYTES], sampled)
+            part[-SAMPLE_NBYTES:], checksums.crc32(part[:SAMPLE_NBYTES], sampled)
         )
     return f"{encoded.codec}:{sampled:08x}:{','.join(str(len(part)) for part in parts)}"
 
@@ -247,7 +244,7 @@ def offset_to_go_on(encoded: Encoded, request: worker_pb2.GetDataRequest) -> int
     offset = request.offset
     if offset >= encoded.nbytes or request.fingerprint != fingerprint(encoded):
         return 0
-    crc32 = crc32_before(offset, (encoded.data, *encoded.buffers))
+    crc32 = crc32_before(offset, encoded.parts)
     return offset if crc32 == request.received_crc32 else 0
 
 

@@ -18,6 +18,7 @@ from gdistributed import errors
 from gdistributed.data.codecs import decode, encode
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.errors import GDistributedError, SerializationError, TaskError
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import error_pb2 as pb
 from gdistributed.v1 import value_pb2
 
@@ -25,7 +26,6 @@ TEXT_NBYTES_MAX: Final = 64 * 1024
 FRAMES_MAX: Final = 100
 CAUSES_MAX: Final = 20
 EXCEPTION_NBYTES_MAX: Final = 1024 * 1024
-PYTHON: Final = "python"
 
 _CLASSES: Final = {
     value.reason: value
@@ -73,8 +73,9 @@ def failure_from_exception(
         where.message, where.traceback = _shortened(where.message), _shortened(where.traceback)
         return where
     trace = _without_own_frames(exception.__traceback__)
-    every, shown = traceback.extract_tb(exception.__traceback__), traceback.extract_tb(trace)
-    own = every[: len(every) - len(shown)]
+    frames = traceback.extract_tb(exception.__traceback__)
+    count = len(frames) - sum(1 for _ in traceback.walk_tb(trace))
+    own, shown = frames[:count], frames[count:]
     ours = isinstance(exception, GDistributedError)
     failure = pb.TaskError(
         type=_type_name(exception),

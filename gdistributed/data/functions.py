@@ -25,9 +25,9 @@ from gdistributed.data.codecs.pickled import CLOUDPICKLE, PROTOCOL, PYTHON_VERSI
 from gdistributed.data.function_stamps import Stamp, stamp_of
 from gdistributed.data.offered_functions import offered_function
 from gdistributed.errors import SerializationError, UnpicklableArgument
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2, value_pb2
 
-PYTHON: Final = "python"
 LOADED_MAX: Final = 10_000
 
 Anything = Callable[..., Any]

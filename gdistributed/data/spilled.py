@@ -139,7 +139,7 @@ class SpillFiles:
             If it cannot be encoded.
         """
         encoded = encode_parts(value)
-        parts = [memoryview(part).cast("B") for part in (encoded.data, *encoded.buffers)]
+        parts = encoded.parts
         lengths = [len(part) for part in parts]
         self.check_room(sum(lengths))
         path = self._folder / str(next(self._numbers))

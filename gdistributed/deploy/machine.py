@@ -73,7 +73,10 @@ def worker_memory_nbytes(limit: str | float | None, nthreads: int, nworkers: int
     try:
         number = float(limit)
     except ValueError:
-        number = _bytes_of(str(limit))
+        number = _parsed(
+            str(limit),
+            f"the memory limit {limit!r} is none of: auto, bytes like 4GiB, a fraction like 0.5, 0",
+        )
     if number < 0 or not math.isfinite(number):
         raise UsageError(f"the memory limit {limit!r} makes no sense")
     return int(total * number) if number <= 1 else min(total, int(number))
@@ -87,29 +90,21 @@ def size_nbytes(size: str | int | None) -> int:
     UsageError
         If it says no size.
     """
-    if isinstance(size, str) and not size.isdigit():
-        from dask.utils import parse_bytes  # takes a quarter of a second to import
-
-        try:
-            nbytes = int(parse_bytes(size))
-        except ValueError:
-            nbytes = -1
-    else:
-        nbytes = int(size or 0)
+    refusal = f"{size!r} is no size: write bytes, or 500MB, or 4GiB"
+    is_text = isinstance(size, str) and not size.isdigit()
+    nbytes = _parsed(str(size), refusal) if is_text else int(size or 0)
     if nbytes < 0:
-        raise UsageError(f"{size!r} is no size: write bytes, or 500MB, or 4GiB")
+        raise UsageError(refusal)
     return nbytes
 
 
-def _bytes_of(text: str) -> float:
+def _parsed(text: str, refusal: str) -> int:
     from dask.utils import parse_bytes  # takes a quarter of a second to import
 
     try:
-        return float(parse_bytes(text))
+        return int(parse_bytes(text))
     except ValueError as error:
-        raise UsageError(
-            f"the memory limit {text!r} is none of: auto, bytes like 4GiB, a fraction like 0.5, 0"
-        ) from error
+        raise UsageError(refusal) from error
 
 
 def workers_and_threads(n_workers: int | None, threads_per_worker: int | None) -> tuple[int, int]:

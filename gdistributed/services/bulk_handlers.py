@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import grpc
@@ -28,6 +28,13 @@ def adding_bytes(
         add(service, _KeepingBytes(server, kept))
 
     return add_service
+
+
+async def again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the messages of a call of which the first has been taken already."""
+    yield first
+    async for message in rest:
+        yield message
 
 
 class _KeepingBytes:

@@ -14,6 +14,7 @@ import grpc.aio
 from gdistributed.data.codecs import decode
 from gdistributed.services.calling import carry_out, failure_at
 from gdistributed.services.code_files import CodeFiles
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import error_pb2, extensions_pb2, extensions_pb2_grpc
 from gdistributed.wire.server import Server
 from gdistributed.wire.status import error_from_call
@@ -21,7 +22,6 @@ from gdistributed.wire.status import error_from_call
 logger = logging.getLogger("gdistributed.server")
 
 CAPABILITY: Final = "extensions"
-PYTHON: Final = "python"
 SCHEDULER: Final = "scheduler"
 
 

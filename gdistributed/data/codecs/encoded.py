@@ -38,6 +38,11 @@ class Encoded:
         """Length of all bytes, as they lie on the wire."""
         return len(self.data) + sum(len(buffer) for buffer in self.buffers)
 
+    @property
+    def parts(self) -> list[memoryview]:
+        """Views of all bytes: of the data, and then of each buffer."""
+        return [memoryview(part).cast("B") for part in (self.data, *self.buffers)]
+
     def header(self) -> pb.Payload:
         """Return the payload without its bytes."""
         return pb.Payload(codec=self.codec, attributes=self.attributes)

@@ -14,6 +14,7 @@ from gdistributed.data.codecs.npy import NpyCodec
 from gdistributed.data.codecs.pickled import CloudpickleCodec, PickleCodec, describe, qualified_name
 from gdistributed.data.codecs.plain import NullCodec, RawCodec, TextCodec
 from gdistributed.errors import CodecUnsupported, SerializationError
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import value_pb2 as pb
 
 _PICKLE: Final = PickleCodec()
@@ -69,7 +70,7 @@ def codecs_of_runtime(runtime: str) -> Sequence[str]:
 
     An empty answer means: whatever Python likes best.
     """
-    return () if runtime in ("", "python") else NEUTRAL_CODECS
+    return () if runtime in ("", PYTHON) else NEUTRAL_CODECS
 
 
 def encode_parts(value: object, codecs: Sequence[str] = ()) -> Encoded:

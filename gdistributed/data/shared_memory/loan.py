@@ -65,11 +65,10 @@ class Loan:
         OSError
             If there is no room for it.
         """
-        parts = [memoryview(part).cast("B") for part in (encoded.data, *encoded.buffers)]
         shared = worker_pb2.SharedValue(value=encoded.header())
         large: list[memoryview] = []
         left_nbytes = INLINE_NBYTES
-        for part in parts:
+        for part in encoded.parts:
             if len(part) <= left_nbytes:
                 shared.parts.add(inline=bytes(part))
                 left_nbytes -= len(part)

@@ -18,11 +18,11 @@ from gdistributed.data.shared_memory import SharedMemory
 from gdistributed.data.transfer.incoming import opened, value_of
 from gdistributed.data.transfer.ways import GET_DATA, Way, lost
 from gdistributed.errors import ConnectionLost, MalformedMessage, PeerBusy
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import worker_pb2
 
 logger = logging.getLogger("gdistributed.data")
 
-PYTHON: Final = "python"
 # So many calls end with a damaged piece, none of them getting any further, until it is given up.
 TRIES: Final = 3
 SILENT: Final = "PEER_SILENT"

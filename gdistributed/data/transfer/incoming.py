@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode_compressed, decode_parts
 from gdistributed.data.shared_memory import SharedMemory
+from gdistributed.data.transfer.threads import in_thread_if_large
 from gdistributed.errors import SerializationError
-
-THREADED_NBYTES: Final = 256 * 1024
 
 
 def opened(incoming: Incoming, shared_memory: SharedMemory | None) -> bool:
@@ -39,7 +37,7 @@ async def value_of(incoming: Incoming) -> object:
         raise SerializationError("there is no value to decode")
     if header.compression:
         return await asyncio.to_thread(decode_compressed, header, incoming.data, incoming.buffers)
-    args = header.codec, incoming.data, incoming.buffers, header.attributes
-    if len(incoming.data) > THREADED_NBYTES:
-        return await asyncio.to_thread(decode_parts, *args)
-    return decode_parts(*args)
+    data, buffers = incoming.data, incoming.buffers
+    return await in_thread_if_large(
+        len(data), decode_parts, header.codec, data, buffers, header.attributes
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final
 
 from gdistributed.data.chunks import Outgoing
 from gdistributed.data.codecs import encode_parts
@@ -13,9 +11,8 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.shared_memory import Lending
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.spilled import Spilled
+from gdistributed.data.transfer.threads import in_thread_if_large
 from gdistributed.errors import SerializationError
-
-THREADED_NBYTES: Final = 256 * 1024
 
 Lookup = Callable[[str], Awaitable[object]]
 
@@ -60,10 +57,7 @@ async def outgoing(
             continue
         nbytes, codecs = sizeof(value), codecs_of(key)
         try:
-            if nbytes > THREADED_NBYTES:
-                encoded = await asyncio.to_thread(encode_parts, value, codecs)
-            else:
-                encoded = encode_parts(value, codecs)
+            encoded = await in_thread_if_large(nbytes, encode_parts, value, codecs)
         except SerializationError as error:
             yield Outgoing(index, error=failure_from_exception(error, key=key))
             continue

@@ -15,14 +15,13 @@ from gdistributed.core.session import check_software
 from gdistributed.services.alarm import Alarm
 from gdistributed.v1 import center_pb2 as pb
 from gdistributed.v1 import center_pb2_grpc
+from gdistributed.wire.pages import page
 from gdistributed.wire.software import own_software
 from gdistributed.wire.status import StatusError
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Result = TypeVar("Result")
 
-PAGE_SIZE = 100
-PAGE_SIZE_MAX = 10_000
 KEYS_MAX = 10_000
 
 
@@ -92,18 +91,11 @@ class CenterService(center_pb2_grpc.CenterServicer):
         self, request: pb.ListMembersRequest, _: Context
     ) -> pb.ListMembersResponse:
         """List members by role and name."""
-        if request.page_token and not request.page_token.isdigit():
-            raise StatusError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                "BAD_PAGE_TOKEN",
-                f"{request.page_token!r} is not a page token; take it from the page before",
-            )
-        start = int(request.page_token or "0")
-        end = start + min(request.page_size or PAGE_SIZE, PAGE_SIZE_MAX)
-        members = self.brain.members_of(request.role)
+        found = self.brain.members_of(request.role)
+        members, token = page(found, request.page_size, request.page_token)
         return pb.ListMembersResponse(
-            members=members[start:end],
-            next_page_token=str(end) if end < len(members) else "",
+            members=members,
+            next_page_token=token,
             revision=self.brain.history.revision,
             cluster_id=self.brain.cluster_id,
         )

@@ -6,9 +6,8 @@ They change nothing except by the same events as streams do, and take no decisio
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -34,13 +33,11 @@ from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.v1 import value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
+from gdistributed.wire.pages import page
 from gdistributed.wire.status import StatusError
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Record = TypeVar("Record")
 
-PAGE_SIZE = 100
-PAGE_SIZE_MAX = 10_000
 RESULT_TIMEOUT_S = 30.0
 KEEP_S = 600.0
 
@@ -316,28 +313,3 @@ def _is_watched(event: Happening, request: pb.WatchEventsRequest) -> bool:
         and (not request.prefix or event.prefix == request.prefix)
         and (not request.key or event.subject == request.key)
     )
-
-
-def page(
-    records: Iterable[Record], page_size: int, page_token: str
-) -> tuple[Sequence[Record], str]:
-    """Return one page of records, and the token of the next; empty on the last.
-
-    Raises
-    ------
-    StatusError
-        If the token is not one that was given.
-    """
-    try:
-        start = int(page_token or "0")
-    except ValueError:
-        start = -1
-    if start < 0:
-        raise StatusError(
-            grpc.StatusCode.INVALID_ARGUMENT,
-            "BAD_PAGE_TOKEN",
-            f"{page_token!r} is not a page token; take it from the page before",
-        )
-    size = min(page_size or PAGE_SIZE, PAGE_SIZE_MAX)
-    found = list(islice(records, start, start + size + 1))
-    return found[:size], str(start + size) if len(found) > size else ""

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from gdistributed.data.transfer import GET_DATA, PUT_DATA, write_all
 from gdistributed.errors import MalformedMessage, NotFound
-from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes
+from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes, again
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.v1 import relay_pb2, relay_pb2_grpc, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -71,7 +71,7 @@ class RelayService(relay_pb2_grpc.RelayServicer):
             put: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PUT_DATA)
             call = put()
             try:
-                await write_all(call, _again(first, requests))
+                await write_all(call, again(first, requests))
                 return await call
             except grpc.aio.AioRpcError as error:
                 raise _as_there(error) from None
@@ -89,12 +89,6 @@ class RelayService(relay_pb2_grpc.RelayServicer):
                 "UNKNOWN_WORKER"
             )
         return self._channels.get(worker.address, bulk=True)
-
-
-async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for request in rest:
-        yield request
 
 
 def _as_there(error: grpc.aio.AioRpcError) -> StatusError:

@@ -25,7 +25,6 @@ class Heartbeats:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._process = psutil.Process()
-        self._process_id = self._process.pid
         self._process.cpu_percent(None)  # the first call begins the measurement
         self._delay_s = 0.0
 

@@ -16,20 +16,19 @@ from gdistributed.data.codecs.compression import agreed_on
 from gdistributed.data.transfer import Crowded, accept_values, serve_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
-from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes
+from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes, again
 from gdistributed.services.calling import WORKER, Caller
 from gdistributed.services.worker.actors import serve_calls
 from gdistributed.services.worker.shell import Shell
 from gdistributed.settings import MIB
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
 from gdistributed.wire.hosts import is_on_this_host
+from gdistributed.wire.pages import PAGE_SIZE, PAGE_SIZE_MAX
 from gdistributed.wire.status import StatusError
 
 Code = grpc.StatusCode
 Context = grpc.aio.ServicerContext[Any, Any]
 
-PAGE_SIZE: Final = 100
-PAGE_SIZE_MAX: Final = 10_000
 TOKEN: Final = "after:"
 
 
@@ -113,7 +112,7 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 f"put the data elsewhere, or let go of what is there",
             )
         return await accept_values(
-            _again(opening, requests),
+            again(opening, requests),
             list(first.keys),
             self._shell.keep_put,
             self._shell.shared_memory,
@@ -197,12 +196,6 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
                 "WRONG_WORKER",
                 f"this is worker {own}, and {worker_id} is meant, which is gone from this address",
             )
-
-
-async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for request in rest:
-        yield request
 
 
 add_worker_service: Final = adding_bytes(

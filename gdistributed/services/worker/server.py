@@ -284,7 +284,7 @@ class Worker(Server):
             await self._shell.close()
         await self._channels.close()
         for runtime in self._runtimes.values():
-            await asyncio.to_thread(runtime.close)
+            await in_own_thread(runtime.close)
         await in_own_thread(self._close_scratch)
 
     async def _serve(self, stream: SchedulerStream) -> None:
