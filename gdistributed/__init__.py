@@ -7,6 +7,7 @@ get_client, worker_client,       inside tasks: the worker's client, the worker i
 get_worker, secede, rejoin,
 Reschedule
 Actor, ActorFuture               objects that live on a worker, and what their methods return
+shared_array                     an array that is handed over within a machine without a copy
 Lock, MultiLock, Semaphore,      what processes share by name
 Event, Queue, Variable
 LocalCluster                     a cluster on this machine
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from gdistributed.client.remote_functions import remote
     from gdistributed.client.waiting import as_completed, wait
     from gdistributed.data.offered_functions import function
+    from gdistributed.data.shared_memory import shared_array
     from gdistributed.deploy.local_cluster import LocalCluster
     from gdistributed.errors import CancelledError, KilledWorker, Reschedule, TaskError
     from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
@@ -95,6 +97,7 @@ _HOMES = {
     "remote": "client.remote_functions",
     "rpc": "wire.remote",
     "secede": "runtime.context",
+    "shared_array": "data.shared_memory",
     "wait": "client.waiting",
     "worker_client": "client.inside",
 }
@@ -140,6 +143,7 @@ __all__ = [
     "remote",
     "rpc",
     "secede",
+    "shared_array",
     "wait",
     "worker_client",
 ]

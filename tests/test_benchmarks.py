@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -173,9 +175,17 @@ def test_peaks_of_memory_are_seen_in_all_processes() -> None:
             other.stdin.write(f"\n{take}\n")
             other.stdin.flush()
             other.stdout.readline()
-            taken = b"y" * (20 << 20)
+            taken = mmap.mmap(-1, 20 << 20, flags=mmap.MAP_PRIVATE)  # none that was free before
+            taken.write(b"y" * len(taken))
         other.stdin.close()
-    assert memory.growth_nbytes > len(taken) + (40 << 20)
+    assert memory.growth_nbytes > 55 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is shared")
+def test_peaks_count_shared_memory_that_nobody_has_mapped() -> None:
+    with PeakMemory() as memory, open(os.memfd_create("test"), "wb") as file:
+        file.write(b"z" * (30 << 20))
+    assert memory.growth_nbytes > 25 << 20
 
 
 def test_a_stuck_system_is_killed_and_shown(folder: Path) -> None:

@@ -71,6 +71,7 @@ def _against(peers: tuple[str, ...], *names: str) -> Callable[[Results], float |
 
 _DASK: Final = ("dask", "dask-inf")
 BY_MEMORY: Final = "worker-to-worker"
+MADE_SHARED: Final = "worker-to-worker-shm"
 BY_GRPC: Final = "worker-to-worker-by-socket"
 
 TARGETS: Final = (
@@ -125,6 +126,18 @@ TARGETS: Final = (
         at_least=True,
     ),
     Target(
+        "the same made in shared memory, over gRPC",
+        partial(
+            over_other,
+            system=OURS,
+            workload_name=MADE_SHARED,
+            other_name=BY_GRPC,
+            metric_name="later",
+        ),
+        bound=10.0,
+        at_least=True,
+    ),
+    Target(
         "peak memory of worker to worker by gRPC",
         partial(figure_of, system=OURS, workload_name="worker-to-worker-memory-by-socket"),
         bound=2.2,
@@ -134,6 +147,13 @@ TARGETS: Final = (
     Target(
         "peak memory of worker to worker through shared memory",
         partial(figure_of, system=OURS, workload_name="worker-to-worker-memory"),
+        bound=1.1,
+        at_least=False,
+        unit="times",
+    ),
+    Target(
+        "peak memory of the same made in shared memory",
+        partial(figure_of, system=OURS, workload_name="worker-to-worker-shm-memory"),
         bound=1.1,
         at_least=False,
         unit="times",

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from systems.cluster import BY_SOCKET, GRAPHS, SCHEDULER_PROCESS, TRANSFERS, System
+from systems.cluster import (
+    BY_SOCKET,
+    GRAPHS,
+    SCHEDULER_PROCESS,
+    SHARED_ARRAYS,
+    TRANSFERS,
+    System,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ _ENTRIES = (
         "dask",
         environment="dask",
         adapter="systems.dask_system:DaskSystem",
+        lacks=frozenset({SHARED_ARRAYS}),
         distributions=_DASK,
     ),
     SystemEntry(
@@ -65,13 +73,14 @@ _ENTRIES = (
         environment="dask",
         adapter="systems.dask_system:DaskSystem",
         options={"worker_saturation": float("inf")},
+        lacks=frozenset({SHARED_ARRAYS}),
         distributions=_DASK,
     ),
     SystemEntry(
         "ray",
         environment="ray",
         adapter="systems.ray_system:RaySystem",
-        lacks=frozenset({BY_SOCKET, GRAPHS, SCHEDULER_PROCESS, TRANSFERS}),
+        lacks=frozenset({BY_SOCKET, GRAPHS, SCHEDULER_PROCESS, SHARED_ARRAYS, TRANSFERS}),
         distributions=("ray", "numpy"),
     ),
 )

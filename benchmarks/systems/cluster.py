@@ -15,6 +15,8 @@ TRANSFERS = "transfers"
 """Results stay with the worker that made them, and move when another one needs them."""
 BY_SOCKET = "by socket"
 """Values between processes of one machine can be sent as they are between machines."""
+SHARED_ARRAYS = "shared arrays"
+"""A task can make its result in memory that other processes map."""
 
 
 class Cluster(Protocol):

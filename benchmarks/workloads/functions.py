@@ -43,6 +43,18 @@ def block(nbytes: int, number: int) -> tuple[int, Any]:
     return os.getpid(), _array(nbytes, number)
 
 
+def shared_block(nbytes: int, number: int) -> tuple[int, Any]:
+    """Return what `block` does, but made in shared memory (gdistributed alone has that)."""
+    import numpy as np
+
+    from gdistributed import shared_array
+
+    time.sleep(0.2)
+    array = shared_array(nbytes // 8, np.uint64)
+    array[:] = _array(nbytes, number)
+    return os.getpid(), array
+
+
 def maker(made: tuple[int, Any]) -> int:
     """Return which process made a block."""
     return made[0]

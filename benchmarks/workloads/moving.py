@@ -15,9 +15,9 @@ from functools import partial
 from itertools import count
 from typing import Any, Final
 
-from systems.cluster import BY_SOCKET, TRANSFERS, Cluster, System
+from systems.cluster import BY_SOCKET, SHARED_ARRAYS, TRANSFERS, Cluster, System
 
-from workloads.functions import block, keep_block, kept_block, large, maker, nbytes_of
+from workloads.functions import block, keep_block, kept_block, large, maker, nbytes_of, shared_block
 from workloads.peaks import PeakMemory
 from workloads.warming import Stopwatch, check, on_every_worker, rest, warm_cluster
 from workloads.workload import Metric, Workload
@@ -30,6 +30,8 @@ Trip = Callable[[], object]
 """Moves values when it is called, and returns what has come."""
 Way = Callable[[Cluster, int], Iterator[Trip]]
 """Makes values of so many bytes, each to be moved by the trip that is yielded."""
+Make = Callable[[int, int], object]
+"""Makes a block of so many bytes, another one for each number."""
 
 
 def _first(samples: Sequence[float]) -> float:
@@ -49,16 +51,19 @@ RATES: Final = (
 MULTIPLE: Final = (Metric("", "times", more_is_better=False, summarise=_later),)
 
 
-def to_the_other_worker(cluster: Cluster, nbytes: int) -> Iterator[Trip]:
+def to_the_other_worker(cluster: Cluster, nbytes: int, make: Make = block) -> Iterator[Trip]:
     """A task needs two blocks, one from each worker: one has to move."""
     numbers = count()
     for _ in range(REPEATS):
-        yield partial(_nbytes_of_both, cluster, _one_on_each_worker(cluster, nbytes, numbers))
+        blocks = _one_on_each_worker(cluster, partial(make, nbytes), numbers)
+        yield partial(_nbytes_of_both, cluster, blocks)
 
 
-def _one_on_each_worker(cluster: Cluster, nbytes: int, numbers: Iterator[int]) -> list[Any]:
+def _one_on_each_worker(
+    cluster: Cluster, make: Callable[[int], object], numbers: Iterator[int]
+) -> list[Any]:
     for _ in range(TRIES_MAX):
-        blocks = [cluster.submit(block, nbytes, next(numbers)) for _ in range(2)]
+        blocks = [cluster.submit(make, next(numbers)) for _ in range(2)]
         if len({cluster.result(cluster.submit(maker, made)) for made in blocks}) == 2:
             return blocks
     raise RuntimeError(f"both blocks were on the same worker {TRIES_MAX} times")
@@ -116,10 +121,12 @@ def _nbytes(come: Any) -> int:  # noqa: ANN401
     return come if isinstance(come, int) else int(come.nbytes)
 
 
-def _workloads(title: str, way: Way, *needs: str) -> Iterator[Workload]:
+def _workloads(
+    title: str, way: Way, *needs: str, sockets: Sequence[bool] = (False, True)
+) -> Iterator[Workload]:
     """Yield the speed and the memory of a way, as the system likes it and by socket."""
     name = title.replace(" ", "-")
-    for by_socket in (False, True):
+    for by_socket in sockets:
         how = "by socket, " if by_socket else ""
         suffix = "-by-socket" if by_socket else ""
         offers = frozenset({*needs, BY_SOCKET} if by_socket else needs)
@@ -145,6 +152,13 @@ def _workloads(title: str, way: Way, *needs: str) -> Iterator[Workload]:
 
 WORKLOADS: Final = (
     *_workloads("worker to worker", to_the_other_worker, TRANSFERS),
+    *_workloads(
+        "worker to worker shm",
+        partial(to_the_other_worker, make=shared_block),
+        TRANSFERS,
+        SHARED_ARRAYS,
+        sockets=(False,),
+    ),
     *_workloads("worker to client", to_the_client),
     Workload(
         name="large-value",

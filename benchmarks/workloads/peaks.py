@@ -2,7 +2,7 @@
 
 What processes share counts once: the kernel divides it among them ("proportional set size"). It
 keeps no peak of that, so a thread looks again and again. Shared memory may be there and be mapped
-by nobody, so what fills `/dev/shm` counts instead where it is more.
+by nobody, so what the whole machine has of it counts instead where that has grown by more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, Self
 from harness.descendants import descendants
 
 LOOK_EVERY_S: Final = 0.005
-SHARED: Final = Path("/dev/shm")
+MACHINE: Final = Path("/proc/meminfo")
 
 
 class PeakMemory:
@@ -57,18 +57,17 @@ class PeakMemory:
         self.growth_nbytes = max(self.growth_nbytes, private + max(shared))
 
     def _nbytes(self) -> tuple[int, int, int]:
-        """Return what is private, what is shared and mapped, and what fills /dev/shm."""
+        """Return what is private, what is shared and mapped, and what the machine has shared."""
         private = mapped = 0
         for rollup in self._rollups:
-            sizes = _proportional_kib(rollup)
-            mapped += sizes.get("Pss_Shmem", 0) * 1024
-            private += (sizes.get("Pss", 0) - sizes.get("Pss_Shmem", 0)) * 1024
-        files = os.statvfs(SHARED)
-        return private, mapped, (files.f_blocks - files.f_bfree) * files.f_frsize
+            with suppress(OSError):  # the process has ended
+                sizes = _nbytes_told(rollup)
+                mapped += sizes["Pss_Shmem"]
+                private += sizes["Pss"] - sizes["Pss_Shmem"]
+        return private, mapped, _nbytes_told(MACHINE)["Shmem"]
 
 
-def _proportional_kib(rollup: Path) -> dict[str, int]:
-    with suppress(OSError):  # the process has ended
-        lines = (line.split() for line in rollup.read_text().splitlines())
-        return {words[0].rstrip(":"): int(words[1]) for words in lines if words[0][:3] == "Pss"}
-    return {}
+def _nbytes_told(file: Path) -> dict[str, int]:
+    """Return the sizes that a file of the kernel tells in KiB, by name."""
+    lines = (line.split() for line in file.read_text().splitlines() if line.endswith(" kB"))
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines}

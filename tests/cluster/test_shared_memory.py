@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gdistributed import Client, wait
+from gdistributed import Client, shared_array, wait
 from gdistributed.data.shared_memory import SharedMemory, held_nbytes, same_host
 from gdistributed.settings import WorkerSettings
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc, worker_pb2, worker_pb2_grpc
@@ -123,6 +123,29 @@ def test_memory_holds_a_replica_once(cluster: Cluster) -> None:
         assert sorted(client.run(held).values()) == [(0, NBYTES), (NBYTES, 0)]
         until(lambda: shared_in_status(cluster.address) == [(0, NBYTES), (NBYTES, 0)])
         del future
+        until(lambda: segments_of(*cluster.workers) == set())
+        assert total(mine) == NBYTES
+
+
+def shared_ones() -> np.ndarray:
+    array = shared_array(NBYTES, "u1")
+    array[:] = 1
+    return array
+
+
+def test_an_array_made_in_shared_memory_is_nowhere_copied(cluster: Cluster) -> None:
+    with Client(cluster.address) as client:
+        future = client.submit(shared_ones, workers="ada", pure=False)
+        wait([future])
+        made = segments_of(*cluster.workers)
+        assert len(made) == 1
+        assert client.submit(total, future, workers="bob").result(30) == NBYTES
+        mine = client.gather(future)
+        assert segments_of(*cluster.workers) == made
+        assert sorted(client.run(held).values()) == [(0, NBYTES), (NBYTES, 0)]
+        sent = client.scatter(shared_ones(), workers="bob", hash=False)
+        assert client.submit(total, sent, workers="bob").result(30) == NBYTES
+        del future, sent
         until(lambda: segments_of(*cluster.workers) == set())
         assert total(mine) == NBYTES
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from gdistributed.data.codecs import Buffer, Encoded, decode_parts
 from gdistributed.data.codecs.pickled import qualified_name
+from gdistributed.data.shared_memory.draft import finish_drafts
 from gdistributed.data.shared_memory.segment import Segment, make_segment
 from gdistributed.settings import KIB
 from gdistributed.v1 import worker_pb2
@@ -58,7 +59,7 @@ class Loan:
         return self.value() is value and self.codec == codec
 
     def write(self, encoded: Encoded) -> None:
-        """Copy an encoded value into a segment. It blocks.
+        """Copy an encoded value into a segment, but for what lies in one already. It blocks.
 
         Raises
         ------
@@ -67,21 +68,21 @@ class Loan:
         """
         shared = worker_pb2.SharedValue(value=encoded.header())
         large: list[memoryview] = []
+        told: list[worker_pb2.SharedRange] = []
         left_nbytes = INLINE_NBYTES
         for part in encoded.parts:
             if len(part) <= left_nbytes:
                 shared.parts.add(inline=bytes(part))
                 left_nbytes -= len(part)
             else:
-                shared.parts.add(range={"nbytes": len(part)})
                 large.append(part)
-        segment, offsets = make_segment(large)
-        shared.segments.append(segment.reference())
-        places = iter(offsets)
-        for told in shared.parts:
-            if told.HasField("range"):
-                told.range.offset = next(places)
-        self.shared, self.segments = shared, [segment]
+                told.append(shared.parts.add(range={"nbytes": len(part)}).range)
+        segments: dict[Segment, int] = {}
+        for range_, (segment, offset) in zip(told, _placed(large), strict=True):
+            range_.segment = segments.setdefault(segment, len(segments))
+            range_.offset = offset
+        shared.segments.extend(segment.reference() for segment in segments)
+        self.shared, self.segments = shared, list(segments)
 
     def view(self) -> object | None:
         """Return the value anew, as a view; None if it would have copies of what is shared."""
@@ -90,6 +91,17 @@ class Loan:
         header = self.shared.value
         data, *buffers = parts_of(self.shared, [memoryview(each) for each in self.segments])
         return decode_parts(header.codec, data, buffers, header.attributes)
+
+
+def _placed(parts: Sequence[memoryview]) -> list[tuple[Segment, int]]:
+    """Return where each part lies, and copy those that lay in no segment to a new one."""
+    places = finish_drafts(parts)
+    elsewhere = [part for part, place in zip(parts, places, strict=True) if place is None]
+    if not elsewhere and places:
+        return [place for place in places if place is not None]
+    segment, offsets = make_segment(elsewhere)
+    left = iter(offsets)
+    return [(segment, next(left)) if place is None else place for place in places]
 
 
 def is_view(value: object, shared: worker_pb2.SharedValue) -> bool:

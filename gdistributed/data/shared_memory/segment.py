@@ -49,10 +49,18 @@ class Segment(mmap.mmap):
         """
         access = mmap.ACCESS_COPY if is_own else mmap.ACCESS_READ
         segment = cls(descriptor, os.fstat(descriptor).st_size, access=access)
-        segment.name, segment.descriptor, segment.is_own = name, descriptor, is_own
-        weakref.finalize(segment, os.close, descriptor).atexit = False
-        _held.add(segment)
+        segment.hold(descriptor, name, is_own=is_own)
         return segment
+
+    def hold(self, descriptor: int, name: str, *, is_own: bool) -> None:
+        """Count as held from now on; the descriptor is closed with the mapping."""
+        self.name, self.descriptor, self.is_own = name, descriptor, is_own
+        weakref.finalize(self, os.close, descriptor).atexit = False
+        _held.add(self)
+
+    def forget(self) -> None:
+        """Count no longer."""
+        _held.discard(self)
 
     def reference(self) -> worker_pb2.SharedSegment:
         """Say where others find it."""
@@ -65,6 +73,30 @@ _held: Final[weakref.WeakSet[Segment]] = weakref.WeakSet()
 _private: Final[weakref.WeakSet[mmap.mmap]] = weakref.WeakSet()
 
 
+def create() -> tuple[int, str]:
+    """Create the file of a segment, and return its descriptor and its name.
+
+    Raises
+    ------
+    OSError
+        If the system has no such files, or the process no descriptor left.
+    """
+    name = PREFIX + secrets.token_hex(8)
+    return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), name
+
+
+def seal(descriptor: int) -> None:
+    """Make it sure that nobody changes a file any more.
+
+    Raises
+    ------
+    OSError
+        If somebody has it mapped for writing.
+    """
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+
+
 def make_segment(parts: Iterable[memoryview]) -> tuple[Segment, list[int]]:
     """Copy bytes into a new segment, and return it with the offset of each part.
 
@@ -73,8 +105,7 @@ def make_segment(parts: Iterable[memoryview]) -> tuple[Segment, list[int]]:
     OSError
         If there is no room for it, or nothing to copy.
     """
-    name = PREFIX + secrets.token_hex(8)
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    descriptor, name = create()
     try:
         offsets, end = [], 0
         for part in parts:
@@ -82,8 +113,7 @@ def make_segment(parts: Iterable[memoryview]) -> tuple[Segment, list[int]]:
             end = _write(descriptor, part, offsets[-1])
         if not end:
             raise OSError("there is nothing to share")
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        seal(descriptor)
         return Segment.of(descriptor, name, is_own=True), offsets
     except BaseException:
         os.close(descriptor)

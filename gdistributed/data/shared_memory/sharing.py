@@ -15,7 +15,8 @@ import weakref
 from collections.abc import Callable, Sequence
 
 from gdistributed.data.codecs import Encoded
-from gdistributed.data.shared_memory.loan import Loan, is_view, parts_of
+from gdistributed.data.shared_memory.draft import nbytes_in_drafts
+from gdistributed.data.shared_memory.loan import INLINE_NBYTES, Loan, is_view, parts_of
 from gdistributed.data.shared_memory.segment import (
     Segment,
     borrow,
@@ -97,7 +98,7 @@ class SharedMemory:
         if loan is None or not loan.is_of(value, encoded.codec):
             loan = self._lent[key] = Loan(lambda: value, encoded.codec)
         async with loan.lock:
-            if loan.shared is None and self._has_room(encoded.nbytes):
+            if loan.shared is None and self._has_room_for(encoded):
                 await self._write(key, loan, encoded)
         return loan if loan.shared is not None else None
 
@@ -115,7 +116,10 @@ class SharedMemory:
             if view is not None and self._replace(key, loan.value(), view):
                 self._note_view(key, view, loan)
 
-    def _has_room(self, nbytes: int) -> bool:
+    def _has_room_for(self, encoded: Encoded) -> bool:
+        nbytes = encoded.nbytes - nbytes_in_drafts(encoded.parts)
+        if nbytes <= INLINE_NBYTES:
+            return has_descriptors()
         own_nbytes = held_nbytes()[0] + self._writing_nbytes
         is_within = self._nbytes_max is None or own_nbytes + nbytes <= self._nbytes_max
         return is_within and self._may_grow() and has_descriptors()
