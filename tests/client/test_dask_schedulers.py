@@ -190,6 +190,16 @@ def test_shuffles_move_rows_by_tasks(client: Client) -> None:
     assert {key: len(group) for key, group in grouped.compute()} == {0: 7, 1: 7, 2: 6}
 
 
-def test_a_shuffle_method_of_the_users_own_is_kept(address: str) -> None:
-    with dask.config.set({"dataframe.shuffle.method": "disk"}), Client(address):
-        assert dask.config.get("dataframe.shuffle.method") == "disk"
+def test_a_large_transposition_of_chunks_goes_over_the_array_once(client: Client) -> None:
+    rows = da.arange(100 * 100, chunks=100).reshape(100, 100)
+    columns = rows.rechunk((100, 1))
+    merged = [key for key in dict(columns.dask) if "rechunk-merge" in str(key)]
+    assert len(merged) == 100
+    assert int(columns[:, 7].sum().compute()) == sum(range(7, 10_000, 100))
+
+
+def test_settings_of_the_users_own_are_kept(address: str) -> None:
+    own = {"dataframe.shuffle.method": "disk", "array.rechunk.threshold": 10}
+    with dask.config.set(own), Client(address):
+        assert {name: dask.config.get(name) for name in own} == own
+    assert dask.config.get("array.rechunk.threshold") == 4

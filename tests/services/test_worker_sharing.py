@@ -6,7 +6,7 @@ import asyncio
 import gc
 import operator
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -42,9 +42,14 @@ def segments() -> set[str]:
 
 
 async def segments_become(names: set[str]) -> None:
-    """Wait until these are all: the end of a call takes a moment to arrive."""
+    """Wait until these are all."""
+    await until(lambda: segments() == names)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so: the end of a call takes a moment to arrive."""
     async with asyncio.timeout(10):
-        while segments() != names:
+        while not is_so():
             await asyncio.sleep(0.01)
 
 
@@ -211,3 +216,32 @@ async def test_what_cannot_be_opened_is_fetched_and_put_again_without() -> None:
         stored = await store(channel, "", values, lending=lending)
         assert [each.key for each in stored] == ["small", "large"]
         assert liar.asked == [(("small",), True), (("large",), True), (("large",), False)]
+
+
+async def test_small_values_come_together_and_are_written_to_as_if_they_had_been_sent(
+    worker: Worker, channel: grpc.aio.Channel
+) -> None:
+    keys = [str(number) for number in range(40)]
+    worker.data.update({key: np.full(2**17, int(key), "u1") for key in keys})
+    worker.data["tiny"] = 7
+    memory = SharedMemory(same_host(), replace=lambda *_: True)  # as another worker has it
+    found = await fetch(channel, worker.id, [*keys, "tiny"], shared_memory=memory)
+    assert found.pop("tiny") == 7
+    assert len(segments()) == 2  # of 4 MiB, and of the 1 MiB that are left
+    for key in keys:
+        found[key][0] += 1
+        assert found[key].sum() == int(key) * 2**17 + 1
+        assert worker.data[key].sum() == int(key) * 2**17
+    kept = found["0"]
+    found.clear()
+    await until(lambda: len(segments()) == 1)  # that in which it lies
+    assert kept.sum() == 1
+    del kept
+    await segments_become(set())
+
+
+async def test_a_few_small_values_are_sent(worker: Worker, channel: grpc.aio.Channel) -> None:
+    worker.data.update({key: np.ones(2**17, "u1") for key in "abc"})
+    found = await fetch(channel, worker.id, list("abc"), shared_memory=SharedMemory(same_host()))
+    assert sum(array.sum() for array in found.values()) == 3 * 2**17
+    assert segments() == set()

@@ -58,32 +58,6 @@ class Loan:
         """Say whether this is the loan of an object in a codec."""
         return self.value() is value and self.codec == codec
 
-    def write(self, encoded: Encoded) -> None:
-        """Copy an encoded value into a segment, but for what lies in one already. It blocks.
-
-        Raises
-        ------
-        OSError
-            If there is no room for it.
-        """
-        shared = worker_pb2.SharedValue(value=encoded.header())
-        large: list[memoryview] = []
-        told: list[worker_pb2.SharedRange] = []
-        left_nbytes = INLINE_NBYTES
-        for part in encoded.parts:
-            if len(part) <= left_nbytes:
-                shared.parts.add(inline=bytes(part))
-                left_nbytes -= len(part)
-            else:
-                large.append(part)
-                told.append(shared.parts.add(range={"nbytes": len(part)}).range)
-        segments: dict[Segment, int] = {}
-        for range_, (segment, offset) in zip(told, _placed(large), strict=True):
-            range_.segment = segments.setdefault(segment, len(segments))
-            range_.offset = offset
-        shared.segments.extend(segment.reference() for segment in segments)
-        self.shared, self.segments = shared, list(segments)
-
     def view(self) -> object | None:
         """Return the value anew, as a view; None if it would have copies of what is shared."""
         if self.shared is None or not is_view(self.value(), self.shared):
@@ -91,6 +65,45 @@ class Loan:
         header = self.shared.value
         data, *buffers = parts_of(self.shared, [memoryview(each) for each in self.segments])
         return decode_parts(header.codec, data, buffers, header.attributes)
+
+
+def write(loans: Sequence[tuple[Loan, Encoded]]) -> None:
+    """Copy values to one new segment, but for what lies in a segment already. It blocks.
+
+    Raises
+    ------
+    OSError
+        If there is no room for them.
+    """
+    large: list[memoryview] = []
+    told: list[tuple[Loan, worker_pb2.SharedValue, list[worker_pb2.SharedRange]]] = []
+    for loan, encoded in loans:
+        shared = worker_pb2.SharedValue(value=encoded.header())
+        told.append((loan, shared, _add_parts(shared, encoded.parts, large)))
+    places = iter(_placed(large))
+    for loan, shared, ranges in told:
+        segments: dict[Segment, int] = {}
+        for range_, (segment, offset) in zip(ranges, places, strict=False):
+            range_.segment = segments.setdefault(segment, len(segments))
+            range_.offset = offset
+        shared.segments.extend(segment.reference() for segment in segments)
+        loan.shared, loan.segments = shared, list(segments)
+
+
+def _add_parts(
+    shared: worker_pb2.SharedValue, parts: Sequence[memoryview], large: list[memoryview]
+) -> list[worker_pb2.SharedRange]:
+    """Tell of the parts: of small ones what they are, and of large ones the ranges returned."""
+    ranges: list[worker_pb2.SharedRange] = []
+    left_nbytes = INLINE_NBYTES
+    for part in parts:
+        if len(part) <= left_nbytes:
+            shared.parts.add(inline=bytes(part))
+            left_nbytes -= len(part)
+        else:
+            large.append(part)
+            ranges.append(shared.parts.add(range={"nbytes": len(part)}).range)
+    return ranges
 
 
 def _placed(parts: Sequence[memoryview]) -> list[tuple[Segment, int]]:

@@ -195,7 +195,7 @@ def held_nbytes() -> tuple[int, int]:
             own += len(segment)
         else:
             borrowed += len(segment)
-    return own, borrowed
+    return own, borrowed + sum(map(len, list(_private)))
 
 
 def has_descriptors() -> bool:

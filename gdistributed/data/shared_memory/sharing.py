@@ -13,10 +13,11 @@ import logging
 import mmap
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from gdistributed.data.codecs import Encoded
 from gdistributed.data.shared_memory.draft import nbytes_in_drafts
-from gdistributed.data.shared_memory.loan import INLINE_NBYTES, Loan, is_view, parts_of
+from gdistributed.data.shared_memory.loan import INLINE_NBYTES, Loan, is_view, parts_of, write
 from gdistributed.data.shared_memory.segment import (
     Segment,
     borrow,
@@ -30,6 +31,10 @@ from gdistributed.v1 import worker_pb2
 logger = logging.getLogger("gdistributed.data")
 
 Replace = Callable[[str, object, object], bool]
+Lendable = tuple[str, object, Encoded]
+"""A key, its value, and the same encoded."""
+Mapped = weakref.WeakValueDictionary[str, mmap.mmap]
+"""Segments that are mapped, by name, while something lies in them."""
 
 
 class SharedMemory:
@@ -50,8 +55,9 @@ class SharedMemory:
     replace
         Takes the key, the value and a view that is to take its place, so that memory holds it
         only once; says whether it does. Whoever gives it keeps values by their keys: a worker. What
-        comes to it is mapped for reading only, since several tasks use it. What comes to others
-        is theirs: it may be written to, which nobody else sees.
+        comes to it is mapped for reading only, since several tasks use it. What comes to others,
+        and what is small and came with more, is theirs: it may be written to, which nobody else
+        sees.
     """
 
     def __init__(
@@ -92,33 +98,59 @@ class SharedMemory:
         encoded
             The same, encoded.
         """
-        loan = self._views.get(key)
-        if loan is None or not loan.is_of(value, encoded.codec):
-            loan = self._lent.get(key)
-        if loan is None or not loan.is_of(value, encoded.codec):
+        loan = self._known(key, value, encoded)
+        if loan is None:
             loan = self._lent[key] = Loan(lambda: value, encoded.codec)
         async with loan.lock:
-            if loan.shared is None and self._has_room_for(encoded):
-                await self._write(key, loan, encoded)
+            if loan.shared is None and await self._write([(loan, encoded)]):
+                self._replace_by_view(key, loan)
         return loan if loan.shared is not None else None
 
-    async def _write(self, key: str, loan: Loan, encoded: Encoded) -> None:
-        self._writing_nbytes += encoded.nbytes
+    async def loans_of(self, values: Sequence[Lendable]) -> list[Loan] | None:
+        """Return the loans of values that lie together in a segment; None if there is no room.
+
+        Each reader is given a segment of its own, and the values are not replaced by views: one of
+        them would keep the memory of all.
+        """
+        loans: list[Loan] = []
+        new: list[tuple[Loan, Encoded]] = []
+        for key, value, encoded in values:
+            loan = self._known(key, value, encoded)
+            if loan is None or loan.shared is None:
+                loan = Loan(partial(_itself, value), encoded.codec)
+                new.append((loan, encoded))
+            loans.append(loan)
+        return loans if not new or await self._write(new) else None
+
+    def _known(self, key: str, value: object, encoded: Encoded) -> Loan | None:
+        for loan in (self._views.get(key), self._lent.get(key)):
+            if loan is not None and loan.is_of(value, encoded.codec):
+                return loan
+        return None
+
+    async def _write(self, loans: Sequence[tuple[Loan, Encoded]]) -> bool:
+        """Write values; say whether there was room for them."""
+        nbytes = sum(encoded.nbytes - nbytes_in_drafts(encoded.parts) for _, encoded in loans)
+        if not self._has_room(nbytes):
+            return False
+        self._writing_nbytes += nbytes
         try:
-            await asyncio.to_thread(loan.write, encoded)
+            await asyncio.to_thread(write, loans)
         except OSError as error:
             logger.warning("no shared memory: values are sent", extra={"cause": str(error)})
-            return
+            return False
         finally:
-            self._writing_nbytes -= encoded.nbytes
+            self._writing_nbytes -= nbytes
+        return True
+
+    def _replace_by_view(self, key: str, loan: Loan) -> None:
         if self._replace is not None and key not in self._views:
             view = loan.view()
             if view is not None and self._replace(key, loan.value(), view):
                 self._note_view(key, view, loan)
 
-    def _has_room_for(self, encoded: Encoded) -> bool:
-        nbytes = encoded.nbytes - nbytes_in_drafts(encoded.parts)
-        if nbytes <= INLINE_NBYTES:
+    def _has_room(self, nbytes: int) -> bool:
+        if nbytes <= INLINE_NBYTES:  # all of it is in memory that is shared
             return has_descriptors()
         own_nbytes = held_nbytes()[0] + self._writing_nbytes
         is_within = self._nbytes_max is None or own_nbytes + nbytes <= self._nbytes_max
@@ -142,14 +174,27 @@ class SharedMemory:
         """What to announce now; empty when nothing can be taken."""
         return self._same_host if has_descriptors() else ""
 
-    def open(self, shared: worker_pb2.SharedValue) -> Opened | None:
-        """Open the memory in which a value lies; None if that cannot be."""
+    def open(self, shared: worker_pb2.SharedValue, mapped: Mapped | None = None) -> Opened | None:
+        """Open the memory in which a value lies; None if that cannot be.
+
+        Parameters
+        ----------
+        shared
+            What was told of it.
+        mapped
+            The segments that are mapped by now, for values that come together: those of this one
+            are added. By default each is mapped anew.
+        """
         if not self.same_host:
             return None
+        mapped = Mapped() if mapped is None else mapped
+        is_small = sum(part.range.nbytes for part in shared.parts) < self.nbytes_min
+        take = copy_on_write if is_small or self._replace is None else borrow
         try:
-            if self._replace is None:
-                return Opened(shared, [copy_on_write(each) for each in shared.segments])
-            return Opened(shared, [borrow(each) for each in shared.segments])
+            segments = [mapped.get(each.name) or take(each) for each in shared.segments]
+            for each, segment in zip(shared.segments, segments, strict=True):
+                mapped[each.name] = segment
+            return Opened(shared, segments)
         except PermissionError as error:
             self._same_host = ""
             logger.warning("the system forbids sharing memory", extra={"cause": str(error)})
@@ -167,6 +212,10 @@ class SharedMemory:
                 value=shared.value, parts=shared.parts, segments=references
             )
             self._note_view(key, value, Loan(lambda: value, shared.value.codec, told, segments))
+
+
+def _itself(value: object) -> object:
+    return value
 
 
 class Opened:
@@ -224,6 +273,16 @@ class Lending:
             return None
         self._loans.append(loan)
         return loan.shared
+
+    async def lend_together(
+        self, values: Sequence[Lendable]
+    ) -> list[worker_pb2.SharedValue | None]:
+        """Share values in one segment, unless there is no room; see `SharedMemory.loans_of`."""
+        loans = await self._memory.loans_of(values)
+        if loans is None:
+            return [None] * len(values)
+        self._loans += loans
+        return [loan.shared for loan in loans]
 
     async def until_taken(self) -> None:
         """Hold what was lent until the receiver ends the call, which cancels this; not for ever."""

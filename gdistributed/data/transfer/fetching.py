@@ -14,7 +14,7 @@ from gdistributed.data.chunks import Assembler, Growing, Incoming
 from gdistributed.data.codecs.compression import compressions
 from gdistributed.data.failures import exception_from_failure
 from gdistributed.data.framing import RESPONSES
-from gdistributed.data.shared_memory import SharedMemory
+from gdistributed.data.shared_memory import Mapped, SharedMemory
 from gdistributed.data.transfer.incoming import opened, value_of
 from gdistributed.data.transfer.ways import GET_DATA, Way, lost
 from gdistributed.errors import ConnectionLost, MalformedMessage, PeerBusy
@@ -139,10 +139,11 @@ async def fetch_each(
             spreads=spreads,
         )
         unopened: dict[str, None] = {}
+        mapped = Mapped()
         try:
             async with aclosing(_one_call(channel, request, parts, silence_s)) as answers:
                 async for arrived in answers:
-                    ready = [each for each in arrived if opened(each[1], shared_memory)]
+                    ready = [each for each in arrived if opened(each[1], shared_memory, mapped)]
                     if len(ready) < len(arrived):
                         unopened |= {
                             key: None for key, each in arrived if each.shared and not each.opened

@@ -6,17 +6,27 @@ import asyncio
 
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode_compressed, decode_parts
-from gdistributed.data.shared_memory import SharedMemory
+from gdistributed.data.shared_memory import Mapped, SharedMemory
 from gdistributed.data.transfer.threads import in_thread_if_large
 from gdistributed.errors import SerializationError
 
 
-def opened(incoming: Incoming, shared_memory: SharedMemory | None) -> bool:
-    """Open the memory in which a value lies, if it does; say whether the value is there."""
+def opened(incoming: Incoming, shared_memory: SharedMemory | None, mapped: Mapped) -> bool:
+    """Open the memory in which a value lies, if it does; say whether the value is there.
+
+    Parameters
+    ----------
+    incoming
+        The value.
+    shared_memory
+        Opens what is shared.
+    mapped
+        What was opened for values that came by the same call.
+    """
     if incoming.shared is None:
         return True
     if shared_memory is not None:
-        incoming.opened = shared_memory.open(incoming.shared)
+        incoming.opened = shared_memory.open(incoming.shared, mapped)
     if incoming.opened is None:
         return False
     incoming.header = incoming.shared.value

@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from gdistributed.data.chunks import Outgoing
 from gdistributed.data.codecs import encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
-from gdistributed.data.shared_memory import Lending
+from gdistributed.data.shared_memory import Lendable, Lending
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.spilled import Spilled
 from gdistributed.data.transfer.threads import in_thread_if_large
 from gdistributed.errors import SerializationError
+from gdistributed.settings import KIB, MIB
+from gdistributed.v1 import worker_pb2
 
 Lookup = Callable[[str], Awaitable[object]]
+
+# Values of this size and more that are too small for a segment each go into one together, until it
+# has so many bytes: the last of them that is in use keeps it all.
+TOGETHER_NBYTES_MIN: Final = 64 * KIB
+TOGETHER_NBYTES: Final = 4 * MIB
 
 
 class Crowded(Exception):
     """A value goes out to as many others now as it may."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ready:
+    """A value that is ready to be sent, and the live object if it may be shared instead."""
+
+    key: str
+    outgoing: Outgoing
+    value: object = None
+
+    @property
+    def shareable_nbytes(self) -> int:
+        encoded = self.outgoing.encoded
+        return 0 if self.value is None or encoded is None else encoded.nbytes
+
+    def lendable(self) -> Lendable:
+        assert self.outgoing.encoded is not None
+        return self.key, self.value, self.outgoing.encoded
+
+    def lent(self, shared: worker_pb2.SharedValue | None) -> Outgoing:
+        """Return what is sent if the value was shared, or could not be."""
+        sent = self.outgoing
+        if shared is None:
+            return sent
+        return Outgoing(sent.index, nbytes=sent.nbytes, type=sent.type, shared=shared)
 
 
 async def outgoing(
@@ -27,7 +61,7 @@ async def outgoing(
     codecs_of: Callable[[str], Sequence[str]],
     lending: Lending | None,
 ) -> AsyncIterator[Outgoing]:
-    """Yield values ready to be sent, in the order of their keys.
+    """Yield values ready to be sent, in about the order of their keys.
 
     Parameters
     ----------
@@ -40,35 +74,74 @@ async def outgoing(
     lending
         Shares memory with the receiver; None if that is on another host.
     """
+    ready = _ready(keys, lookup, codecs_of)
+    if lending is None:
+        async for each in ready:
+            yield each.outgoing
+        return
+    together = _Together(lending)
+    async for each in ready:
+        nbytes = each.shareable_nbytes
+        if nbytes >= lending.nbytes_min:
+            yield each.lent(await lending.lend(*each.lendable()))
+        elif nbytes >= TOGETHER_NBYTES_MIN:
+            for done in await together.add(each):
+                yield done
+        else:
+            yield each.outgoing
+    for done in await together.end():
+        yield done
+
+
+class _Together:
+    """Values that are too small to be shared each by itself: several go into one segment."""
+
+    def __init__(self, lending: Lending) -> None:
+        self._lending = lending
+        self._waiting: list[_Ready] = []
+        self._nbytes = 0
+
+    async def add(self, each: _Ready) -> list[Outgoing]:
+        """Take in a value; return those that are ready, once they are enough."""
+        self._waiting.append(each)
+        self._nbytes += each.shareable_nbytes
+        return await self.end() if self._nbytes >= TOGETHER_NBYTES else []
+
+    async def end(self) -> list[Outgoing]:
+        """Return what is left."""
+        values, nbytes = self._waiting, self._nbytes
+        self._waiting, self._nbytes = [], 0
+        if nbytes < self._lending.nbytes_min:
+            return [each.outgoing for each in values]
+        shared = await self._lending.lend_together([each.lendable() for each in values])
+        return [each.lent(told) for each, told in zip(values, shared, strict=True)]
+
+
+async def _ready(
+    keys: Sequence[str], lookup: Lookup, codecs_of: Callable[[str], Sequence[str]]
+) -> AsyncIterator[_Ready]:
     for index, key in enumerate(keys):
         try:
             value = await lookup(key)
         except KeyError:
-            yield Outgoing(index)
+            yield _Ready(key, Outgoing(index))
             continue
         except Crowded:
-            yield Outgoing(index, is_crowded=True)
+            yield _Ready(key, Outgoing(index, is_crowded=True))
             continue
         except Exception as error:  # a mapping of the user's
-            yield Outgoing(index, error=failure_from_exception(error, key=key))
+            yield _Ready(key, Outgoing(index, error=failure_from_exception(error, key=key)))
             continue
         if isinstance(value, Spilled):
-            yield _outgoing_from_disk(index, key, value)
+            yield _Ready(key, _outgoing_from_disk(index, key, value))
             continue
         nbytes, codecs = sizeof(value), codecs_of(key)
         try:
             encoded = await in_thread_if_large(nbytes, encode_parts, value, codecs)
         except SerializationError as error:
-            yield Outgoing(index, error=failure_from_exception(error, key=key))
+            yield _Ready(key, Outgoing(index, error=failure_from_exception(error, key=key)))
             continue
-        shared = None
-        if lending is not None and encoded.nbytes >= lending.nbytes_min:
-            shared = await lending.lend(key, value, encoded)
-        kind = qualified_name(type(value))
-        if shared is not None:
-            yield Outgoing(index, nbytes=nbytes, type=kind, shared=shared)
-        else:
-            yield Outgoing(index, encoded, nbytes, kind)
+        yield _Ready(key, Outgoing(index, encoded, nbytes, qualified_name(type(value))), value)
 
 
 def _outgoing_from_disk(index: int, key: str, spilled: Spilled) -> Outgoing:

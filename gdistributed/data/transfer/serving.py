@@ -10,7 +10,7 @@ from gdistributed.data.codecs.compression import Compression
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.framing import REQUESTS, RESPONSES
-from gdistributed.data.shared_memory import Lending, SharedMemory
+from gdistributed.data.shared_memory import Lending, Mapped, SharedMemory
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.transfer.incoming import opened, value_of
 from gdistributed.data.transfer.outgoing import Lookup, outgoing
@@ -82,10 +82,11 @@ async def accept_values(
     """
     response = worker_pb2.PutDataResponse()
     assembler = Assembler(REQUESTS)
+    mapped = Mapped()
     async for request in requests:
         for incoming in assembler.add(request):
             key = keys[incoming.index] if incoming.index < len(keys) else ""
-            if not opened(incoming, shared_memory):
+            if not opened(incoming, shared_memory, mapped):
                 response.again.append(key)
                 continue
             try:
