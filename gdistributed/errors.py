@@ -8,6 +8,7 @@ GDistributedError
 │   ├── ActorLost            the worker on which an actor lived is gone, and its state with it
 │   ├── SerializationError   a result cannot be encoded or decoded
 │   │   └── CodecUnsupported  in none of the codecs that the reader accepts
+│   ├── ValueTooLarge        a worker by Synchronize cannot be given it, or give it
 │   ├── TaskTimeout          the task ran longer than its time limit
 │   ├── ProcessEnded         the process of another language that ran the task ended
 │   ├── Reschedule           raised by a task that is to be run again, elsewhere
@@ -168,6 +169,16 @@ class CodecUnsupported(SerializationError):
     """A value cannot be had in any codec that its reader accepts; the message names them."""
 
     reason = "CODEC_UNSUPPORTED"
+
+
+class ValueTooLarge(TaskFailed, ValueError):
+    """An argument or a result is too large for a worker that calls by `Scheduler.Synchronize`.
+
+    The message has the size and the bound. To do: hand over the name of a file or of a dataset
+    instead, have a Python function cut the value, or use a worker that has a stream.
+    """
+
+    reason = "VALUE_TOO_LARGE"
 
 
 class TaskTimeout(TaskFailed, TimeoutError):

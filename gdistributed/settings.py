@@ -88,6 +88,14 @@ class SchedulerSettings:
     relay_calls
         At most this many calls for values are passed on to workers at one time, for clients that
         cannot reach them; others wait for their turn.
+    synchronize_lease_s
+        A worker that calls by Synchronize and has said nothing else is given up when it has not
+        called for so long.
+    synchronize_nbytes
+        A task of such a worker takes no more than this with all its arguments; nor does its result.
+    synchronize_held_nbytes
+        What is held for all such workers takes no more than this together. Near it they begin
+        nothing new, as other workers do near their memory limits.
     """
 
     prefetch_s: float = 0.05
@@ -107,6 +115,9 @@ class SchedulerSettings:
     candidates: int = 4
     connect_timeout_s: float = 10.0
     relay_calls: int = 8
+    synchronize_lease_s: float = 30.0
+    synchronize_nbytes: int = 1 * MIB
+    synchronize_held_nbytes: int = 256 * MIB
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

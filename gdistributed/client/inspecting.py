@@ -134,7 +134,7 @@ class Inspecting(ClientBase):
             stub: worker_pb2_grpc.WorkerAsyncStub = worker_pb2_grpc.WorkerStub(channel)
             return await stub.GetCallStack(request)
 
-        addresses = [worker.address for worker in await list_workers(self.connection)]
+        addresses = servers_of(await list_workers(self.connection), nanny=False)
         answers = await ask_each(self.connection, addresses, ask, "asking where tasks are")
         found = {
             address: {stack.key: _shown(stack) for stack in answer.stacks}

@@ -75,10 +75,13 @@ def function_as_dict(listed: pb.FunctionDescription) -> dict[str, Any]:
 
 
 def servers_of(workers: Iterable[pb.WorkerDescription], nanny: bool) -> dict[str, str]:
-    """Return the addresses of workers, or of their nannies, each with that of the worker."""
+    """Return the addresses of workers, or of their nannies, each with that of the worker.
+
+    Workers that have no server are left out: others serve their values.
+    """
     if nanny:
         return {each.nanny_address: each.address for each in workers if each.nanny_address}
-    return {each.address: each.address for each in workers}
+    return {each.address: each.address for each in workers if not each.data_address}
 
 
 async def list_tasks(

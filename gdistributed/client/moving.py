@@ -263,6 +263,7 @@ class Moving(Asking):
                 worker.same_host,
             )
             for worker in answer.workers
+            if not worker.data_address  # it takes no values
             if not names or names & {worker.name, worker.address, worker.host, worker.worker_id}
         ]
         if not found and names:

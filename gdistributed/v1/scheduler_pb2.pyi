@@ -1426,6 +1426,7 @@ class WorkerDescription(_message.Message):
     SOFTWARE_FIELD_NUMBER: _builtins.int
     NANNY_ADDRESS_FIELD_NUMBER: _builtins.int
     SAME_HOST_FIELD_NUMBER: _builtins.int
+    DATA_ADDRESS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation."""
     name: _builtins.str
@@ -1452,6 +1453,8 @@ class WorkerDescription(_message.Message):
     """nanny_address of the nanny that watches it; empty means none."""
     same_host: _builtins.str
     """same_host: the memory that it can share, as in WorkerHello.same_host."""
+    data_address: _builtins.str
+    """data_address: where its values are served in its place, as in WorkerHello.data_address."""
     @_builtins.property
     def occupancy(self) -> _duration_pb2.Duration:
         """occupancy: for how long the tasks that it was handed will keep one thread busy."""
@@ -1498,10 +1501,11 @@ class WorkerDescription(_message.Message):
         software: _server_pb2.Software | None = ...,
         nanny_address: _builtins.str = ...,
         same_host: _builtins.str = ...,
+        data_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen", b"last_seen", "metrics", b"metrics", "occupancy", b"occupancy", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "same_host", b"same_host", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "data_address", b"data_address", "held", b"held", "held_nbytes", b"held_nbytes", "host", b"host", "last_seen", b"last_seen", "memory_limit_nbytes", b"memory_limit_nbytes", "metrics", b"metrics", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "occupancy", b"occupancy", "process_id", b"process_id", "processing", b"processing", "resources", b"resources", "runtimes", b"runtimes", "same_host", b"same_host", "software", b"software", "status", b"status", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2255,55 +2259,117 @@ Global___ShutdownResponse: _TypeAlias = ShutdownResponse  # noqa: Y015
 
 @_typing.final
 class SynchronizeRequest(_message.Message):
-    """SynchronizeRequest states what a worker has and does."""
+    """SynchronizeRequest states who a worker is, what it does and what it has done."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     HELLO_FIELD_NUMBER: _builtins.int
-    EPOCH_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
-    FINISHED_FIELD_NUMBER: _builtins.int
-    ERRED_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
-    epoch: _builtins.int
-    """epoch that the worker has seen last."""
+    LEASE_FIELD_NUMBER: _builtins.int
+    status: _worker_pb2.WorkerStatus.ValueType
+    """status: closing for a worker that leaves: it gets no new task, and goodbye as soon as it runs
+    none and what it alone has done lies elsewhere. Anything else means running.
+    """
     @_builtins.property
     def hello(self) -> _worker_pb2.WorkerHello:
-        """hello: who the worker is; in every call."""
+        """hello: who the worker is; the same in every call, but for `cluster_id` and `epoch`, which MAY say
+        what the last answer said. The worker needs no `address`: the scheduler gives it one. If it names
+        codecs (RuntimeOffer.decodes), results of other tasks come in those of them that are plain.
+        """
 
     @_builtins.property
     def running(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TaskAttempt]:
-        """running: tasks that it runs now."""
+        """running: tasks that it runs now, as they were named in an answer."""
 
     @_builtins.property
-    def finished(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskFinished]:
-        """finished: results that the scheduler has not yet acknowledged, with their values."""
-
-    @_builtins.property
-    def erred(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskErred]:
-        """erred: failures that the scheduler has not yet acknowledged."""
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlainOutcome]:
+        """outcomes: what became of tasks, as far as no answer has acknowledged it. One of a run that the
+        scheduler does not wait for, or has heard of, is passed over.
+        """
 
     @_builtins.property
     def wait(self) -> _duration_pb2.Duration:
-        """wait: how long the call may wait for something to do; absent means 10 seconds."""
+        """wait: how long the call may wait for something to learn; absent means 10 seconds; at most 300.
+        It ends at once when there is a task that `running` does not name, when `running` names one that
+        is to stop, and when the worker is to leave.
+        """
+
+    @_builtins.property
+    def lease(self) -> _duration_pb2.Duration:
+        """lease: for how long after the end of this call the worker is believed to live without another
+        one; absent means the scheduler's default, 30 seconds; at most its limit for silent workers,
+        300 seconds by default. Then it is lost, and its tasks run elsewhere. A worker that cannot call
+        while it runs a task says how long that may take.
+        """
 
     def __init__(
         self,
         *,
         hello: _worker_pb2.WorkerHello | None = ...,
-        epoch: _builtins.int = ...,
+        status: _worker_pb2.WorkerStatus.ValueType = ...,
         running: _abc.Iterable[_worker_pb2.TaskAttempt] | None = ...,
-        finished: _abc.Iterable[_task_pb2.TaskFinished] | None = ...,
-        erred: _abc.Iterable[_task_pb2.TaskErred] | None = ...,
+        outcomes: _abc.Iterable[Global___PlainOutcome] | None = ...,
         wait: _duration_pb2.Duration | None = ...,
+        lease: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello", "wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello", "lease", b"lease", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "erred", b"erred", "finished", b"finished", "hello", b"hello", "running", b"running", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello", "lease", b"lease", "outcomes", b"outcomes", "running", b"running", "status", b"status", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SynchronizeRequest: _TypeAlias = SynchronizeRequest  # noqa: Y015
+
+@_typing.final
+class PlainOutcome(_message.Message):
+    """PlainOutcome says what became of a task, for people and shells to write."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    JSON_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the task."""
+    attempt: _builtins.int
+    """attempt as it was given."""
+    @_builtins.property
+    def json(self) -> _struct_pb2.Value:
+        """json: the result itself."""
+
+    @_builtins.property
+    def payload(self) -> _value_pb2.Payload:
+        """payload: the result in a codec that is plain: "null", "raw", "text" or "json"."""
+
+    @_builtins.property
+    def error(self) -> _error_pb2.TaskError:
+        """error of the task. Its `type` and `message` suffice: where `kind` is not said, it is one of the
+        user's function, which counts and after which the task may be run again.
+        """
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        json: _struct_pb2.Value | None = ...,
+        payload: _value_pb2.Payload | None = ...,
+        error: _error_pb2.TaskError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "json", b"json", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "json", b"json", "key", b"key", "outcome", b"outcome", "payload", b"payload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["json", "payload", "error"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___PlainOutcome: _TypeAlias = PlainOutcome  # noqa: Y015
 
 @_typing.final
 class SynchronizeResponse(_message.Message):
@@ -2311,37 +2377,48 @@ class SynchronizeResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     NEXT_CALL_FIELD_NUMBER: _builtins.int
+    GOODBYE_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """cluster_id of the cluster."""
     epoch: _builtins.int
     """epoch of the scheduler."""
     @_builtins.property
     def run(self) -> _containers.RepeatedCompositeFieldContainer[Global___SynchronizedTask]:
-        """run: all tasks that the worker should run now; what it runs beyond these it should stop. Each
-        carries its function and the values of its dependencies.
+        """run: all tasks that the worker should run now, at most as many as it has threads. What it runs
+        beyond these it should stop; what it cannot stop it SHOULD no longer name in
+        SynchronizeRequest.running. What does not fit into 3 MiB comes with the next answer.
         """
 
     @_builtins.property
     def acknowledged(self) -> _containers.RepeatedCompositeFieldContainer[_worker_pb2.TaskAttempt]:
-        """acknowledged: reports that need not be sent again."""
+        """acknowledged: outcomes that need not be said again: all those of the request."""
 
     @_builtins.property
     def next_call(self) -> _duration_pb2.Duration:
-        """next_call: after what time to call again at the latest."""
+        """next_call: after what time to call again at the latest: the lease."""
+
+    @_builtins.property
+    def goodbye(self) -> _server_pb2.Goodbye:
+        """goodbye: the worker is to stop. Absent while it is not."""
 
     def __init__(
         self,
         *,
+        cluster_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
         run: _abc.Iterable[Global___SynchronizedTask] | None = ...,
         acknowledged: _abc.Iterable[_worker_pb2.TaskAttempt] | None = ...,
         next_call: _duration_pb2.Duration | None = ...,
+        goodbye: _server_pb2.Goodbye | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["next_call", b"next_call"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["goodbye", b"goodbye", "next_call", b"next_call"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "epoch", b"epoch", "next_call", b"next_call", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cluster_id", b"cluster_id", "epoch", b"epoch", "goodbye", b"goodbye", "next_call", b"next_call", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2349,30 +2426,30 @@ Global___SynchronizeResponse: _TypeAlias = SynchronizeResponse  # noqa: Y015
 
 @_typing.final
 class SynchronizedTask(_message.Message):
-    """SynchronizedTask is a task with all that it needs."""
+    """SynchronizedTask is a task with all that it needs. Of one that the request names as running only
+    key and attempt are said.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     FUNCTION_FIELD_NUMBER: _builtins.int
-    ARGUMENTS_FIELD_NUMBER: _builtins.int
     PLAIN_ARGUMENTS_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the task."""
     attempt: _builtins.int
-    """attempt to echo in the report."""
+    """attempt to echo in the outcome."""
     @_builtins.property
     def function(self) -> _task_pb2.Function:
         """function to run."""
 
     @_builtins.property
-    def arguments(self) -> _value_pb2.Arguments:
-        """arguments, with the results of other tasks already in the place of their keys."""
-
-    @_builtins.property
-    def plain_arguments(self) -> _struct_pb2.ListValue:
-        """plain_arguments: the same as JSON, when all arguments have the codec "json", "text" or "null"."""
+    def plain_arguments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlainArgument]:
+        """plain_arguments: positional ones first, with the results of other tasks in the places of their
+        keys. Each is `json`, but for bytes, and for numbers that no double says exactly: these are
+        a `payload`, in the codec "raw" or "json".
+        """
 
     def __init__(
         self,
@@ -2380,12 +2457,11 @@ class SynchronizedTask(_message.Message):
         key: _builtins.str = ...,
         attempt: _builtins.int = ...,
         function: _task_pb2.Function | None = ...,
-        arguments: _value_pb2.Arguments | None = ...,
-        plain_arguments: _struct_pb2.ListValue | None = ...,
+        plain_arguments: _abc.Iterable[Global___PlainArgument] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "function", b"function", "plain_arguments", b"plain_arguments"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["function", b"function"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "attempt", b"attempt", "function", b"function", "key", b"key", "plain_arguments", b"plain_arguments"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "function", b"function", "key", b"key", "plain_arguments", b"plain_arguments"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

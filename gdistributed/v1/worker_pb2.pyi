@@ -1218,6 +1218,7 @@ class WorkerHello(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     EXTENSIONS_FIELD_NUMBER: _builtins.int
     SAME_HOST_FIELD_NUMBER: _builtins.int
+    DATA_ADDRESS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """worker_id: the incarnation, new for each start of the process."""
     name: _builtins.str
@@ -1247,6 +1248,11 @@ class WorkerHello(_message.Message):
     same name run on one kernel, see each other in /proc, and may open each other's files; the
     Python worker builds it of the boot id, the namespaces of processes and of users, and the user
     id. Peers and clients compare it and do not look into it. Empty means that it shares none.
+    """
+    data_address: _builtins.str
+    """data_address: the address of a server that holds the worker's values and serves them in its place:
+    Worker.GetData goes there, with this `worker_id`. `address` is then a mere name. Empty means that
+    the worker serves them itself.
     """
     @_builtins.property
     def software(self) -> _server_pb2.Software:
@@ -1288,10 +1294,11 @@ class WorkerHello(_message.Message):
         epoch: _builtins.int = ...,
         extensions: _builtins.int = ...,
         same_host: _builtins.str = ...,
+        data_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resume", b"resume", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cluster_id", b"cluster_id", "epoch", b"epoch", "extensions", b"extensions", "host", b"host", "labels", b"labels", "memory_limit_nbytes", b"memory_limit_nbytes", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "process_id", b"process_id", "resources", b"resources", "resume", b"resume", "runtimes", b"runtimes", "same_host", b"same_host", "software", b"software", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "cluster_id", b"cluster_id", "data_address", b"data_address", "epoch", b"epoch", "extensions", b"extensions", "host", b"host", "labels", b"labels", "memory_limit_nbytes", b"memory_limit_nbytes", "name", b"name", "nanny_address", b"nanny_address", "nthreads", b"nthreads", "process_id", b"process_id", "resources", b"resources", "resume", b"resume", "runtimes", b"runtimes", "same_host", b"same_host", "software", b"software", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

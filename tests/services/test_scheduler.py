@@ -308,12 +308,6 @@ async def test_a_worker_that_is_dead_is_gone_though_its_stream_seems_to_live(
     peer.call.cancel()
 
 
-async def test_what_is_not_offered_says_so(stub: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
-    with pytest.raises(grpc.aio.AioRpcError, match="synchronize") as caught:
-        await stub.Synchronize(pb.SynchronizeRequest())
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-
-
 async def test_closing_tells_all_peers(scheduler: Scheduler) -> None:
     async with open_channel(scheduler.address) as channel:
         stub = scheduler_pb2_grpc.SchedulerStub(channel)

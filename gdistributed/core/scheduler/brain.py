@@ -199,6 +199,7 @@ class SchedulerBrain:
             number=self.worker_numbers,
             name=name,
             address=hello.address,
+            data_address=hello.data_address or hello.address,
             host=hello.host,
             nthreads=hello.nthreads,
             hello=hello,

@@ -142,6 +142,8 @@ class WorkerRecord:
         Short name of it on all streams of this scheduler.
     nthreads
         How many tasks it runs at once.
+    address, data_address
+        Where its server is, and where its values are served: most often the same.
     decodes
         Codecs that it reads; None for whatever comes.
     processing
@@ -192,6 +194,7 @@ class WorkerRecord:
     number: int
     name: str
     address: str
+    data_address: str
     host: str
     nthreads: int
     hello: worker_pb2.WorkerHello

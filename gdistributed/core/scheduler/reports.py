@@ -213,7 +213,7 @@ def say_own_cancelled(brain: SchedulerBrain, client: ClientRecord, keys: Iterabl
 def peer_of(worker: WorkerRecord) -> task_pb2.Peer:
     """Describe a worker to others."""
     return task_pb2.Peer(
-        number=worker.number, worker_id=worker.id, address=worker.address, host=worker.host
+        number=worker.number, worker_id=worker.id, address=worker.data_address, host=worker.host
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gdistributed.data.chunks import Outgoing
-from gdistributed.data.codecs import encode_parts
+from gdistributed.data.codecs import Encoded, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.shared_memory import Lendable, Lending
@@ -68,7 +68,8 @@ async def outgoing(
     keys
         What is wanted.
     lookup
-        Returns a value, or where it is on disk; or raises KeyError or Crowded.
+        Returns a value, or where it is on disk, or how it is encoded; or raises KeyError or
+        Crowded.
     codecs_of
         Returns the codecs in which a value may travel, best first; none for Python's own choice.
     lending
@@ -134,6 +135,9 @@ async def _ready(
             continue
         if isinstance(value, Spilled):
             yield _Ready(key, _outgoing_from_disk(index, key, value))
+            continue
+        if isinstance(value, Encoded):
+            yield _Ready(key, Outgoing(index, value, value.nbytes, value.codec))
             continue
         nbytes, codecs = sizeof(value), codecs_of(key)
         try:

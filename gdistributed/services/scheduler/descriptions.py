@@ -66,6 +66,7 @@ def describe_worker(worker: WorkerRecord, now: float) -> scheduler_pb2.WorkerDes
         software=worker.hello.software,
         nanny_address=worker.hello.nanny_address,
         same_host=worker.hello.same_host,
+        data_address=worker.hello.data_address,
     )
 
 

@@ -1,4 +1,4 @@
-"""Tasks that people write by hand: from JSON to a graph, and from a result to JSON."""
+"""What people and shells write by hand: from JSON to tasks and values, and from values to JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from google.protobuf import json_format, struct_pb2
 
-from gdistributed.errors import BadGraph
+from gdistributed.core.worker.synchronizing import SAFE_CODECS
+from gdistributed.data.codecs import encode
+from gdistributed.errors import BadGraph, SerializationError
 from gdistributed.v1 import scheduler_pb2, value_pb2
 
 # Codecs that can be shown to a person as they are.
@@ -67,9 +69,47 @@ def _argument(plain: scheduler_pb2.PlainArgument) -> value_pb2.Argument:
         return value_pb2.Argument(name=plain.name, key=plain.key)
     if source == "payload":
         return value_pb2.Argument(name=plain.name, literal=plain.payload)
-    value = _whole_numbers(json_format.MessageToDict(plain.json) if source == "json" else None)
+    value = value_of_json(plain.json) if source == "json" else None
     literal = value_pb2.Payload(codec="json", data=json.dumps(value).encode())
     return value_pb2.Argument(name=plain.name, literal=literal)
+
+
+def value_of_json(written: struct_pb2.Value) -> object:
+    """Return what was written by hand; whole numbers are integers.
+
+    Raises
+    ------
+    SerializationError
+        If it is no JSON: it has a number that is none, or is nothing at all.
+    """
+    try:
+        return _whole_numbers(json_format.MessageToDict(written))
+    except (json_format.Error, ValueError) as error:
+        raise SerializationError(f"it cannot be said in JSON: {error}") from error
+
+
+def plain_argument(name: str, value: object) -> scheduler_pb2.PlainArgument:
+    """Return an argument as a shell reads it: as JSON if that says it exactly.
+
+    Raises
+    ------
+    CodecUnsupported
+        If no plain codec can say the value.
+    """
+    payload = encode(value, SAFE_CODECS)
+    json_value = plain_value(payload) if is_exact_in_doubles(value) else None
+    if json_value is None:
+        return scheduler_pb2.PlainArgument(name=name, payload=payload)
+    return scheduler_pb2.PlainArgument(name=name, json=json_value)
+
+
+def is_exact_in_doubles(value: object) -> bool:
+    """Say whether plain data has no integer that a double would round."""
+    if isinstance(value, int):
+        return abs(value) <= 2**53
+    if isinstance(value, list):
+        return all(map(is_exact_in_doubles, value))
+    return not isinstance(value, dict) or all(map(is_exact_in_doubles, value.values()))
 
 
 def _whole_numbers(value: object) -> object:

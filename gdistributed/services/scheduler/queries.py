@@ -113,7 +113,7 @@ class Queries:
         if task.value and kept.codec in plain.PLAIN_CODECS:
             return kept
         for worker in task.who_has:
-            channel = self._channels.get(worker.address, bulk=True)
+            channel = self._channels.get(worker.data_address, bulk=True)
             found = fetch_each(channel, worker.id, [task.key], accept_codecs=plain.PLAIN_CODECS)
             async for [(_, incoming)] in found:
                 if incoming.header is not None:

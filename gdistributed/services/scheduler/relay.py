@@ -88,7 +88,7 @@ class RelayService(relay_pb2_grpc.RelayServicer):
             raise NotFound(f"there is no worker {worker_id or '(none named)'}").with_reason(
                 "UNKNOWN_WORKER"
             )
-        return self._channels.get(worker.address, bulk=True)
+        return self._channels.get(worker.data_address, bulk=True)
 
 
 def _as_there(error: grpc.aio.AioRpcError) -> StatusError:

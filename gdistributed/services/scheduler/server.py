@@ -28,7 +28,10 @@ from gdistributed.services.scheduler.plugins import Plugins
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
-from gdistributed.services.scheduler.unoffered import Unoffered
+from gdistributed.services.stand_in import calls
+from gdistributed.services.stand_in.calls import StandIns, Synchronizing
+from gdistributed.services.stand_in.enlisting import Enlisting
+from gdistributed.services.stand_in.queries import StandInService, add_stand_in_service
 from gdistributed.settings import LOOPBACK, SchedulerSettings
 from gdistributed.v1 import (
     center_pb2,
@@ -46,7 +49,7 @@ from gdistributed.wire.software import own_software
 
 
 class SchedulerService(  # type: ignore[misc]  # streams are read and written, not iterated
-    Streams, Queries, Operations, Unoffered, scheduler_pb2_grpc.SchedulerServicer
+    Streams, Queries, Operations, Synchronizing, scheduler_pb2_grpc.SchedulerServicer
 ):
     """All rpcs of the Scheduler service: streams and queries over one shell."""
 
@@ -54,6 +57,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
         self,
         shell: Shell,
         channels: Channels,
+        stand_ins: StandIns,
         identity: Callable[[], server_pb2.Welcome],
         summary: Callable[[], scheduler_pb2.GetSummaryResponse],
         stop: Callable[[], Coroutine[Any, Any, None]],
@@ -61,6 +65,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
         Streams.__init__(self, shell, identity)
         Queries.__init__(self, shell, channels, summary)
         Operations.__init__(self, shell, channels, stop)
+        Synchronizing.__init__(self, shell, stand_ins, identity)
 
 
 class Scheduler(Server):
@@ -99,7 +104,7 @@ class Scheduler(Server):
     True
     """
 
-    capabilities = (*CAPABILITIES, names.CAPABILITY, relay.CAPABILITY)
+    capabilities = (*CAPABILITIES, names.CAPABILITY, relay.CAPABILITY, calls.CAPABILITY)
 
     def __init__(
         self,
@@ -127,6 +132,7 @@ class Scheduler(Server):
         self._names: names.NamesService | NamesElsewhere | None = None
         self._membership: Membership | None = None
         self._reporting: asyncio.Task[None] | None = None
+        self._enlisting: Enlisting | None = None
         self._begin()
 
     @property
@@ -159,8 +165,9 @@ class Scheduler(Server):
             self.add_servicer(add, CenterElsewhere(channel))
             self._names = NamesElsewhere(channel, self.center_address)
             self.add_servicer(names_pb2_grpc.add_NamesServicer_to_server, self._names)
+        stand_ins = self._offer_to_stand_in(self._shell)
         self.service = SchedulerService(
-            self._shell, self._channels, self._welcome, self._summary, self.stop
+            self._shell, self._channels, stand_ins, self._welcome, self._summary, self.stop
         )
         self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, self.service)
         self.add_servicer(relay.add_relay_service, relay.RelayService(self._shell, self._channels))
@@ -170,6 +177,15 @@ class Scheduler(Server):
     def plugins(self) -> dict[str, Any]:
         """The plugins that clients have registered, by name."""
         return self._extended.plugins if self._extended is not None else {}
+
+    def _offer_to_stand_in(self, shell: Shell) -> StandIns:
+        """Hold and serve values for workers that cannot."""
+        center_address = self.center_address or self.address_to_clients
+        self._enlisting = Enlisting(self._channels, center_address)
+        address = self.address_to_workers
+        stand_ins = StandIns(shell, self._channels, self._enlisting, address)
+        self.add_servicer(add_stand_in_service, StandInService(stand_ins))
+        return stand_ins
 
     def _offer_extensions(self, shell: Shell) -> None:
         caller: Caller | None = None
@@ -227,6 +243,8 @@ class Scheduler(Server):
             await self._extended.close()
         if self._reporting is not None:
             self._reporting.cancel()
+        if self._enlisting is not None:
+            await self._enlisting.close()
         if self._shell is not None:
             self._shell.close()
         if self._center is not None:

@@ -10,18 +10,32 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.errors import ConnectionLost, InvariantBroken
 from gdistributed.services.alarm import Alarm
 from gdistributed.services.scheduler.console import CONSOLE_ID, Console
-from gdistributed.wire.link import Link
 
 logger = logging.getLogger("gdistributed.scheduler")
 
 Result = TypeVar("Result")
-Role = dict[str, Link[Any, Any]]
+
+
+class Line(Protocol):
+    """What carries the mail of one peer: most often the link of its stream."""
+
+    def wake(self) -> None:
+        """Say that there is mail."""
+
+    def finish(self) -> None:
+        """Say that no further mail comes."""
+
+    def end(self, error: Exception) -> None:
+        """End the conversation at once, for this reason."""
+
+
+Role = dict[str, Line]
 
 
 class Shell:
@@ -32,7 +46,7 @@ class Shell:
     brain
         The brain; whatever changes it goes through `call`.
     worker_links, client_links
-        The live streams, by worker and by client.
+        The live streams, by worker and by client; and what stands in for one.
     console
         Waits for results on behalf of those who have no stream.
     news

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -11,18 +11,15 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from gdistributed.core.worker.records import HELD
-from gdistributed.data.codecs import codecs_of_runtime
-from gdistributed.data.codecs.compression import agreed_on
-from gdistributed.data.transfer import Crowded, accept_values, serve_values
+from gdistributed.data.transfer import accept_values
 from gdistributed.errors import MalformedMessage
 from gdistributed.runtime.visits import Visit
 from gdistributed.services.bulk_handlers import REQUESTS, RESPONSES, adding_bytes, again
 from gdistributed.services.calling import WORKER, Caller
 from gdistributed.services.worker.actors import serve_calls
+from gdistributed.services.worker.giving import give_values
 from gdistributed.services.worker.shell import Shell
-from gdistributed.settings import MIB
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
-from gdistributed.wire.hosts import is_on_this_host
 from gdistributed.wire.pages import PAGE_SIZE, PAGE_SIZE_MAX
 from gdistributed.wire.status import StatusError
 
@@ -53,46 +50,9 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
     ) -> AsyncIterator[bytes]:
         """Send values, as serialised messages."""
         self._must_be(request.worker_id)
-        if request.offset and len(request.keys) != 1:
-            raise StatusError(
-                Code.INVALID_ARGUMENT, "BAD_OFFSET", "an offset goes with a single key"
-            )
-        shell, serving = self._shell, self._shell.brain.serving
-        call = serving.admit(sum(map(shell.nbytes_of, request.keys)), shell.now())
-        if call is None:
-            raise StatusError(
-                Code.RESOURCE_EXHAUSTED,
-                "TOO_MANY_TRANSFERS",
-                f"{len(serving.calls)} calls for {serving.sending_nbytes / MIB:.0f} MiB are being "
-                f"answered: ask again in a while",
-            )
-
-        of_runtime = codecs_of_runtime(request.accept_runtime)
-
-        def codecs_of(key: str) -> Sequence[str]:
-            return request.accept_codecs or shell.codecs.get(key, of_runtime)
-
-        async def lookup(key: str) -> object:
-            nbytes = shell.nbytes_of(key)
-            if not serving.begin(call, key, nbytes, shell.now(), spreads=request.spreads):
-                raise Crowded(key)
-            return await shell.value_of(key, codecs_of(key))
-
-        try:
-            compression = agreed_on(
-                shell.brain.settings.compression,
-                request.accept_compressions,
-                same_host=is_on_this_host(context.peer()),
-            )
-            lending = shell.shared_memory.with_host(request.same_host)
-            values = serve_values(request, lookup, codecs_of, compression, lending)
-            async with aclosing(values) as responses:
-                async for response in responses:
-                    yield response
-                    call.took_at = shell.now()
-                    shell.sent_nbytes += len(response)
-        finally:
-            serving.end(call)
+        async with aclosing(give_values(self._shell, request, context.peer())) as responses:
+            async for response in responses:
+                yield response
 
     async def PutData(  # type: ignore[override]  # see add_worker_service
         self, requests: AsyncIterator[bytes], _: Context

@@ -22,6 +22,7 @@ from gdistributed.data.codecs import decode
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import forget_functions
+from gdistributed.data.shared_memory import Lending
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.spilled import Spilled
 from gdistributed.data.store import Store
@@ -438,6 +439,10 @@ class Shell:
             self.call(self.brain.data_lost, key)
             raise
         return value
+
+    def lending_to(self, same_host: str) -> Lending | None:
+        """Return what shares memory with a caller; None when nothing does."""
+        return self.shared_memory.with_host(same_host)
 
     def nbytes_of(self, key: str) -> int:
         """Return the size of a value that is held; 0 when it is not."""

@@ -2714,7 +2714,9 @@ type WorkerDescription struct {
 	// nanny_address of the nanny that watches it; empty means none.
 	NannyAddress string `protobuf:"bytes,18,opt,name=nanny_address,json=nannyAddress,proto3" json:"nanny_address,omitempty"`
 	// same_host: the memory that it can share, as in WorkerHello.same_host.
-	SameHost      string `protobuf:"bytes,19,opt,name=same_host,json=sameHost,proto3" json:"same_host,omitempty"`
+	SameHost string `protobuf:"bytes,19,opt,name=same_host,json=sameHost,proto3" json:"same_host,omitempty"`
+	// data_address: where its values are served in its place, as in WorkerHello.data_address.
+	DataAddress   string `protobuf:"bytes,20,opt,name=data_address,json=dataAddress,proto3" json:"data_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2878,6 +2880,13 @@ func (x *WorkerDescription) GetNannyAddress() string {
 func (x *WorkerDescription) GetSameHost() string {
 	if x != nil {
 		return x.SameHost
+	}
+	return ""
+}
+
+func (x *WorkerDescription) GetDataAddress() string {
+	if x != nil {
+		return x.DataAddress
 	}
 	return ""
 }
@@ -4347,21 +4356,30 @@ func (*ShutdownResponse) Descriptor() ([]byte, []int) {
 	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
 }
 
-// SynchronizeRequest states what a worker has and does.
+// SynchronizeRequest states who a worker is, what it does and what it has done.
 type SynchronizeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// hello: who the worker is; in every call.
+	// hello: who the worker is; the same in every call, but for `cluster_id` and `epoch`, which MAY say
+	// what the last answer said. The worker needs no `address`: the scheduler gives it one. If it names
+	// codecs (RuntimeOffer.decodes), results of other tasks come in those of them that are plain.
 	Hello *WorkerHello `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
-	// epoch that the worker has seen last.
-	Epoch uint32 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// running: tasks that it runs now.
+	// status: closing for a worker that leaves: it gets no new task, and goodbye as soon as it runs
+	// none and what it alone has done lies elsewhere. Anything else means running.
+	Status WorkerStatus `protobuf:"varint,2,opt,name=status,proto3,enum=gdistributed.v1.WorkerStatus" json:"status,omitempty"`
+	// running: tasks that it runs now, as they were named in an answer.
 	Running []*TaskAttempt `protobuf:"bytes,3,rep,name=running,proto3" json:"running,omitempty"`
-	// finished: results that the scheduler has not yet acknowledged, with their values.
-	Finished []*TaskFinished `protobuf:"bytes,4,rep,name=finished,proto3" json:"finished,omitempty"`
-	// erred: failures that the scheduler has not yet acknowledged.
-	Erred []*TaskErred `protobuf:"bytes,5,rep,name=erred,proto3" json:"erred,omitempty"`
-	// wait: how long the call may wait for something to do; absent means 10 seconds.
-	Wait          *durationpb.Duration `protobuf:"bytes,6,opt,name=wait,proto3" json:"wait,omitempty"`
+	// outcomes: what became of tasks, as far as no answer has acknowledged it. One of a run that the
+	// scheduler does not wait for, or has heard of, is passed over.
+	Outcomes []*PlainOutcome `protobuf:"bytes,4,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// wait: how long the call may wait for something to learn; absent means 10 seconds; at most 300.
+	// It ends at once when there is a task that `running` does not name, when `running` names one that
+	// is to stop, and when the worker is to leave.
+	Wait *durationpb.Duration `protobuf:"bytes,5,opt,name=wait,proto3" json:"wait,omitempty"`
+	// lease: for how long after the end of this call the worker is believed to live without another
+	// one; absent means the scheduler's default, 30 seconds; at most its limit for silent workers,
+	// 300 seconds by default. Then it is lost, and its tasks run elsewhere. A worker that cannot call
+	// while it runs a task says how long that may take.
+	Lease         *durationpb.Duration `protobuf:"bytes,6,opt,name=lease,proto3" json:"lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4403,11 +4421,11 @@ func (x *SynchronizeRequest) GetHello() *WorkerHello {
 	return nil
 }
 
-func (x *SynchronizeRequest) GetEpoch() uint32 {
+func (x *SynchronizeRequest) GetStatus() WorkerStatus {
 	if x != nil {
-		return x.Epoch
+		return x.Status
 	}
-	return 0
+	return WorkerStatus_WORKER_STATUS_UNSPECIFIED
 }
 
 func (x *SynchronizeRequest) GetRunning() []*TaskAttempt {
@@ -4417,16 +4435,9 @@ func (x *SynchronizeRequest) GetRunning() []*TaskAttempt {
 	return nil
 }
 
-func (x *SynchronizeRequest) GetFinished() []*TaskFinished {
+func (x *SynchronizeRequest) GetOutcomes() []*PlainOutcome {
 	if x != nil {
-		return x.Finished
-	}
-	return nil
-}
-
-func (x *SynchronizeRequest) GetErred() []*TaskErred {
-	if x != nil {
-		return x.Erred
+		return x.Outcomes
 	}
 	return nil
 }
@@ -4438,25 +4449,160 @@ func (x *SynchronizeRequest) GetWait() *durationpb.Duration {
 	return nil
 }
 
+func (x *SynchronizeRequest) GetLease() *durationpb.Duration {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+// PlainOutcome says what became of a task, for people and shells to write.
+type PlainOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key of the task.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// attempt as it was given.
+	Attempt uint64 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// outcome of the task; nothing set means that it returned nothing.
+	//
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*PlainOutcome_Json
+	//	*PlainOutcome_Payload
+	//	*PlainOutcome_Error
+	Outcome       isPlainOutcome_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlainOutcome) Reset() {
+	*x = PlainOutcome{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlainOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlainOutcome) ProtoMessage() {}
+
+func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlainOutcome.ProtoReflect.Descriptor instead.
+func (*PlainOutcome) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *PlainOutcome) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *PlainOutcome) GetAttempt() uint64 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *PlainOutcome) GetOutcome() isPlainOutcome_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *PlainOutcome) GetJson() *structpb.Value {
+	if x != nil {
+		if x, ok := x.Outcome.(*PlainOutcome_Json); ok {
+			return x.Json
+		}
+	}
+	return nil
+}
+
+func (x *PlainOutcome) GetPayload() *Payload {
+	if x != nil {
+		if x, ok := x.Outcome.(*PlainOutcome_Payload); ok {
+			return x.Payload
+		}
+	}
+	return nil
+}
+
+func (x *PlainOutcome) GetError() *TaskError {
+	if x != nil {
+		if x, ok := x.Outcome.(*PlainOutcome_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isPlainOutcome_Outcome interface {
+	isPlainOutcome_Outcome()
+}
+
+type PlainOutcome_Json struct {
+	// json: the result itself.
+	Json *structpb.Value `protobuf:"bytes,3,opt,name=json,proto3,oneof"`
+}
+
+type PlainOutcome_Payload struct {
+	// payload: the result in a codec that is plain: "null", "raw", "text" or "json".
+	Payload *Payload `protobuf:"bytes,4,opt,name=payload,proto3,oneof"`
+}
+
+type PlainOutcome_Error struct {
+	// error of the task. Its `type` and `message` suffice: where `kind` is not said, it is one of the
+	// user's function, which counts and after which the task may be run again.
+	Error *TaskError `protobuf:"bytes,5,opt,name=error,proto3,oneof"`
+}
+
+func (*PlainOutcome_Json) isPlainOutcome_Outcome() {}
+
+func (*PlainOutcome_Payload) isPlainOutcome_Outcome() {}
+
+func (*PlainOutcome_Error) isPlainOutcome_Outcome() {}
+
 // SynchronizeResponse states what a worker should do.
 type SynchronizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// cluster_id of the cluster.
+	ClusterId string `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	// epoch of the scheduler.
-	Epoch uint32 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// run: all tasks that the worker should run now; what it runs beyond these it should stop. Each
-	// carries its function and the values of its dependencies.
-	Run []*SynchronizedTask `protobuf:"bytes,2,rep,name=run,proto3" json:"run,omitempty"`
-	// acknowledged: reports that need not be sent again.
-	Acknowledged []*TaskAttempt `protobuf:"bytes,3,rep,name=acknowledged,proto3" json:"acknowledged,omitempty"`
-	// next_call: after what time to call again at the latest.
-	NextCall      *durationpb.Duration `protobuf:"bytes,4,opt,name=next_call,json=nextCall,proto3" json:"next_call,omitempty"`
+	Epoch uint32 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// run: all tasks that the worker should run now, at most as many as it has threads. What it runs
+	// beyond these it should stop; what it cannot stop it SHOULD no longer name in
+	// SynchronizeRequest.running. What does not fit into 3 MiB comes with the next answer.
+	Run []*SynchronizedTask `protobuf:"bytes,3,rep,name=run,proto3" json:"run,omitempty"`
+	// acknowledged: outcomes that need not be said again: all those of the request.
+	Acknowledged []*TaskAttempt `protobuf:"bytes,4,rep,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	// next_call: after what time to call again at the latest: the lease.
+	NextCall *durationpb.Duration `protobuf:"bytes,5,opt,name=next_call,json=nextCall,proto3" json:"next_call,omitempty"`
+	// goodbye: the worker is to stop. Absent while it is not.
+	Goodbye       *Goodbye `protobuf:"bytes,6,opt,name=goodbye,proto3" json:"goodbye,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SynchronizeResponse) Reset() {
 	*x = SynchronizeResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4468,7 +4614,7 @@ func (x *SynchronizeResponse) String() string {
 func (*SynchronizeResponse) ProtoMessage() {}
 
 func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4481,7 +4627,14 @@ func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *SynchronizeResponse) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
 }
 
 func (x *SynchronizeResponse) GetEpoch() uint32 {
@@ -4512,26 +4665,34 @@ func (x *SynchronizeResponse) GetNextCall() *durationpb.Duration {
 	return nil
 }
 
-// SynchronizedTask is a task with all that it needs.
+func (x *SynchronizeResponse) GetGoodbye() *Goodbye {
+	if x != nil {
+		return x.Goodbye
+	}
+	return nil
+}
+
+// SynchronizedTask is a task with all that it needs. Of one that the request names as running only
+// key and attempt are said.
 type SynchronizedTask struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// key of the task.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// attempt to echo in the report.
+	// attempt to echo in the outcome.
 	Attempt uint64 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// function to run.
 	Function *Function `protobuf:"bytes,3,opt,name=function,proto3" json:"function,omitempty"`
-	// arguments, with the results of other tasks already in the place of their keys.
-	Arguments *Arguments `protobuf:"bytes,4,opt,name=arguments,proto3" json:"arguments,omitempty"`
-	// plain_arguments: the same as JSON, when all arguments have the codec "json", "text" or "null".
-	PlainArguments *structpb.ListValue `protobuf:"bytes,5,opt,name=plain_arguments,json=plainArguments,proto3" json:"plain_arguments,omitempty"`
+	// plain_arguments: positional ones first, with the results of other tasks in the places of their
+	// keys. Each is `json`, but for bytes, and for numbers that no double says exactly: these are
+	// a `payload`, in the codec "raw" or "json".
+	PlainArguments []*PlainArgument `protobuf:"bytes,4,rep,name=plain_arguments,json=plainArguments,proto3" json:"plain_arguments,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SynchronizedTask) Reset() {
 	*x = SynchronizedTask{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4543,7 +4704,7 @@ func (x *SynchronizedTask) String() string {
 func (*SynchronizedTask) ProtoMessage() {}
 
 func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4556,7 +4717,7 @@ func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizedTask.ProtoReflect.Descriptor instead.
 func (*SynchronizedTask) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *SynchronizedTask) GetKey() string {
@@ -4580,14 +4741,7 @@ func (x *SynchronizedTask) GetFunction() *Function {
 	return nil
 }
 
-func (x *SynchronizedTask) GetArguments() *Arguments {
-	if x != nil {
-		return x.Arguments
-	}
-	return nil
-}
-
-func (x *SynchronizedTask) GetPlainArguments() *structpb.ListValue {
+func (x *SynchronizedTask) GetPlainArguments() []*PlainArgument {
 	if x != nil {
 		return x.PlainArguments
 	}
@@ -4786,7 +4940,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x13ListWorkersResponse\x12<\n" +
 	"\aworkers\x18\x01 \x03(\v2\".gdistributed.v1.WorkerDescriptionR\aworkers\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\x04R\brevision\"\xb8\x06\n" +
+	"\brevision\x18\x03 \x01(\x04R\brevision\"\xdb\x06\n" +
 	"\x11WorkerDescription\x12\x1b\n" +
 	"\tworker_id\x18\x01 \x01(\tR\bworkerId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -4811,7 +4965,8 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\tlast_seen\x18\x10 \x01(\v2\x19.google.protobuf.DurationR\blastSeen\x125\n" +
 	"\bsoftware\x18\x11 \x01(\v2\x19.gdistributed.v1.SoftwareR\bsoftware\x12#\n" +
 	"\rnanny_address\x18\x12 \x01(\tR\fnannyAddress\x12\x1b\n" +
-	"\tsame_host\x18\x13 \x01(\tR\bsameHost\x1a<\n" +
+	"\tsame_host\x18\x13 \x01(\tR\bsameHost\x12!\n" +
+	"\fdata_address\x18\x14 \x01(\tR\vdataAddress\x1a<\n" +
 	"\x0eResourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"P\n" +
@@ -4913,25 +5068,34 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\")\n" +
 	"\x0fShutdownRequest\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x12\n" +
-	"\x10ShutdownResponse\"\xb2\x02\n" +
+	"\x10ShutdownResponse\"\xd2\x02\n" +
 	"\x12SynchronizeRequest\x122\n" +
-	"\x05hello\x18\x01 \x01(\v2\x1c.gdistributed.v1.WorkerHelloR\x05hello\x12\x14\n" +
-	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x126\n" +
+	"\x05hello\x18\x01 \x01(\v2\x1c.gdistributed.v1.WorkerHelloR\x05hello\x125\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1d.gdistributed.v1.WorkerStatusR\x06status\x126\n" +
 	"\arunning\x18\x03 \x03(\v2\x1c.gdistributed.v1.TaskAttemptR\arunning\x129\n" +
-	"\bfinished\x18\x04 \x03(\v2\x1d.gdistributed.v1.TaskFinishedR\bfinished\x120\n" +
-	"\x05erred\x18\x05 \x03(\v2\x1a.gdistributed.v1.TaskErredR\x05erred\x12-\n" +
-	"\x04wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04wait\"\xda\x01\n" +
-	"\x13SynchronizeResponse\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x123\n" +
-	"\x03run\x18\x02 \x03(\v2!.gdistributed.v1.SynchronizedTaskR\x03run\x12@\n" +
-	"\facknowledged\x18\x03 \x03(\v2\x1c.gdistributed.v1.TaskAttemptR\facknowledged\x126\n" +
-	"\tnext_call\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bnextCall\"\xf4\x01\n" +
+	"\boutcomes\x18\x04 \x03(\v2\x1d.gdistributed.v1.PlainOutcomeR\boutcomes\x12-\n" +
+	"\x04wait\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04wait\x12/\n" +
+	"\x05lease\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"\xdd\x01\n" +
+	"\fPlainOutcome\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x04R\aattempt\x12,\n" +
+	"\x04json\x18\x03 \x01(\v2\x16.google.protobuf.ValueH\x00R\x04json\x124\n" +
+	"\apayload\x18\x04 \x01(\v2\x18.gdistributed.v1.PayloadH\x00R\apayload\x122\n" +
+	"\x05error\x18\x05 \x01(\v2\x1a.gdistributed.v1.TaskErrorH\x00R\x05errorB\t\n" +
+	"\aoutcome\"\xad\x02\n" +
+	"\x13SynchronizeResponse\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x123\n" +
+	"\x03run\x18\x03 \x03(\v2!.gdistributed.v1.SynchronizedTaskR\x03run\x12@\n" +
+	"\facknowledged\x18\x04 \x03(\v2\x1c.gdistributed.v1.TaskAttemptR\facknowledged\x126\n" +
+	"\tnext_call\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bnextCall\x122\n" +
+	"\agoodbye\x18\x06 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbye\"\xbe\x01\n" +
 	"\x10SynchronizedTask\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x04R\aattempt\x125\n" +
-	"\bfunction\x18\x03 \x01(\v2\x19.gdistributed.v1.FunctionR\bfunction\x128\n" +
-	"\targuments\x18\x04 \x01(\v2\x1a.gdistributed.v1.ArgumentsR\targuments\x12C\n" +
-	"\x0fplain_arguments\x18\x05 \x01(\v2\x1a.google.protobuf.ListValueR\x0eplainArguments*N\n" +
+	"\bfunction\x18\x03 \x01(\v2\x19.gdistributed.v1.FunctionR\bfunction\x12G\n" +
+	"\x0fplain_arguments\x18\x04 \x03(\v2\x1e.gdistributed.v1.PlainArgumentR\x0eplainArguments*N\n" +
 	"\bTaskView\x12\x19\n" +
 	"\x15TASK_VIEW_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTASK_VIEW_BASIC\x10\x01\x12\x12\n" +
@@ -4975,7 +5139,7 @@ func file_gdistributed_v1_scheduler_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_scheduler_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(TaskView)(0),                    // 0: gdistributed.v1.TaskView
 	(*FromClient)(nil),               // 1: gdistributed.v1.FromClient
@@ -5038,160 +5202,163 @@ var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(*ShutdownRequest)(nil),          // 58: gdistributed.v1.ShutdownRequest
 	(*ShutdownResponse)(nil),         // 59: gdistributed.v1.ShutdownResponse
 	(*SynchronizeRequest)(nil),       // 60: gdistributed.v1.SynchronizeRequest
-	(*SynchronizeResponse)(nil),      // 61: gdistributed.v1.SynchronizeResponse
-	(*SynchronizedTask)(nil),         // 62: gdistributed.v1.SynchronizedTask
-	nil,                              // 63: gdistributed.v1.WorkerDescription.ResourcesEntry
-	nil,                              // 64: gdistributed.v1.GetSummaryResponse.TasksEntry
-	(*Function)(nil),                 // 65: gdistributed.v1.Function
-	(*TaskTemplate)(nil),             // 66: gdistributed.v1.TaskTemplate
-	(*Goodbye)(nil),                  // 67: gdistributed.v1.Goodbye
-	(*Software)(nil),                 // 68: gdistributed.v1.Software
-	(*Resume)(nil),                   // 69: gdistributed.v1.Resume
-	(*TaskSpec)(nil),                 // 70: gdistributed.v1.TaskSpec
-	(*TaskArray)(nil),                // 71: gdistributed.v1.TaskArray
-	(*Payload)(nil),                  // 72: gdistributed.v1.Payload
-	(*Welcome)(nil),                  // 73: gdistributed.v1.Welcome
-	(*Peer)(nil),                     // 74: gdistributed.v1.Peer
-	(*TaskFinished)(nil),             // 75: gdistributed.v1.TaskFinished
-	(*TaskErred)(nil),                // 76: gdistributed.v1.TaskErred
-	(*Closing)(nil),                  // 77: gdistributed.v1.Closing
-	(*durationpb.Duration)(nil),      // 78: google.protobuf.Duration
-	(*structpb.Value)(nil),           // 79: google.protobuf.Value
-	(TaskState)(0),                   // 80: gdistributed.v1.TaskState
-	(*TaskError)(nil),                // 81: gdistributed.v1.TaskError
-	(*timestamppb.Timestamp)(nil),    // 82: google.protobuf.Timestamp
-	(WorkerStatus)(0),                // 83: gdistributed.v1.WorkerStatus
-	(*WorkerMetrics)(nil),            // 84: gdistributed.v1.WorkerMetrics
-	(*FunctionOffer)(nil),            // 85: gdistributed.v1.FunctionOffer
-	(*WorkerExit)(nil),               // 86: gdistributed.v1.WorkerExit
-	(*WorkerHello)(nil),              // 87: gdistributed.v1.WorkerHello
-	(*TaskAttempt)(nil),              // 88: gdistributed.v1.TaskAttempt
-	(*Arguments)(nil),                // 89: gdistributed.v1.Arguments
-	(*structpb.ListValue)(nil),       // 90: google.protobuf.ListValue
-	(*FromWorker)(nil),               // 91: gdistributed.v1.FromWorker
-	(*ToWorker)(nil),                 // 92: gdistributed.v1.ToWorker
+	(*PlainOutcome)(nil),             // 61: gdistributed.v1.PlainOutcome
+	(*SynchronizeResponse)(nil),      // 62: gdistributed.v1.SynchronizeResponse
+	(*SynchronizedTask)(nil),         // 63: gdistributed.v1.SynchronizedTask
+	nil,                              // 64: gdistributed.v1.WorkerDescription.ResourcesEntry
+	nil,                              // 65: gdistributed.v1.GetSummaryResponse.TasksEntry
+	(*Function)(nil),                 // 66: gdistributed.v1.Function
+	(*TaskTemplate)(nil),             // 67: gdistributed.v1.TaskTemplate
+	(*Goodbye)(nil),                  // 68: gdistributed.v1.Goodbye
+	(*Software)(nil),                 // 69: gdistributed.v1.Software
+	(*Resume)(nil),                   // 70: gdistributed.v1.Resume
+	(*TaskSpec)(nil),                 // 71: gdistributed.v1.TaskSpec
+	(*TaskArray)(nil),                // 72: gdistributed.v1.TaskArray
+	(*Payload)(nil),                  // 73: gdistributed.v1.Payload
+	(*Welcome)(nil),                  // 74: gdistributed.v1.Welcome
+	(*Peer)(nil),                     // 75: gdistributed.v1.Peer
+	(*TaskFinished)(nil),             // 76: gdistributed.v1.TaskFinished
+	(*TaskErred)(nil),                // 77: gdistributed.v1.TaskErred
+	(*Closing)(nil),                  // 78: gdistributed.v1.Closing
+	(*durationpb.Duration)(nil),      // 79: google.protobuf.Duration
+	(*structpb.Value)(nil),           // 80: google.protobuf.Value
+	(TaskState)(0),                   // 81: gdistributed.v1.TaskState
+	(*TaskError)(nil),                // 82: gdistributed.v1.TaskError
+	(*timestamppb.Timestamp)(nil),    // 83: google.protobuf.Timestamp
+	(WorkerStatus)(0),                // 84: gdistributed.v1.WorkerStatus
+	(*WorkerMetrics)(nil),            // 85: gdistributed.v1.WorkerMetrics
+	(*FunctionOffer)(nil),            // 86: gdistributed.v1.FunctionOffer
+	(*WorkerExit)(nil),               // 87: gdistributed.v1.WorkerExit
+	(*WorkerHello)(nil),              // 88: gdistributed.v1.WorkerHello
+	(*TaskAttempt)(nil),              // 89: gdistributed.v1.TaskAttempt
+	(*FromWorker)(nil),               // 90: gdistributed.v1.FromWorker
+	(*ToWorker)(nil),                 // 91: gdistributed.v1.ToWorker
 }
 var file_gdistributed_v1_scheduler_proto_depIdxs = []int32{
 	2,  // 0: gdistributed.v1.FromClient.hello:type_name -> gdistributed.v1.ClientHello
-	65, // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
-	66, // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
+	66, // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
+	67, // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
 	7,  // 3: gdistributed.v1.FromClient.scattered:type_name -> gdistributed.v1.ScatteredData
 	3,  // 4: gdistributed.v1.FromClient.graphs:type_name -> gdistributed.v1.SubmitGraph
 	4,  // 5: gdistributed.v1.FromClient.hold:type_name -> gdistributed.v1.HoldKeys
 	6,  // 6: gdistributed.v1.FromClient.retry:type_name -> gdistributed.v1.RetryKeys
 	5,  // 7: gdistributed.v1.FromClient.cancel:type_name -> gdistributed.v1.CancelKeys
 	8,  // 8: gdistributed.v1.FromClient.wanted:type_name -> gdistributed.v1.WantedKeys
-	67, // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
-	68, // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
-	69, // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
-	70, // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
-	71, // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
-	72, // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
-	73, // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
-	74, // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
+	68, // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
+	69, // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
+	70, // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
+	71, // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
+	72, // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
+	73, // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
+	74, // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
+	75, // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
 	11, // 17: gdistributed.v1.ToClient.refused:type_name -> gdistributed.v1.GraphRefused
-	75, // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
-	76, // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
+	76, // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
+	77, // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
 	12, // 20: gdistributed.v1.ToClient.cancelled:type_name -> gdistributed.v1.KeyCancelled
 	10, // 21: gdistributed.v1.ToClient.workers:type_name -> gdistributed.v1.WorkerCount
-	77, // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
+	78, // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
 	14, // 23: gdistributed.v1.SubmitRequest.tasks:type_name -> gdistributed.v1.PlainTask
-	78, // 24: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
+	79, // 24: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
 	15, // 25: gdistributed.v1.PlainTask.arguments:type_name -> gdistributed.v1.PlainArgument
-	79, // 26: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
-	72, // 27: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
-	78, // 28: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
-	80, // 29: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
-	79, // 30: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
-	72, // 31: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
-	81, // 32: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
+	80, // 26: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
+	73, // 27: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
+	79, // 28: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
+	81, // 29: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
+	80, // 30: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
+	73, // 31: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
+	82, // 32: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
 	21, // 33: gdistributed.v1.GetTaskResponse.task:type_name -> gdistributed.v1.TaskDescription
-	80, // 34: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
-	81, // 35: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
-	80, // 36: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
+	81, // 34: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
+	82, // 35: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
+	81, // 36: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
 	0,  // 37: gdistributed.v1.ListTasksRequest.view:type_name -> gdistributed.v1.TaskView
 	21, // 38: gdistributed.v1.ListTasksResponse.tasks:type_name -> gdistributed.v1.TaskDescription
-	80, // 39: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
+	81, // 39: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
 	32, // 40: gdistributed.v1.ExplainTaskResponse.story:type_name -> gdistributed.v1.StoryLine
-	82, // 41: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
+	83, // 41: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
 	35, // 42: gdistributed.v1.ListWorkersResponse.workers:type_name -> gdistributed.v1.WorkerDescription
-	83, // 43: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
-	78, // 44: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
-	84, // 45: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
-	63, // 46: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
-	78, // 47: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
-	68, // 48: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
+	84, // 43: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
+	79, // 44: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
+	85, // 45: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	64, // 46: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
+	79, // 47: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
+	69, // 48: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
 	38, // 49: gdistributed.v1.ListClientsResponse.clients:type_name -> gdistributed.v1.ClientDescription
 	41, // 50: gdistributed.v1.ListFunctionsResponse.functions:type_name -> gdistributed.v1.FunctionDescription
-	85, // 51: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
-	64, // 52: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
-	78, // 53: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
+	86, // 51: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
+	65, // 52: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
+	79, // 53: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
 	46, // 54: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
-	82, // 55: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
-	86, // 56: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
-	78, // 57: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	78, // 58: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	83, // 55: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
+	87, // 56: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
+	79, // 57: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	79, // 58: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
 	57, // 59: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
-	87, // 60: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
-	88, // 61: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
-	75, // 62: gdistributed.v1.SynchronizeRequest.finished:type_name -> gdistributed.v1.TaskFinished
-	76, // 63: gdistributed.v1.SynchronizeRequest.erred:type_name -> gdistributed.v1.TaskErred
-	78, // 64: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
-	62, // 65: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
-	88, // 66: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
-	78, // 67: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
-	65, // 68: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
-	89, // 69: gdistributed.v1.SynchronizedTask.arguments:type_name -> gdistributed.v1.Arguments
-	90, // 70: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> google.protobuf.ListValue
-	91, // 71: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
-	1,  // 72: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
-	13, // 73: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
-	17, // 74: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
-	19, // 75: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
-	22, // 76: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
-	24, // 77: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
-	26, // 78: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
-	28, // 79: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
-	30, // 80: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
-	33, // 81: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
-	36, // 82: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
-	39, // 83: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
-	42, // 84: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
-	44, // 85: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
-	47, // 86: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
-	49, // 87: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
-	51, // 88: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
-	53, // 89: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
-	55, // 90: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
-	58, // 91: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
-	60, // 92: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
-	92, // 93: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
-	9,  // 94: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
-	16, // 95: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
-	18, // 96: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
-	20, // 97: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
-	23, // 98: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
-	25, // 99: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
-	27, // 100: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
-	29, // 101: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
-	31, // 102: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
-	34, // 103: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
-	37, // 104: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
-	40, // 105: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
-	43, // 106: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
-	45, // 107: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
-	48, // 108: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
-	50, // 109: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
-	52, // 110: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
-	54, // 111: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
-	56, // 112: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
-	59, // 113: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
-	61, // 114: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
-	93, // [93:115] is the sub-list for method output_type
-	71, // [71:93] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	88, // 60: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
+	84, // 61: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
+	89, // 62: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
+	61, // 63: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
+	79, // 64: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
+	79, // 65: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
+	80, // 66: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
+	73, // 67: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
+	82, // 68: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
+	63, // 69: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
+	89, // 70: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
+	79, // 71: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
+	68, // 72: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
+	66, // 73: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
+	15, // 74: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
+	90, // 75: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
+	1,  // 76: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
+	13, // 77: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
+	17, // 78: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
+	19, // 79: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
+	22, // 80: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
+	24, // 81: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
+	26, // 82: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
+	28, // 83: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
+	30, // 84: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
+	33, // 85: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
+	36, // 86: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
+	39, // 87: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
+	42, // 88: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
+	44, // 89: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
+	47, // 90: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
+	49, // 91: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
+	51, // 92: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
+	53, // 93: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
+	55, // 94: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
+	58, // 95: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
+	60, // 96: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
+	91, // 97: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
+	9,  // 98: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
+	16, // 99: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
+	18, // 100: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
+	20, // 101: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
+	23, // 102: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
+	25, // 103: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
+	27, // 104: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
+	29, // 105: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
+	31, // 106: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
+	34, // 107: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
+	37, // 108: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
+	40, // 109: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
+	43, // 110: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
+	45, // 111: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
+	48, // 112: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
+	50, // 113: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
+	52, // 114: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
+	54, // 115: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
+	56, // 116: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
+	59, // 117: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
+	62, // 118: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
+	97, // [97:119] is the sub-list for method output_type
+	75, // [75:97] is the sub-list for method input_type
+	75, // [75:75] is the sub-list for extension type_name
+	75, // [75:75] is the sub-list for extension extendee
+	0,  // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_scheduler_proto_init() }
@@ -5215,13 +5382,18 @@ func file_gdistributed_v1_scheduler_proto_init() {
 		(*GetResultResponse_Payload)(nil),
 		(*GetResultResponse_Error)(nil),
 	}
+	file_gdistributed_v1_scheduler_proto_msgTypes[60].OneofWrappers = []any{
+		(*PlainOutcome_Json)(nil),
+		(*PlainOutcome_Payload)(nil),
+		(*PlainOutcome_Error)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_scheduler_proto_rawDesc), len(file_gdistributed_v1_scheduler_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   64,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

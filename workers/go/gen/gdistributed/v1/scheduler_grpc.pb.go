@@ -184,10 +184,31 @@ type SchedulerClient interface {
 	// Errors: none of its own. UNIMPLEMENTED without the capability "shutdown".
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownResponse, error)
 	// Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
-	// states what it has and does, and learns what it should do and when to call again. Only states
-	// are exchanged, so that a lost answer does no harm.
+	// states who it is, what it runs and what it has done, and learns what it should run. The call
+	// waits until there is something to learn. Only states are exchanged, so that a call whose answer
+	// was lost is simply made again.
 	//
-	// Errors: those of ConnectWorker; UNIMPLEMENTED without the capability "synchronize".
+	// The first call of a `worker_id` joins the cluster, and each further one renews its lease. The
+	// scheduler fetches what its tasks depend on, and holds and serves what they return, so that the
+	// worker needs no server and meets no peers. It holds no value in another codec than "null", "raw",
+	// "text" and "json", which it can read without running anybody's code. A task with its arguments
+	// takes at most 1 MiB by default, and so does its result, or it errs with the reason
+	// VALUE_TOO_LARGE.
+	//
+	// Errors:
+	//   - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and
+	//     says which side to upgrade.
+	//   - FAILED_PRECONDITION (CAPABILITY_MISSING): the worker requires what the scheduler lacks.
+	//   - FAILED_PRECONDITION (STALE_EPOCH): the worker has seen a later scheduler of this cluster, so
+	//     that this one should have ended.
+	//   - INVALID_ARGUMENT (BAD_HELLO): there is no hello, or one without an id, threads or runtimes, or
+	//     with the runtime "python", whose functions and arguments only Python reads.
+	//   - INVALID_ARGUMENT (BAD_WAIT): `wait` or `lease` is negative or too long.
+	//   - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
+	//   - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
+	//     call again, to join anew.
+	//   - UNAVAILABLE (CLOSING): the scheduler stops.
+	//   - UNIMPLEMENTED without the capability "synchronize".
 	Synchronize(ctx context.Context, in *SynchronizeRequest, opts ...grpc.CallOption) (*SynchronizeResponse, error)
 }
 
@@ -573,10 +594,31 @@ type SchedulerServer interface {
 	// Errors: none of its own. UNIMPLEMENTED without the capability "shutdown".
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownResponse, error)
 	// Synchronize is a whole worker's life in one call, for languages with poor streaming: the worker
-	// states what it has and does, and learns what it should do and when to call again. Only states
-	// are exchanged, so that a lost answer does no harm.
+	// states who it is, what it runs and what it has done, and learns what it should run. The call
+	// waits until there is something to learn. Only states are exchanged, so that a call whose answer
+	// was lost is simply made again.
 	//
-	// Errors: those of ConnectWorker; UNIMPLEMENTED without the capability "synchronize".
+	// The first call of a `worker_id` joins the cluster, and each further one renews its lease. The
+	// scheduler fetches what its tasks depend on, and holds and serves what they return, so that the
+	// worker needs no server and meets no peers. It holds no value in another codec than "null", "raw",
+	// "text" and "json", which it can read without running anybody's code. A task with its arguments
+	// takes at most 1 MiB by default, and so does its result, or it errs with the reason
+	// VALUE_TOO_LARGE.
+	//
+	// Errors:
+	//   - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and
+	//     says which side to upgrade.
+	//   - FAILED_PRECONDITION (CAPABILITY_MISSING): the worker requires what the scheduler lacks.
+	//   - FAILED_PRECONDITION (STALE_EPOCH): the worker has seen a later scheduler of this cluster, so
+	//     that this one should have ended.
+	//   - INVALID_ARGUMENT (BAD_HELLO): there is no hello, or one without an id, threads or runtimes, or
+	//     with the runtime "python", whose functions and arguments only Python reads.
+	//   - INVALID_ARGUMENT (BAD_WAIT): `wait` or `lease` is negative or too long.
+	//   - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
+	//   - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
+	//     call again, to join anew.
+	//   - UNAVAILABLE (CLOSING): the scheduler stops.
+	//   - UNIMPLEMENTED without the capability "synchronize".
 	Synchronize(context.Context, *SynchronizeRequest) (*SynchronizeResponse, error)
 	mustEmbedUnimplementedSchedulerServer()
 }

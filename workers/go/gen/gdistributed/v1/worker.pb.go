@@ -2307,7 +2307,11 @@ type WorkerHello struct {
 	// same name run on one kernel, see each other in /proc, and may open each other's files; the
 	// Python worker builds it of the boot id, the namespaces of processes and of users, and the user
 	// id. Peers and clients compare it and do not look into it. Empty means that it shares none.
-	SameHost      string `protobuf:"bytes,17,opt,name=same_host,json=sameHost,proto3" json:"same_host,omitempty"`
+	SameHost string `protobuf:"bytes,17,opt,name=same_host,json=sameHost,proto3" json:"same_host,omitempty"`
+	// data_address: the address of a server that holds the worker's values and serves them in its place:
+	// Worker.GetData goes there, with this `worker_id`. `address` is then a mere name. Empty means that
+	// the worker serves them itself.
+	DataAddress   string `protobuf:"bytes,18,opt,name=data_address,json=dataAddress,proto3" json:"data_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2457,6 +2461,13 @@ func (x *WorkerHello) GetExtensions() uint64 {
 func (x *WorkerHello) GetSameHost() string {
 	if x != nil {
 		return x.SameHost
+	}
+	return ""
+}
+
+func (x *WorkerHello) GetDataAddress() string {
+	if x != nil {
+		return x.DataAddress
 	}
 	return ""
 }
@@ -4043,7 +4054,7 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\adropped\x18\r \x03(\tR\adropped\x126\n" +
 	"\amissing\x18\x0e \x03(\v2\x1c.gdistributed.v1.MissingDataR\amissing\x126\n" +
 	"\acrowded\x18\x0f \x03(\v2\x1c.gdistributed.v1.CrowdedDataR\acrowded\x122\n" +
-	"\agoodbye\x18\x10 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbye\"\x97\x06\n" +
+	"\agoodbye\x18\x10 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbye\"\xba\x06\n" +
 	"\vWorkerHello\x125\n" +
 	"\bsoftware\x18\x01 \x01(\v2\x19.gdistributed.v1.SoftwareR\bsoftware\x12\x1b\n" +
 	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x12\n" +
@@ -4066,7 +4077,8 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"extensions\x18\x10 \x01(\x04R\n" +
 	"extensions\x12\x1b\n" +
-	"\tsame_host\x18\x11 \x01(\tR\bsameHost\x1a<\n" +
+	"\tsame_host\x18\x11 \x01(\tR\bsameHost\x12!\n" +
+	"\fdata_address\x18\x12 \x01(\tR\vdataAddress\x1a<\n" +
 	"\x0eResourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a9\n" +
