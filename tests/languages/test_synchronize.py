@@ -130,6 +130,20 @@ def test_it_serves_named_functions_alone_and_between_python_tasks(
     assert client.submit(SLEEP, 0).result() is None
 
 
+def test_shell_and_go_use_what_the_other_returns(
+    processes: ExitStack, client: Client, start: Callable[[str], ShellWorker]
+) -> None:
+    go_worker = require(ROOT / "build/gd-go-worker", "make test builds it (needs Go)")
+    gopher = started(processes, client.scheduler_address, program=[go_worker])
+    gopher.wait_for("registered")
+    start("shelly")
+    primes = client.submit(remote("primes.Sieve", runtime="go"), 50_000)  # fetched from Go
+    assert client.submit(TOTAL, primes).result() == 121_013_308
+    words = client.submit(WORDS, " ".join(map(str, range(5_000))))  # fetched by Go
+    merged = client.submit(remote("wordcount.Merge", runtime="go"), words, words)
+    assert merged.result() == {str(number): 2 for number in range(5_000)}
+
+
 def test_an_error_is_what_the_command_said(
     client: Client, start: Callable[[str], ShellWorker]
 ) -> None:

@@ -108,10 +108,13 @@ async def joined(stub: Stub, name: str = "ann", **fields: Any) -> CallingWorker:
 
 
 async def waiting_call(
-    scheduler: Scheduler, worker: CallingWorker, *running: pb.SynchronizedTask
+    scheduler: Scheduler,
+    worker: CallingWorker,
+    *running: pb.SynchronizedTask,
+    lease_s: float | None = None,
 ) -> asyncio.Task[pb.SynchronizeResponse]:
     """Make a call, and return when it waits."""
-    call = asyncio.create_task(worker.call(running=running))
+    call = asyncio.create_task(worker.call(running=running, lease_s=lease_s))
     find = scheduler.service.stand_ins.find
     while (stand_in := find(worker.hello.worker_id)) is None or not stand_in.calls:
         await asyncio.sleep(0)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pickle
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gdistributed import AsyncClient, Future, Scheduler, TaskError
-from gdistributed.errors import CodecUnsupported, ValueTooLarge
+from gdistributed import AsyncClient, Future, Scheduler, TaskError, remote
+from gdistributed.errors import CodecUnsupported, SerializationError, ValueTooLarge
 from gdistributed.settings import KIB
 from gdistributed.v1 import scheduler_pb2 as pb
-from gdistributed.v1 import scheduler_pb2_grpc, worker_pb2
+from gdistributed.v1 import (
+    scheduler_pb2_grpc,
+    task_pb2,
+    value_pb2,
+    worker_pb2,
+    worker_pb2_grpc,
+)
 from gdistributed.wire.channel import open_channel
+from gdistributed.wire.server import Server
 from tests.services.stand_in.calling import (
     DOUBLE,
     CallingWorker,
     failed,
+    hello,
     joined,
     returned,
     returned_payload,
@@ -24,6 +34,8 @@ from tests.services.stand_in.calling import (
 
 if TYPE_CHECKING:
     Stub = scheduler_pb2_grpc.SchedulerAsyncStub
+
+PICKLED = pickle.dumps(1)
 
 
 async def test_an_error_is_data(client: AsyncClient, ann: CallingWorker) -> None:
@@ -73,17 +85,61 @@ async def test_its_own_result_may_be_too_large(client: AsyncClient, ann: Calling
 
 
 @pytest.mark.parametrize(
-    ("codec", "data"),
-    [("python/pickle5", b"cos\nsystem\n"), ("arrow", b""), ("json", b"{"), ("text", b"\xff")],
+    ("codec", "data", "error"),
+    [
+        ("python/pickle5", PICKLED, CodecUnsupported),
+        ("arrow", b"", CodecUnsupported),
+        ("json", b"{", SerializationError),
+        ("text", b"\xff", SerializationError),
+    ],
 )
-async def test_a_result_that_the_scheduler_cannot_read_fails_the_task(
-    client: AsyncClient, ann: CallingWorker, codec: str, data: bytes
+async def test_a_result_that_the_scheduler_does_not_read_fails_the_task(
+    client: AsyncClient, ann: CallingWorker, codec: str, data: bytes, error: type[Exception]
 ) -> None:
     future = client.submit(DOUBLE, 1)
     outcome = returned_payload(await ann.next_task(), codec, data)
     await ann.call(wait_s=0, outcomes=[outcome])
-    with pytest.raises(Exception, match=codec):
+    with pytest.raises(error, match=codec) as raised:
         await future
+    assert type(raised.value) is error
+
+
+class PicklingPeer(Server, worker_pb2_grpc.WorkerServicer):
+    """A worker of another make, which says all values in pickles, whoever asks for what."""
+
+    def __init__(self) -> None:
+        super().__init__(role="worker")
+        self._begin()
+
+    async def opening(self) -> None:
+        self.add_servicer(worker_pb2_grpc.add_WorkerServicer_to_server, self)
+
+    async def GetData(
+        self, request: worker_pb2.GetDataRequest, _: object
+    ) -> AsyncIterator[worker_pb2.GetDataResponse]:
+        assert "python/pickle5" not in request.accept_codecs
+        value = value_pb2.Payload(codec="python/pickle5", data=PICKLED)
+        yield worker_pb2.GetDataResponse(items=[worker_pb2.DataItem(index=0, value=value)])
+
+
+async def test_the_scheduler_reads_no_pickle_that_a_peer_gives_it(
+    client: AsyncClient, ann: CallingWorker
+) -> None:
+    offer = worker_pb2.RuntimeOffer(runtime="x", functions=[worker_pb2.FunctionOffer(name="make")])
+    async with PicklingPeer() as peer:
+        stream: Any = ann.stub.ConnectWorker()
+        said = hello("rogue", address=peer.address, runtimes=[offer])
+        await stream.write(worker_pb2.FromWorker(hello=said))
+        made = client.submit(remote("make", runtime="x"))
+        future = client.submit(DOUBLE, made)
+        while not (batch := await stream.read()).run:
+            pass
+        [task] = batch.run
+        report = task_pb2.TaskFinished(key=task.key, attempt=task.attempt, nbytes=9)
+        await stream.write(worker_pb2.FromWorker(sequence=1, finished=[report]))
+        with pytest.raises(CodecUnsupported, match="neither gets nor gives values in 'python"):
+            await future
+        stream.cancel()
 
 
 async def test_a_result_comes_in_the_codec_that_was_asked_for_or_not_at_all(

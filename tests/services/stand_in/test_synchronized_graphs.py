@@ -10,9 +10,16 @@ import grpc.aio
 import pytest
 
 from gdistributed import AsyncClient, Scheduler
+from gdistributed.services.center.server import Center
 from gdistributed.settings import KIB
+from gdistributed.v1 import (
+    center_pb2,
+    center_pb2_grpc,
+    scheduler_pb2_grpc,
+    worker_pb2,
+    worker_pb2_grpc,
+)
 from gdistributed.v1 import scheduler_pb2 as pb
-from gdistributed.v1 import scheduler_pb2_grpc, worker_pb2, worker_pb2_grpc
 from gdistributed.wire.channel import open_channel
 from gdistributed.wire.status import reason_of_call
 from tests.services.stand_in.calling import (
@@ -42,6 +49,25 @@ async def test_it_is_listed_with_its_functions(client: AsyncClient, ann: Calling
     assert (function["name"], function["description"]) == ("double", "Twice.")
     while described.address not in await client.ncores():  # the Center hears of it a moment later
         await asyncio.sleep(0)
+
+
+async def test_a_center_elsewhere_knows_it() -> None:
+    async with (
+        Center() as center,
+        Scheduler(center=center.address) as scheduler,
+        open_channel(scheduler.address) as channel,
+        open_channel(center.address) as to_center,
+    ):
+        ann = await joined(scheduler_pb2_grpc.SchedulerStub(channel))
+        members = center_pb2_grpc.CenterStub(to_center)
+        request = center_pb2.ListMembersRequest(role="worker")
+        while not (found := (await members.ListMembers(request)).members):
+            await asyncio.sleep(0)
+        [member] = found
+        assert (member.name, member.address) == ("ann", f"{scheduler.address}/ann")
+        assert (await ann.call(closing=True)).goodbye.reason == "retired"
+        while (await members.ListMembers(request)).members:
+            await asyncio.sleep(0)
 
 
 async def test_a_named_function_between_python_tasks(
