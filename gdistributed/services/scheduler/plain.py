@@ -80,7 +80,7 @@ def value_of_json(written: struct_pb2.Value) -> object:
     Raises
     ------
     SerializationError
-        If it is no JSON: it has a number that is none, or is nothing at all.
+        If it is no JSON: it has a number that is none.
     """
     try:
         return _whole_numbers(json_format.MessageToDict(written))

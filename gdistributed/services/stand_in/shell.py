@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
@@ -41,6 +41,7 @@ from gdistributed.errors import (
     ValueTooLarge,
 )
 from gdistributed.services.alarm import Alarm
+from gdistributed.services.jobs import Jobs
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.stand_in.tasks import WrittenTasks
 from gdistributed.services.stand_in.values import (
@@ -124,7 +125,7 @@ class StandIn:
         self._beaten_at = 0.0
         self._lease: asyncio.TimerHandle | None = None
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs(logger)
         self._is_woken = False
 
     @staticmethod
@@ -243,8 +244,7 @@ class StandIn:
         self.is_gone = True
         self._end_lease()
         self._alarm.set(None)
-        for job in self._jobs:
-            job.cancel()
+        self._jobs.cancel()
         self._values.close()
         self._news.set()
         self._left(self)
@@ -299,7 +299,7 @@ class StandIn:
             self._withdraw(run)
         fetches, brain.to_fetch = brain.to_fetch, []
         for fetch in fetches:
-            self._begin(self._fetch(fetch))
+            self._jobs.begin(self._fetch(fetch))
         runs, brain.to_run = brain.to_run, []
         for run in runs:
             self._write(run)
@@ -309,17 +309,6 @@ class StandIn:
             self._alarm.set(brain.deadline)
             self._news.set()
             self._news = asyncio.Event()
-
-    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        job = asyncio.get_running_loop().create_task(coroutine)
-        self._jobs.add(job)
-        job.add_done_callback(self._job_is_over)
-
-    def _job_is_over(self, job: asyncio.Task[None]) -> None:
-        self._jobs.discard(job)
-        error = None if job.cancelled() else job.exception()
-        if error is not None:
-            logger.error("a job of a stand-in failed, which is a bug", exc_info=error)
 
     # ---- Runs
 

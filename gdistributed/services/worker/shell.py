@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -34,6 +34,7 @@ from gdistributed.runtime.coroutines import Coroutines
 from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
 from gdistributed.services.alarm import Alarm
+from gdistributed.services.jobs import Jobs
 from gdistributed.services.worker.sharing import shared_memory_of
 from gdistributed.settings import MIB
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
@@ -101,7 +102,7 @@ class Shell:
         self._parts: WeakKeyDictionary[DataRecord, Growing] = WeakKeyDictionary()
         self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs = Jobs(logger)
 
     @staticmethod
     def now() -> float:
@@ -143,9 +144,7 @@ class Shell:
         self._threads.close()
         await self._coroutines.close()
         await self.actors.close()
-        for job in list(self._jobs):
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await self._jobs.close()
         self.store.close()
 
     def listen(self, listeners: Iterable[Any]) -> None:
@@ -172,7 +171,7 @@ class Shell:
         if brain.to_store:
             riding, brain.to_store = brain.to_store, []
             for key, data in riding:
-                self._begin(self._keep_riding(key, data))
+                self._jobs.begin(self._keep_riding(key, data))
         if brain.to_cancel:
             cancelled, brain.to_cancel = brain.to_cancel, []
             for run in cancelled:
@@ -184,7 +183,7 @@ class Shell:
         if brain.to_fetch:
             fetches, brain.to_fetch = brain.to_fetch, []
             for fetch in fetches:
-                self._begin(self._fetch(fetch))
+                self._jobs.begin(self._fetch(fetch))
         if brain.to_run:
             runs, brain.to_run = brain.to_run, []
             self._threads.give([self._call_of(run) for run in runs])
@@ -202,17 +201,6 @@ class Shell:
                     plugin.transition(key, str(start), str(finish))
                 except Exception:
                     logger.exception("a plugin raised", extra={"plugin": type(plugin).__name__})
-
-    def _begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        job = asyncio.get_running_loop().create_task(coroutine)
-        self._jobs.add(job)
-        job.add_done_callback(self._job_is_over)
-
-    def _job_is_over(self, job: asyncio.Task[None]) -> None:
-        self._jobs.discard(job)
-        error = None if job.cancelled() else job.exception()
-        if error is not None:
-            logger.error("a job of the worker failed, which is a bug", exc_info=error)
 
     # ---- Runs
 
@@ -274,7 +262,7 @@ class Shell:
                 if call.template.codecs:
                     self.codecs[call.key] = call.template.codecs
                 if not store.put_now(call.key, call.value, call.finished.nbytes):
-                    self._begin(self._keep_result(call, call.finished))
+                    self._jobs.begin(self._keep_result(call, call.finished))
                     continue
                 finished.append(call.finished)
             call.value = None  # the store has it; a thread may hold on to its last call
