@@ -157,7 +157,9 @@ class Synchronizing:
         """Take a worker's word, wait for news, and say what the worker should run."""
         settings = self._shell.brain.settings
         wait_s = _seconds("wait", request, WAIT_S, WAIT_S_MAX)
-        lease_s = _seconds("lease", request, settings.synchronize_lease_s, settings.worker_ttl_s)
+        longest_s = settings.worker_ttl_s
+        default_s = min(settings.synchronize_lease_s, longest_s)
+        lease_s = _seconds("lease", request, default_s, longest_s)
         answer = self._answer_to(request, lease_s)
         hello, running = request.hello, attempts_of(request.running)
         stand_in = self.stand_ins.find(hello.worker_id)
