@@ -47,8 +47,9 @@ def command_of(process: psutil.Process) -> str:
 class ShellWorker:
     """The script as a process, with all that it has started."""
 
-    def __init__(self, address: str, name: str, folder: Path) -> None:
+    def __init__(self, address: str, name: str, folder: Path, grace_s: int = 30) -> None:
         environment = os.environ | {"PATH": PATH, "LEASE": LEASE, "TMPDIR": str(folder)}
+        environment["GRACE"] = str(grace_s)
         self.process = subprocess.Popen(["sh", str(SCRIPT), address, name], env=environment)
 
     def runs(self, command: str) -> bool:
@@ -197,6 +198,18 @@ def test_it_goes_on_with_the_scheduler_that_comes_next(
     with Client(address) as client:
         client.wait_for_workers(1)
         assert client.submit(TOTAL, [3, 4]).result() == 7
+
+
+def test_a_worker_that_nobody_says_goodbye_to_ends_after_a_while(
+    processes: ExitStack, tmp_path: Path
+) -> None:
+    scheduler = started(processes, "scheduler", "--port", "0")
+    shelly = ShellWorker(address_of(scheduler), "shelly", tmp_path, grace_s=1)
+    processes.callback(shelly.close)
+    scheduler.wait_for("worker joined")
+    scheduler.send_signal(signal.SIGKILL)
+    shelly.process.send_signal(signal.SIGTERM)
+    assert shelly.process.wait(TIMEOUT_S) == 0
 
 
 def test_a_worker_that_is_asked_to_end_leaves_its_results(

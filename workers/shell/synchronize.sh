@@ -4,7 +4,7 @@
 set -u
 address=$1 name=${2:-shell-$$} lease=${LEASE:-30s} status=RUNNING job='' watch=''
 folder=$(mktemp -d) && cd "$folder" && : >outcome >answer || exit
-trap 'status=CLOSING' TERM; trap 'exit 130' INT
+end=99999999999; trap 'status=CLOSING end=$(($(date +%s) + ${GRACE:-20}))' TERM; trap 'exit 130' INT
 trap 'kill $job $watch 2>log; rm -r "$folder"' EXIT
 hello=$(jq -n --arg name "$name" --arg id "$name-$(hostname)-$$-$(date +%s)" '{
     worker_id: $id, name: $name, nthreads: 1, software: {protocol_major: 1, name: "synchronize.sh"},
@@ -34,11 +34,11 @@ watch() { # while a task takes long: say that it runs, and end it when it is no 
     done >watched 2>&1
 }
 
-until [ "$(jq -r '.goodbye // empty' answer)" ]; do
-    synchronize '[]' >answer & wait $! || { : >answer; sleep 1; continue; }
-    : >outcome
-    task=$(jq -c '.run[0] // empty | {key, attempt}' answer)
-    [ "$task" ] || continue
+while :; do
+    synchronize '[]' >answer & wait $! || { : >answer; sleep 1; }
+    [ "$(jq -r '.goodbye // empty' answer)" ] || [ "$(date +%s)" -gt $end ] && exit
+    [ -s answer ] && : >outcome
+    task=$(jq -c '.run[0] // empty | {key, attempt}' answer) && [ "$task" ] || continue
     jq '.run[0].plain_arguments // []' answer >arguments
     call "$(jq -r '.run[0].function.name' answer)" <arguments >out 2>error & job=$!
     watch & watch=$!
