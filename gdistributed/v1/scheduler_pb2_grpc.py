@@ -416,7 +416,6 @@ class SchedulerServicer(object):
         - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
         - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
         call again, to join anew.
-        - UNAVAILABLE (CLOSING): the scheduler stops.
         - UNIMPLEMENTED without the capability "synchronize".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -212,7 +212,6 @@ class SchedulerStub:
     - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
     - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
       call again, to join anew.
-    - UNAVAILABLE (CLOSING): the scheduler stops.
     - UNIMPLEMENTED without the capability "synchronize".
     """
 
@@ -399,7 +398,6 @@ class SchedulerAsyncStub(SchedulerStub):
     - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
     - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
       call again, to join anew.
-    - UNAVAILABLE (CLOSING): the scheduler stops.
     - UNIMPLEMENTED without the capability "synchronize".
     """
 
@@ -715,7 +713,6 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
         - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
           call again, to join anew.
-        - UNAVAILABLE (CLOSING): the scheduler stops.
         - UNIMPLEMENTED without the capability "synchronize".
         """
 

@@ -207,7 +207,6 @@ type SchedulerClient interface {
 	//   - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
 	//   - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
 	//     call again, to join anew.
-	//   - UNAVAILABLE (CLOSING): the scheduler stops.
 	//   - UNIMPLEMENTED without the capability "synchronize".
 	Synchronize(ctx context.Context, in *SynchronizeRequest, opts ...grpc.CallOption) (*SynchronizeResponse, error)
 }
@@ -617,7 +616,6 @@ type SchedulerServer interface {
 	//   - ALREADY_EXISTS (NAME_TAKEN): a living worker has this name, or this id and a stream.
 	//   - UNAVAILABLE (CONNECTION_LOST): the scheduler has given the worker up while the call waited:
 	//     call again, to join anew.
-	//   - UNAVAILABLE (CLOSING): the scheduler stops.
 	//   - UNIMPLEMENTED without the capability "synchronize".
 	Synchronize(context.Context, *SynchronizeRequest) (*SynchronizeResponse, error)
 	mustEmbedUnimplementedSchedulerServer()
