@@ -130,6 +130,7 @@ async def test_the_scheduler_reads_no_pickle_that_a_peer_gives_it(
         stream: Any = ann.stub.ConnectWorker()
         said = hello("rogue", address=peer.address, runtimes=[offer])
         await stream.write(worker_pb2.FromWorker(hello=said))
+        assert (await stream.read()).HasField("welcome")
         made = client.submit(remote("make", runtime="x"))
         future = client.submit(DOUBLE, made)
         while not (batch := await stream.read()).run:
