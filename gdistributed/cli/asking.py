@@ -77,6 +77,7 @@ async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s
     """The scheduler's address: this one, unless a Center by itself answers here."""
     from gdistributed.errors import NotFound
     from gdistributed.v1 import center_pb2, center_pb2_grpc, server_pb2, server_pb2_grpc
+    from gdistributed.wire.hosts import told_by
 
     server = server_pb2_grpc.ServerStub(channel)
     who = await server.Identify(server_pb2.IdentifyRequest(), timeout=timeout_s)
@@ -87,4 +88,4 @@ async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s
     members = (await center.ListMembers(request, timeout=timeout_s)).members
     if not members:
         raise NotFound(f"the Center at {address} knows no scheduler; start one: gd scheduler")
-    return members[0].address
+    return told_by(members[0].address, address)

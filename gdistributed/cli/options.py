@@ -85,7 +85,7 @@ host_option: Final[Decorator] = click.option(
     metavar="HOST",
     default=LOOPBACK,
     show_default=True,
-    help="Host name or address to listen on; 0.0.0.0 means all.",
+    help="Host name or address to listen on. 0.0.0.0 means all; others are told one of them.",
 )
 log_level_option: Final[Decorator] = click.option(
     "--log-level",

@@ -45,9 +45,13 @@ class Member(_message.Message):
     name: _builtins.str
     """name given by the user; empty means its address."""
     address: _builtins.str
-    """address at which peers reach it. Of a scheduler: the address for clients."""
+    """address at which peers reach it. Of a scheduler: the address for clients. The host 0.0.0.0 or
+    [::] in it stands for the host at which whoever asks has reached the Center.
+    """
     address_to_workers: _builtins.str
-    """address_to_workers of a scheduler: where workers connect; empty for others."""
+    """address_to_workers of a scheduler: where workers connect, with a host as in `address`; empty for
+    others.
+    """
     host: _builtins.str
     """host it runs on."""
     process_id: _builtins.int

@@ -1,14 +1,21 @@
-"""Which addresses are this host's own."""
+"""Which addresses are this host's own, and which of them others are told."""
 
 from __future__ import annotations
 
 import functools
 import socket
+from typing import Final
 from urllib.parse import unquote
 
 import psutil
 
-FAMILIES = ("ipv4:", "ipv6:")
+from gdistributed.settings import LOOPBACK
+from gdistributed.wire.channel import join_host_port
+
+FAMILIES: Final = ("ipv4:", "ipv6:")
+ALL: Final = ("0.0.0.0", "::")  # what it means is found out here
+# Addresses that are nobody's (RFC 5737 and 3849), so that the way to them is that to anywhere.
+ANYWHERE: Final = ("192.0.2.1", "2001:db8::1")
 
 
 def is_on_this_host(place: str) -> bool:
@@ -36,3 +43,56 @@ def _own_names() -> frozenset[str]:
         for address in interface
     }
     return frozenset(addresses | {"::1", "localhost", socket.gethostname()})
+
+
+def told_address(address: str, towards: str = "") -> str:
+    """Return an address of this host for others, which may say that all of them are meant.
+
+    Parameters
+    ----------
+    address
+        At which a server listens. If its host is 0.0.0.0 or [::], it is replaced by the address
+        that this host has on the way to `towards`, or else on the way to anywhere; if the host has
+        no address but loopback's, by that.
+    towards
+        The address of whoever is to hear it; empty if that is not known.
+    """
+    host, port = _host_and_port(address)
+    if host not in ALL:
+        return address
+    ways = [_own_address_towards(_host_and_port(towards)[0])] if towards else []
+    ways += map(_own_address_towards, ANYWHERE)
+    found = next((way for way in ways if way and not _is_loopback(way)), LOOPBACK)
+    return join_host_port(found, int(port))
+
+
+def told_by(address: str, reached: str) -> str:
+    """Return an address that was told by somebody who was reached at another.
+
+    If it says that all addresses of its host are meant, that host is the one that was reached.
+    """
+    host, port = _host_and_port(address)
+    if host not in ALL:
+        return address
+    return join_host_port(_host_and_port(reached)[0], int(port))
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), port
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith("127.") or host == "::1"
+
+
+def _own_address_towards(host: str) -> str:
+    """Return our address on the way to a host; empty if there is no way. Nothing is sent."""
+    try:
+        [(family, _, _, _, place), *_] = socket.getaddrinfo(host, 1, type=socket.SOCK_DGRAM)
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(place)
+            own: str = probe.getsockname()[0]
+            return own
+    except (OSError, ValueError):
+        return ""

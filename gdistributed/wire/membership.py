@@ -12,6 +12,7 @@ from gdistributed.core.session import check_software
 from gdistributed.errors import WaitTimeout
 from gdistributed.v1 import center_pb2 as pb
 from gdistributed.v1 import center_pb2_grpc
+from gdistributed.wire.hosts import told_by
 from gdistributed.wire.software import own_software
 from gdistributed.wire.status import error_from_call, reason_of_call
 
@@ -146,6 +147,8 @@ class Membership:
     def _note(self, scheduler: pb.Member | None) -> None:
         self._scheduler = scheduler
         if scheduler is not None:
+            scheduler.address = told_by(scheduler.address, self._address)
+            scheduler.address_to_workers = told_by(scheduler.address_to_workers, self._address)
             self._changed.set()
 
     async def _renew(self) -> None:

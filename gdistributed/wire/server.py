@@ -29,6 +29,7 @@ from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import server_pb2_grpc
 from gdistributed.wire.channel import SERVER_OPTIONS, join_host_port, normalise_address
 from gdistributed.wire.handlers import add_handlers
+from gdistributed.wire.hosts import told_address
 from gdistributed.wire.loop_thread import LoopThread
 from gdistributed.wire.self_service import SelfService
 from gdistributed.wire.status import StatusInterceptor
@@ -101,7 +102,9 @@ class Server:
         self.addresses = [normalise_address(each) for each in addresses or ()] or [
             join_host_port(host, port)
         ]
+        self.told_towards = ""  # who is to hear where this server is
         self.services: list[str] = []
+        self._told = ""
         self._handlers = handlers
         self._servicers: list[tuple[Callable[[Any, Any], None], object]] = []
         self._asynchronous = _loop_runs() if asynchronous is None else asynchronous
@@ -157,6 +160,7 @@ class Server:
         )
         try:
             self.addresses = [bind(server, address) for address in self.addresses]
+            self._told = await asyncio.to_thread(told_address, self.address, self.told_towards)
             await self.opening()
             await self._register_all(server)
             await server.start()
@@ -244,8 +248,8 @@ class Server:
 
     @property
     def address(self) -> str:
-        """The first address."""
-        return self.addresses[0]
+        """The first address, as others are told it: one of this host, if it listens on all."""
+        return self._told or self.addresses[0]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {', '.join(self.addresses)}>"

@@ -127,6 +127,7 @@ class Nanny(Server):
             functions=tuple(functions),
             runtimes=dict(runtimes or {}),
         )
+        self.told_towards = "" if isinstance(scheduler, Path) else normalise_address(scheduler)
         self.lifetime = lifetime or Lifetime()
         self.failure: ClusterError | None = None
         self._keeper: Keeper | None = None

@@ -43,6 +43,7 @@ from gdistributed.v1 import (
     server_pb2,
 )
 from gdistributed.wire.channel import Channels, connect, join_host_port
+from gdistributed.wire.hosts import told_address
 from gdistributed.wire.membership import Membership
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
@@ -182,7 +183,7 @@ class Scheduler(Server):
         """Hold and serve values for workers that cannot."""
         center_address = self.center_address or self.address_to_clients
         self._enlisting = Enlisting(self._channels, center_address)
-        address = self.address_to_workers
+        address = self.address  # others are told it, who may not know this host by another
         stand_ins = StandIns(shell, self._channels, self._enlisting, address)
         self.add_servicer(add_stand_in_service, StandInService(stand_ins))
         return stand_ins
@@ -215,12 +216,16 @@ class Scheduler(Server):
             id=self.id,
             role=self.role,
             name=self.name,
-            address=self.address_to_clients,
-            address_to_workers=self.address_to_workers,
+            address=self._told_to_center(self.address_to_clients),
+            address_to_workers=self._told_to_center(self.address_to_workers),
             host=socket.gethostname(),
             process_id=os.getpid(),
             software=own_software(self.capabilities),
         )
+
+    def _told_to_center(self, address: str) -> str:
+        """Return where we are, for the Center to tell; whoever asks ours knows where that is."""
+        return told_address(address, self.center_address) if self.center_address else address
 
     async def opened(self) -> None:
         """Begin to tell a Center elsewhere where data lies."""

@@ -141,7 +141,7 @@ class Worker(Server):
         )
         self.id = worker_id or self.id
         self.nanny_address = nanny_address
-        self.scheduler_address = normalise_address(scheduler)
+        self.scheduler_address = self.told_towards = normalise_address(scheduler)
         self.nthreads = nthreads or len(os.sched_getaffinity(0))
         self.memory_limit_nbytes = memory_limit or 0
         self.max_spill_nbytes = max_spill or 0

@@ -64,10 +64,11 @@ func (m *membership) scheduler(ctx context.Context) (string, error) {
 	if scheduler == nil {
 		return "", errors.New("the Center knows no scheduler yet")
 	}
-	if address := scheduler.GetAddressToWorkers(); address != "" {
-		return address, nil
+	address := scheduler.GetAddressToWorkers()
+	if address == "" {
+		address = scheduler.GetAddress()
 	}
-	return scheduler.GetAddress(), nil
+	return wire.ToldBy(address, m.worker.options.Scheduler), nil
 }
 
 func (m *membership) register(ctx context.Context) (*pb.RegisterResponse, error) {

@@ -34,7 +34,8 @@ type Options struct {
 	Scheduler string
 	// Name of the worker, unique in the cluster; by default of the host and the process.
 	Name string
-	// Host to listen on, which peers and clients reach; by default loopback.
+	// Host to listen on, which peers and clients reach; by default loopback. With 0.0.0.0, all
+	// addresses, they are told the one that this host has on the way to the scheduler.
 	Host string
 	// Port to listen on; 0 picks a free one.
 	Port int
@@ -140,7 +141,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.address = net.JoinHostPort(w.options.Host, port)
+	w.address = wire.ToldAddress(net.JoinHostPort(w.options.Host, port), w.options.Scheduler)
 	tasks, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	w.tasks = tasks

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"net"
 	"strings"
 	"testing"
 
@@ -55,5 +56,25 @@ func TestWhoCannotBeUnderstoodIsRefused(t *testing.T) {
 	demanding := &pb.Software{ProtocolMajor: 1, Required: []string{"time-travel"}}
 	if err := CheckSoftware(demanding, "scheduler"); !IsRefusal(err) || !strings.Contains(err.Error(), "time-travel") {
 		t.Errorf("a capability that is missing: %v", err)
+	}
+}
+
+func TestAHostThatMeansAllIsTheOneOnTheWay(t *testing.T) {
+	for _, given := range [][3]string{
+		{"10.0.0.7:1", "10.0.0.9:2", "10.0.0.7:1"},
+		{"0.0.0.0:1", "10.0.0.9:2", "10.0.0.9:1"},
+		{"[::]:1", "[fe80::1]:2", "[fe80::1]:1"},
+		{":1", "cluster:2", "cluster:1"},
+	} {
+		if found := ToldBy(given[0], given[1]); found != given[2] {
+			t.Errorf("%s told by %s is %s, not %s", given[0], given[1], found, given[2])
+		}
+	}
+	if found := ToldAddress("127.0.0.1:1", "10.0.0.9:2"); found != "127.0.0.1:1" {
+		t.Errorf("an address of its own was told as %s", found)
+	}
+	told := ToldAddress("0.0.0.0:1", "127.0.0.1:2")
+	if host, port, err := net.SplitHostPort(told); err != nil || net.ParseIP(host).IsUnspecified() || port != "1" {
+		t.Errorf("0.0.0.0:1 was told as %s", told)
 	}
 }
