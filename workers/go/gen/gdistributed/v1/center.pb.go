@@ -33,9 +33,11 @@ type Member struct {
 	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
 	// name given by the user; empty means its address.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// address at which peers reach it. Of a scheduler: the address for clients.
+	// address at which peers reach it. Of a scheduler: the address for clients. The host 0.0.0.0 or
+	// [::] in it stands for the host at which whoever asks has reached the Center.
 	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
-	// address_to_workers of a scheduler: where workers connect; empty for others.
+	// address_to_workers of a scheduler: where workers connect, with a host as in `address`; empty for
+	// others.
 	AddressToWorkers string `protobuf:"bytes,5,opt,name=address_to_workers,json=addressToWorkers,proto3" json:"address_to_workers,omitempty"`
 	// host it runs on.
 	Host string `protobuf:"bytes,6,opt,name=host,proto3" json:"host,omitempty"`
