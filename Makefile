@@ -11,7 +11,7 @@ VENV := .venv/bin
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GRPCURL := .tools/bin/grpcurl-$(GRPCURL_VERSION)
 GO_PLUGINS := .tools/bin/protoc-gen-go-$(PROTOC_GEN_GO_VERSION)-$(PROTOC_GEN_GO_GRPC_VERSION)
-GO_WORKER := build/gd-go-worker
+GO_PROGRAMS := build/gd-go-worker build/gd-go-conformance
 GO_SOURCES := $(shell find workers/go -name '*.go' -o -name 'go.*' 2>/dev/null)
 PROTO_ENV := .tools/proto
 
@@ -38,7 +38,7 @@ help:
 	echo "make lint    ruff, mypy, buf, go vet"
 	echo "make format  let ruff put the code in order"
 	echo "make proto   generate the Python stubs from proto/; LANG=go those of Go (or make proto-go)"
-	echo "make docs    write docs/protocol.md, docs/errors.md and docs/api.md"
+	echo "make docs    write the pages of docs/ that are made from code"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
 	echo "make bench-scale  the scheduler alone, up to 10,000 workers and 1,000,000 tasks"
@@ -48,7 +48,7 @@ demo: .venv/installed-demo
 	$(VENV)/python docs/examples/flights.py $(ARGS)
 
 test: .venv/installed-test $(PROTO_ENV)/installed
-	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_WORKER),the tests that need grpcurl or the Go worker)
+	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)
 	$(network_tools)
 	$(call if_there,Rscript,true,the tests that need R)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
@@ -82,10 +82,11 @@ proto-go:
 	$(MAKE) --no-print-directory proto LANG=go
 
 docs: .venv/installed-test
-	echo "writing docs/protocol.md, docs/errors.md and docs/api.md"
+	echo "writing docs/protocol.md, docs/errors.md, docs/api.md and docs/conformance.md"
 	$(VENV)/python -m docs.generate_protocol
 	$(VENV)/python -m docs.generate_errors
 	$(VENV)/python -m docs.generate_api
+	$(VENV)/python -m docs.generate_conformance
 
 # SEED=n plays one simulation and shows all of it; SEEDS=n plays so many, from FIRST on.
 SEEDS ?= 300
@@ -161,10 +162,10 @@ $(GO_PLUGINS):
 	    >.tools/go-plugins.log 2>&1 || { cat .tools/go-plugins.log; exit 1; }
 	touch $@
 
-$(GO_WORKER): $(GO_SOURCES)
-	echo "building the Go worker"
+$(GO_PROGRAMS): build/%: $(GO_SOURCES)
+	echo "building $@"
 	mkdir -p build
-	cd workers/go && go build -trimpath -o $(CURDIR)/$@ ./cmd/gd-go-worker && touch $(CURDIR)/$@
+	cd workers/go && go build -trimpath -o $(CURDIR)/$@ ./cmd/$* && touch $(CURDIR)/$@
 
 go-lint:
 	echo "gofmt -l"; test -z "$$(cd workers/go && gofmt -l . | tee /dev/stderr)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gdistributed.cli.center import center
+from gdistributed.cli.conformance import conformance
 from gdistributed.cli.explain import explain
 from gdistributed.cli.functions import functions
 from gdistributed.cli.restart import restart
@@ -41,5 +42,8 @@ def main() -> None:
     """
 
 
-for command in (scheduler, worker, center, status, functions, explain, retire, restart):
+for command in (
+    *(scheduler, worker, center, status, functions, explain, retire, restart),
+    conformance,
+):
     main.add_command(command)

@@ -85,7 +85,7 @@ def failure_from_exception(
         runtime_frames=_frames(own[-FRAMES_MAX:]),
         runtime=PYTHON,
         kind=pb.TASK_ERROR_KIND_SYSTEM if ours else pb.TASK_ERROR_KIND_USER,
-        reason=type(exception).reason if isinstance(exception, GDistributedError) else "",
+        reason=exception.reason if isinstance(exception, GDistributedError) else "",
         retryable=not isinstance(exception, SerializationError),
         counts=True,
         worker_id=worker_id,

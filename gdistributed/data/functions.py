@@ -24,7 +24,7 @@ from gdistributed.data.codecs import decode
 from gdistributed.data.codecs.pickled import CLOUDPICKLE, PROTOCOL, PYTHON_VERSION, describe
 from gdistributed.data.function_stamps import Stamp, stamp_of
 from gdistributed.data.offered_functions import offered_function
-from gdistributed.errors import SerializationError, UnpicklableArgument
+from gdistributed.errors import SerializationError, UnknownFunction, UnpicklableArgument
 from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2, value_pb2
 
@@ -75,7 +75,7 @@ def load_function(message: task_pb2.Function) -> Anything:
     if function is not None:
         return function
     if message.runtime not in ("", PYTHON):
-        raise SerializationError(
+        raise _unknown(
             f"{message.name!r} is a function of the runtime {message.runtime!r}, which this "
             f"process does not run"
         )
@@ -125,11 +125,15 @@ def find_by_name(name: str) -> Anything:
             for part in parts[length:]:
                 found = getattr(found, part)
         except AttributeError as error:
-            raise SerializationError(f"there is no function {name!r}: {error}") from error
+            raise _unknown(f"there is no function {name!r}: {error}") from error
         if not callable(found):
-            raise SerializationError(f"{name!r} is no function but a {type(found).__name__}")
+            raise _unknown(f"{name!r} is no function but a {type(found).__name__}")
         return found  # type: ignore[no-any-return]
-    raise SerializationError(f"there is no function {name!r}: no module of that name can be found")
+    raise _unknown(f"there is no function {name!r}: no module of that name can be found")
+
+
+def _unknown(text: str) -> SerializationError:
+    return SerializationError(text).with_reason(UnknownFunction.reason)
 
 
 def _find(name: str) -> Anything:

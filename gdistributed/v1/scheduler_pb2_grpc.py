@@ -160,7 +160,9 @@ class SchedulerServicer(object):
 
     def ConnectWorker(self, request_iterator, context):
         """ConnectWorker is the stream of a worker. The worker opens with a hello, and the scheduler
-        answers with a welcome or ends the stream.
+        answers with a welcome or ends the stream. A worker that is refused with PROTOCOL_VERSION,
+        CAPABILITY_MISSING or NAME_TAKEN, or that is SUPERSEDED, MUST NOT try again: it ends, and shows
+        the message. After any other end of its stream without a goodbye it MUST connect again.
 
         Errors:
         - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and

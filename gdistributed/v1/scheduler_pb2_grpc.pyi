@@ -40,7 +40,9 @@ class SchedulerStub:
     def __new__(cls, channel: _aio.Channel) -> SchedulerAsyncStub: ...
     ConnectWorker: _grpc.StreamStreamMultiCallable[_worker_pb2.FromWorker, _worker_pb2.ToWorker]
     """ConnectWorker is the stream of a worker. The worker opens with a hello, and the scheduler
-    answers with a welcome or ends the stream.
+    answers with a welcome or ends the stream. A worker that is refused with PROTOCOL_VERSION,
+    CAPABILITY_MISSING or NAME_TAKEN, or that is SUPERSEDED, MUST NOT try again: it ends, and shows
+    the message. After any other end of its stream without a goodbye it MUST connect again.
 
     Errors:
     - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and
@@ -226,7 +228,9 @@ class SchedulerAsyncStub(SchedulerStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ConnectWorker: _aio.StreamStreamMultiCallable[_worker_pb2.FromWorker, _worker_pb2.ToWorker]  # type: ignore[assignment]
     """ConnectWorker is the stream of a worker. The worker opens with a hello, and the scheduler
-    answers with a welcome or ends the stream.
+    answers with a welcome or ends the stream. A worker that is refused with PROTOCOL_VERSION,
+    CAPABILITY_MISSING or NAME_TAKEN, or that is SUPERSEDED, MUST NOT try again: it ends, and shows
+    the message. After any other end of its stream without a goodbye it MUST connect again.
 
     Errors:
     - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and
@@ -415,7 +419,9 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_worker_pb2.ToWorker], _abc.AsyncIterator[_worker_pb2.ToWorker]]:
         """ConnectWorker is the stream of a worker. The worker opens with a hello, and the scheduler
-        answers with a welcome or ends the stream.
+        answers with a welcome or ends the stream. A worker that is refused with PROTOCOL_VERSION,
+        CAPABILITY_MISSING or NAME_TAKEN, or that is SUPERSEDED, MUST NOT try again: it ends, and shows
+        the message. After any other end of its stream without a goodbye it MUST connect again.
 
         Errors:
         - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and

@@ -96,7 +96,8 @@ class Function(_message.Message):
     """name that a worker announced in its hello for this runtime (FunctionOffer.name). Where no
     worker announces it, it is one that a runtime with RuntimeOffer.any_name looks up itself: for
     Python "module.name", which it imports. Arguments for a function of another runtime than the
-    submitter's own MUST be in Arguments.arguments, and not packed.
+    submitter's own MUST be in Arguments.arguments, and not packed. A worker that does not know the
+    name errs the task with the reason UNKNOWN_FUNCTION.
     """
     @_builtins.property
     def code(self) -> _value_pb2.Payload:

@@ -46,6 +46,8 @@ CODES: Final[tuple[tuple[type[GDistributedError], grpc.StatusCode], ...]] = (
     (errors.TaskFailed, Code.UNKNOWN),
     (errors.ClusterError, Code.FAILED_PRECONDITION),
 )
+# Reasons that are narrower than those of their classes, and have codes of their own.
+CODES_BY_REASON: Final = {"BAD_CHUNK": Code.DATA_LOSS}
 CLASSES: Final[dict[grpc.StatusCode, type[GDistributedError]]] = {
     Code.NOT_FOUND: errors.NotFound,
     Code.ALREADY_EXISTS: errors.NameTaken,
@@ -57,6 +59,7 @@ CLASSES: Final[dict[grpc.StatusCode, type[GDistributedError]]] = {
     Code.ABORTED: errors.Superseded,
     Code.UNIMPLEMENTED: errors.CapabilityMissing,
     Code.INTERNAL: errors.ProtocolError,
+    Code.DATA_LOSS: errors.MalformedMessage,
 }
 
 
@@ -83,6 +86,8 @@ def code_of(error: GDistributedError) -> grpc.StatusCode:
     """Return the gRPC code of an exception."""
     if isinstance(error, StatusError):
         return error.code
+    if error.reason in CODES_BY_REASON:
+        return CODES_BY_REASON[error.reason]
     return next((code for cls, code in CODES if isinstance(error, cls)), Code.UNKNOWN)
 
 

@@ -94,6 +94,7 @@ class SchedulerStream:
         self._link: Link[worker_pb2.ToWorker, worker_pb2.FromWorker] | None = None
         self._goodbye: str | None = None
         self._is_greeting = False
+        self._pause_s = PAUSE_S
 
     async def run(self) -> str:
         """Serve one scheduler after the other; return the reason of the one that said goodbye.
@@ -103,19 +104,17 @@ class SchedulerStream:
         ProtocolError, NameTaken
             If a scheduler or Center refuses this worker.
         """
-        pause_s = PAUSE_S
         try:
             while self._goodbye is None:
                 try:
                     await self._serve(await self._find_scheduler())
-                    pause_s = PAUSE_S
                 except REFUSALS:
                     raise
                 except (GDistributedError, InvariantBroken) as error:
                     fields = {"address": self._address, "cause": str(error)}
                     logger.warning("no session with the scheduler; trying again", extra=fields)
-                    await asyncio.sleep(pause_s * (0.5 + random()))
-                    pause_s = min(pause_s * 1.6, PAUSE_S_MAX)
+                    await asyncio.sleep(self._pause_s * (0.5 + random()))
+                    self._pause_s = min(self._pause_s * 1.6, PAUSE_S_MAX)
             return self._goodbye
         finally:
             await self._leave()
@@ -181,6 +180,7 @@ class SchedulerStream:
                 await self._extended.catch_up(channel)
                 self._is_greeting = True
                 self._enter_session(await self._greet(call))
+                self._pause_s = PAUSE_S
                 said = "resumed" if self.welcome.resumed else "registered"
                 logger.info(said, extra={"scheduler": address})
                 await self._converse(call)

@@ -127,33 +127,58 @@ func encodeJSON(kind reflect.Value, value any) (data []byte, ok bool, err error)
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), true, nil
 }
 
-// Convert says an encoded value in one of the accepted codecs; none accepted means any.
+// Convert says an encoded value in the first of the accepted codecs that can say it; none accepted
+// means that it stays as it is.
 func Convert(payload *pb.Payload, accepted []string) (*pb.Payload, error) {
-	from := payload.GetCodec()
-	if from == "" {
-		from = Null
-	}
-	if len(accepted) == 0 || slices.Contains(accepted, from) {
+	from := nameOf(payload)
+	if len(accepted) == 0 {
 		return payload, nil
 	}
-	unsupported := &Unsupported{Offered: fmt.Sprintf("a value in the codec %q", from), Accepted: accepted}
-	if !Reads(from) || payload.GetCompression() != "" {
-		return nil, unsupported
-	}
-	var value any
-	if from == JSON {
-		var err error
-		if value, err = exact(payload.GetData()); err != nil {
+	others := otherWays(payload)
+	for _, name := range accepted {
+		if name == from {
+			return payload, nil
+		}
+		if !slices.Contains(others, name) {
+			continue
+		}
+		var value any
+		if err := Decode(payload, &value); err != nil {
 			return nil, err
 		}
-	} else if err := Decode(payload, &value); err != nil {
-		return nil, err
+		if data, ok, _ := encodeIn(name, value); ok {
+			return &pb.Payload{Codec: name, Data: data}, nil
+		}
 	}
-	converted, err := Encode(value, accepted)
-	if err != nil {
-		return nil, unsupported
+	return nil, &Unsupported{Offered: fmt.Sprintf("a value in the codec %q", from), Accepted: accepted}
+}
+
+func nameOf(payload *pb.Payload) string {
+	if payload.GetCodec() == "" {
+		return Null
 	}
-	return converted, nil
+	return payload.GetCodec()
+}
+
+// otherWays returns the codecs beside its own in which an encoded value might be said. Of JSON that is
+// told by its first byte: it may be long.
+func otherWays(payload *pb.Payload) []string {
+	if payload.GetCompression() != "" {
+		return nil
+	}
+	switch nameOf(payload) {
+	case Null, Text:
+		return []string{JSON}
+	case JSON:
+		text := bytes.TrimLeft(payload.GetData(), " \t\r\n")
+		switch {
+		case bytes.HasPrefix(text, []byte(`"`)):
+			return []string{Text}
+		case bytes.HasPrefix(text, []byte("null")):
+			return []string{Null}
+		}
+	}
+	return nil
 }
 
 // Sayable returns the codecs in which an encoded value can be said here.

@@ -56,12 +56,8 @@ func (s *service) GetData(request *pb.GetDataRequest, stream grpc.ServerStreamin
 		value.Index = uint32(index)
 		values = append(values, value)
 	}
-	if start > 0 && values[0].Value != nil {
-		if request.GetFingerprint() != transfer.Fingerprint(values[0].Value) {
-			start = 0 // it is another encoding by now
-		} else if start > uint64(codec.Size(values[0].Value)) {
-			return failed(stream, &refusal{codes.InvalidArgument, "BAD_OFFSET", "the offset is beyond the end"})
-		}
+	if start > 0 && !transfer.GoesOn(values[0].Value, request) {
+		start = 0
 	}
 	cutter := transfer.NewCutter(request.GetChunkNbytes(), start, stream.Send)
 	for _, value := range values {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -167,10 +169,17 @@ func TestDataIsServedInChunksToWhomIsMeant(t *testing.T) {
 	if err != nil || len(chunks) != 3 || chunks[0].GetHeader().GetValue().GetCodec() != "raw" {
 		t.Fatalf("%d chunks, %v", len(chunks), err)
 	}
+	whole := slices.Concat(chunks[0].GetData(), chunks[1].GetData(), chunks[2].GetData())
 	request.Offset, request.Fingerprint = 250_000, chunks[0].GetHeader().GetFingerprint()
+	request.ReceivedCrc32 = crc32.ChecksumIEEE(whole[:250_000])
 	if rest, err := getData(peer, request); err != nil || len(rest) != 1 || rest[0].GetOffset() != 250_000 {
 		t.Errorf("from an offset: %v, %v", rest, err)
 	}
+	request.ReceivedCrc32++
+	if again, err := getData(peer, request); err != nil || len(again) != 3 {
+		t.Errorf("with another beginning: %d chunks, %v", len(again), err)
+	}
+	request.ReceivedCrc32--
 	request.Fingerprint = "of another encoding"
 	if again, err := getData(peer, request); err != nil || len(again) != 3 {
 		t.Errorf("with another fingerprint: %d chunks, %v", len(again), err)

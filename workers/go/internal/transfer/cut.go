@@ -138,3 +138,18 @@ func Fingerprint(payload *pb.Payload) string {
 	return fmt.Sprintf("%s:%08x:%d:%s", payload.GetCodec(), crc32.ChecksumIEEE(payload.GetData()),
 		len(payload.GetData()), strings.Join(sizes, ","))
 }
+
+// GoesOn says whether what a caller has of a value is the beginning of this encoding.
+func GoesOn(payload *pb.Payload, request *pb.GetDataRequest) bool {
+	offset := request.GetOffset()
+	if payload == nil || offset >= uint64(codec.Size(payload)) || request.GetFingerprint() != Fingerprint(payload) {
+		return false
+	}
+	sum := uint32(0)
+	for _, part := range append([][]byte{payload.GetData()}, payload.GetBuffers()...) {
+		known := part[:min(offset, uint64(len(part)))]
+		sum = crc32.Update(sum, crc32.IEEETable, known)
+		offset -= uint64(len(known))
+	}
+	return sum == request.GetReceivedCrc32()
+}

@@ -55,7 +55,9 @@ const (
 // with JSON from a command line.
 type SchedulerClient interface {
 	// ConnectWorker is the stream of a worker. The worker opens with a hello, and the scheduler
-	// answers with a welcome or ends the stream.
+	// answers with a welcome or ends the stream. A worker that is refused with PROTOCOL_VERSION,
+	// CAPABILITY_MISSING or NAME_TAKEN, or that is SUPERSEDED, MUST NOT try again: it ends, and shows
+	// the message. After any other end of its stream without a goodbye it MUST connect again.
 	//
 	// Errors:
 	//   - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and
@@ -464,7 +466,9 @@ func (c *schedulerClient) Synchronize(ctx context.Context, in *SynchronizeReques
 // with JSON from a command line.
 type SchedulerServer interface {
 	// ConnectWorker is the stream of a worker. The worker opens with a hello, and the scheduler
-	// answers with a welcome or ends the stream.
+	// answers with a welcome or ends the stream. A worker that is refused with PROTOCOL_VERSION,
+	// CAPABILITY_MISSING or NAME_TAKEN, or that is SUPERSEDED, MUST NOT try again: it ends, and shows
+	// the message. After any other end of its stream without a goodbye it MUST connect again.
 	//
 	// Errors:
 	//   - FAILED_PRECONDITION (PROTOCOL_VERSION): the major versions differ; the message names both and

@@ -220,7 +220,8 @@ type Function_Name struct {
 	// name that a worker announced in its hello for this runtime (FunctionOffer.name). Where no
 	// worker announces it, it is one that a runtime with RuntimeOffer.any_name looks up itself: for
 	// Python "module.name", which it imports. Arguments for a function of another runtime than the
-	// submitter's own MUST be in Arguments.arguments, and not packed.
+	// submitter's own MUST be in Arguments.arguments, and not packed. A worker that does not know the
+	// name errs the task with the reason UNKNOWN_FUNCTION.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3,oneof"`
 }
 

@@ -1,0 +1,73 @@
+"""Rules on the end: a worker leaves without a loss, and goes when it is told to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gdistributed.conformance.rule import Theme, expect_equal
+from gdistributed.conformance.rules.results import held
+from gdistributed.conformance.stage import Stage
+from gdistributed.conformance.values import CODECS, value_in
+from gdistributed.v1 import worker_pb2
+
+THEME: Final = Theme("leaving", "a worker leaves without a loss")
+
+
+def says_closing(stage: Stage) -> bool | None:
+    """Say whether a heartbeat had the status CLOSING."""
+    return (
+        any(
+            message.heartbeat.status == worker_pb2.WORKER_STATUS_CLOSING
+            for message in stage.conversation.messages
+        )
+        or None
+    )
+
+
+@THEME.core("ToWorker", "goodbye: the worker is to stop.", own_worker=True)
+async def stops_at_a_goodbye(stage: Stage) -> None:
+    """A worker to which the scheduler says goodbye ends."""
+    await stage.welcome(await stage.next_visit())
+    await stage.settle()
+    await stage.say(goodbye={"reason": "retired"})
+    await stage.wait_for_end("to which the scheduler said goodbye")
+
+
+@THEME.core(
+    "WorkerStatus",
+    "Leaves the cluster: gives its data away and takes nothing new.",
+    own_worker=True,
+)
+async def drains_on_sigterm(stage: Stage) -> None:
+    """At SIGTERM heartbeats say CLOSING, what runs is finished, and data is served until "
+    "goodbye."""
+    await stage.welcome(await stage.next_visit())
+    key = await held(stage, "alone")
+    running = await stage.run("wait", 0.5)
+    await stage.settle()
+    stage.needs_process().terminate()
+    await stage.until(lambda: says_closing(stage), "a heartbeat with the status CLOSING")
+    answer = await stage.get([key], accept_codecs=CODECS)
+    expect_equal(value_in(answer.payload()), "alone", "of what it holds alone")
+    await stage.finished(running)
+    await stage.say(goodbye={"reason": "drained"})
+    await stage.wait_for_end("that was drained")
+
+
+@THEME.full(
+    "ToWorker",
+    "drain: give nothing new a start, and leave when the scheduler says goodbye.",
+    own_worker=True,
+)
+async def drains_when_it_is_told(stage: Stage) -> None:
+    """A worker that is told to drain says CLOSING, begins nothing, and leaves at the goodbye."""
+    await stage.welcome(await stage.next_visit())
+    await stage.settle()
+    await stage.say(drain=True)
+    await stage.until(lambda: says_closing(stage), "a heartbeat with the status CLOSING")
+    run = await stage.run("echo", 1)
+    await stage.say(revoke=[run.named()])
+    answer = await stage.answer("revoked", run, f"an answer to the revoke of {run}")
+    expect_equal(answer.given_back, True, "of a run that did not begin, given_back")
+    await stage.say(goodbye={"reason": "drained"})
+    await stage.wait_for_end("that was drained")
