@@ -120,9 +120,10 @@ def _play(worker: str, rules: Sequence[Rule], timeout_s: float, as_json: bool) -
     from gdistributed.conformance.runner import Runner
 
     console = Console(quiet=as_json, highlight=False)
+    is_address = ADDRESS.fullmatch(worker) is not None
     runner = (
-        Runner("", worker, timeout_s)
-        if ADDRESS.fullmatch(worker)
+        Runner("", worker, timeout_s, waits=_say_where)
+        if is_address
         else Runner(worker, timeout_s=timeout_s)
     )
     begun = time.monotonic()
@@ -142,3 +143,7 @@ def _play(worker: str, rules: Sequence[Rule], timeout_s: float, as_json: bool) -
 
         click.echo(json.dumps([report.as_dict(verdict) for verdict in verdicts], indent=2))
     return verdicts
+
+
+def _say_where(address: str) -> None:
+    click.echo(f"gd conformance waits for a worker at {address}", err=True)

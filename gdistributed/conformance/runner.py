@@ -7,7 +7,7 @@ worker is started anew, so that one fault is not counted for many.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,6 +16,8 @@ from gdistributed.conformance.rule import NoWorker, Rule, Violation
 from gdistributed.conformance.stage import Stage
 from gdistributed.settings import LOOPBACK
 
+TIMEOUT_S: Final = 10.0
+START_S: Final = 30.0
 ANY_PORT: Final = f"{LOOPBACK}:0"
 
 
@@ -64,12 +66,25 @@ class Runner:
         Where to wait for a worker that a person starts.
     timeout_s
         How long a rule may take.
+    start_s
+        How long the worker may take until it connects.
+    waits
+        Called with the address where it waits for a worker that a person starts.
     """
 
-    def __init__(self, command: str, address: str = ANY_PORT, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        command: str,
+        address: str = ANY_PORT,
+        timeout_s: float = TIMEOUT_S,
+        start_s: float = START_S,
+        waits: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._command = command
         self._address = address
         self._timeout_s = timeout_s
+        self._start_s = start_s
+        self._waits = waits
         self._shared: Stage | None = None
 
     async def play(self, rules: Sequence[Rule]) -> AsyncIterator[Verdict]:
@@ -112,7 +127,7 @@ class Runner:
         return Verdict(rule, Outcome.PASSED, seconds=took()), ""
 
     async def _play_alone(self, rule: Rule) -> None:
-        stage = Stage(self._command, ANY_PORT)
+        stage = Stage(self._command, ANY_PORT, self._start_s)
         try:
             await stage.open()
             await stage.arrive()
@@ -138,9 +153,11 @@ class Runner:
             await self._close_shared()
             stage = None
         if stage is None:
-            stage = self._shared = Stage(self._command, self._address)
+            stage = self._shared = Stage(self._command, self._address, self._start_s)
             await stage.open()
         if not stage.is_usable:
+            if not self._command:
+                self._waits(stage.scheduler.address)
             await stage.arrive()
             await stage.welcome(await stage.next_visit())
         return stage

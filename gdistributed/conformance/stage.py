@@ -34,7 +34,6 @@ from gdistributed.wire.status import StatusError, reason_of_call
 
 Found = TypeVar("Found")
 
-START_S: Final = 30.0
 ATTEMPTS: Final = EPOCH << 40  # the high bits of an attempt are the epoch
 
 BROKEN: Final = ConnectionLost("the stream breaks, to see what the worker does")
@@ -65,6 +64,8 @@ class Stage:
         That starts the worker; empty when a person starts it.
     address
         Where the scheduler listens.
+    start_s
+        How long the worker may take until it connects.
 
     Attributes
     ----------
@@ -78,8 +79,9 @@ class Stage:
         When the rule's time is up, by the loop's clock.
     """
 
-    def __init__(self, command: str, address: str) -> None:
+    def __init__(self, command: str, address: str, start_s: float) -> None:
         self.command = command
+        self._start_s = start_s
         self._news = asyncio.Event()
         self.scheduler = PlayedScheduler(address, self._news.set)
         self.holder = Peer(1)
@@ -184,7 +186,7 @@ class Stage:
         """
         self.deadline = math.inf
         if self.process is not None:
-            self.deadline = asyncio.get_running_loop().time() + START_S
+            self.deadline = asyncio.get_running_loop().time() + self._start_s
         try:
             await self._wait_for_a_visit()
         except Violation:
@@ -192,7 +194,7 @@ class Stage:
 
     def _why_nobody_came(self) -> str:
         process = self.needs_process()
-        how = f"did not connect to {self.scheduler.address} within {START_S:g} s"
+        how = f"did not connect to {self.scheduler.address} within {self._start_s:g} s"
         if process.exit_status is not None:
             how = f"never connected: {process.ended_how()}"
         return f"the worker {how};\n{process.last_words()}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gdistributed.data.chunks import set_aside
-from gdistributed.data.codecs import Encoded, decode_parts, encode_parts
+from gdistributed.data.codecs import Encoded, decode_or_keep, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 
 NOT_OFFERED: Final = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
@@ -88,7 +88,7 @@ class Spilled:
             nread = len(data) + sum(file.readinto(buffer) for buffer in buffers)
         if nread != sum(self.lengths):
             raise OSError(errno.EIO, "the file ends too early", str(self.path))
-        return decode_parts(self.codec, data, buffers, self.attributes)
+        return decode_or_keep(self.codec, data, buffers, self.attributes)
 
 
 class SpillFiles:

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from gdistributed.data.actor_references import ActorReference, methods_of
 from gdistributed.data.arguments import unpack_call
-from gdistributed.data.codecs import decode, encode_parts
+from gdistributed.data.codecs import Unread, decode, encode_parts
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import load_function
@@ -318,6 +318,8 @@ class Call:
             key = dependency.key
             try:
                 value = self.place.value_of(key)
+                if type(value) is Unread:
+                    raise value.needed()
                 results[key] = value.handle() if type(value) is ActorReference else value
             except KeyError:
                 data = dependency.value

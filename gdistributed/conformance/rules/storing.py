@@ -114,9 +114,13 @@ async def keeps_until_it_is_claimed(stage: Stage) -> None:
     expect_equal((await stage.get([key])).outcome(), "missing", "claimed and freed it is")
 
 
-@THEME.full("Payload", "A receiver that does not know the codec MUST pass the value on unchanged")
+@THEME.full(
+    "Payload",
+    "A receiver that does not know the codec MUST pass the value on unchanged, and MUST fail only "
+    "when the value is really needed, with the reason CODEC_UNSUPPORTED.",
+)
 async def passes_unknown_codecs_on(stage: Stage) -> None:
-    """A value in a codec that nobody knows is stored, and given to others as it came."""
+    """A value in an unknown codec is held and given on as it came; a task that needs it errs."""
     key = stage.new_key()
     payload = value_pb2.Payload(
         codec=UNKNOWN_CODEC, data=b"\x00\x01", attributes={"conformance": "yes"}
@@ -124,6 +128,10 @@ async def passes_unknown_codecs_on(stage: Stage) -> None:
     await put(stage, key, payload)
     came = (await stage.get([key], accept_codecs=[UNKNOWN_CODEC])).payload()
     expect(came == payload, f"the same: {payload}", came)
+    dependency = worker_pb2.Dependency(key=key, nbytes=2)
+    run = await stage.run("list", result_of(key), dependencies=[dependency])
+    error = (await stage.erred(run)).error
+    expect_equal(error.reason, "CODEC_UNSUPPORTED", "of a task that needs it the reason")
 
 
 @THEME.full("Worker.DeleteData", "DeleteData drops values that no task on the worker is using now.")

@@ -10,21 +10,25 @@ from gdistributed.data.codecs.registry import (
     codecs_of_runtime,
     decode,
     decode_compressed,
+    decode_or_keep,
     decode_parts,
     encode,
     encode_parts,
     register,
 )
+from gdistributed.data.codecs.unread import Unread
 
 __all__ = [
     "NEUTRAL_CODECS",
     "Buffer",
     "Codec",
     "Encoded",
+    "Unread",
     "codec_names",
     "codecs_of_runtime",
     "decode",
     "decode_compressed",
+    "decode_or_keep",
     "decode_parts",
     "encode",
     "encode_parts",

@@ -13,6 +13,7 @@ from gdistributed.data.codecs.json_text import JsonCodec
 from gdistributed.data.codecs.npy import NpyCodec
 from gdistributed.data.codecs.pickled import CloudpickleCodec, PickleCodec, describe, qualified_name
 from gdistributed.data.codecs.plain import NullCodec, RawCodec, TextCodec
+from gdistributed.data.codecs.unread import Unread
 from gdistributed.errors import CodecUnsupported, SerializationError
 from gdistributed.settings import PYTHON
 from gdistributed.v1 import value_pb2 as pb
@@ -91,6 +92,8 @@ def encode_parts(value: object, codecs: Sequence[str] = ()) -> Encoded:
     CodecUnsupported
         If none of the codecs wanted can say this value.
     """
+    if type(value) is Unread:
+        return value.encoded(codecs)
     if not codecs:
         codec = _native.get(type(value), _PICKLE)
         return codec.encode(value) or _CLOUDPICKLE.encode(value)
@@ -159,6 +162,25 @@ def decode_parts(
         raise SerializationError(
             f"a value in {codec!r} cannot be read: {describe(error)}"
         ) from error
+
+
+def decode_or_keep(
+    codec: str,
+    data: Buffer,
+    buffers: Sequence[Buffer] = (),
+    attributes: Mapping[str, str] | None = None,
+) -> object:
+    """Return the value that these bytes say; as it came, if this process does not know the codec.
+
+    Raises
+    ------
+    SerializationError
+        If the bytes cannot be read.
+    """
+    try:
+        return decode_parts(codec, data, buffers, attributes)
+    except CodecUnsupported:
+        return Unread(codec, data, buffers, attributes or {})
 
 
 def decode(payload: pb.Payload) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gdistributed.data.codecs import Buffer, Encoded, decode_parts
+from gdistributed.data.codecs import Buffer, Encoded, decode_or_keep
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.shared_memory.draft import finish_drafts
 from gdistributed.data.shared_memory.segment import Segment, make_segment
@@ -64,7 +64,7 @@ class Loan:
             return None
         header = self.shared.value
         data, *buffers = parts_of(self.shared, [memoryview(each) for each in self.segments])
-        return decode_parts(header.codec, data, buffers, header.attributes)
+        return decode_or_keep(header.codec, data, buffers, header.attributes)
 
 
 def write(loans: Sequence[tuple[Loan, Encoded]]) -> None:

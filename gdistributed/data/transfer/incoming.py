@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode_compressed, decode_parts
 from gdistributed.data.shared_memory import Mapped, SharedMemory
 from gdistributed.data.transfer.threads import in_thread_if_large
 from gdistributed.errors import SerializationError
+
+Decode = Callable[..., object]
 
 
 def opened(incoming: Incoming, shared_memory: SharedMemory | None, mapped: Mapped) -> bool:
@@ -34,8 +37,15 @@ def opened(incoming: Incoming, shared_memory: SharedMemory | None, mapped: Mappe
     return True
 
 
-async def value_of(incoming: Incoming) -> object:
+async def value_of(incoming: Incoming, decode: Decode = decode_parts) -> object:
     """Decode a value that has come: a large one in a thread, since that may take long.
+
+    Parameters
+    ----------
+    incoming
+        The value.
+    decode
+        Makes a value of its bytes; `decode_or_keep` for whoever only holds it for others.
 
     Raises
     ------
@@ -49,5 +59,5 @@ async def value_of(incoming: Incoming) -> object:
         return await asyncio.to_thread(decode_compressed, header, incoming.data, incoming.buffers)
     data, buffers = incoming.data, incoming.buffers
     return await in_thread_if_large(
-        len(data), decode_parts, header.codec, data, buffers, header.attributes
+        len(data), decode, header.codec, data, buffers, header.attributes
     )

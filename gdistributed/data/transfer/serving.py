@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 from gdistributed.data.chunks import Assembler, Outgoing, cut, offset_to_go_on
+from gdistributed.data.codecs import decode_or_keep
 from gdistributed.data.codecs.compression import Compression
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
@@ -90,7 +91,7 @@ async def accept_values(
                 response.again.append(key)
                 continue
             try:
-                value = await value_of(incoming)
+                value = await value_of(incoming, decode_or_keep)
                 nbytes = max(sizeof(value), incoming.apart_nbytes)
                 kind = qualified_name(type(value))
                 put = await keep(key, value, nbytes, kind)

@@ -18,7 +18,7 @@ from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import DataRecord, Fetch, RunRecord
 from gdistributed.data.actor_references import ActorReference, without_handle
 from gdistributed.data.chunks import Growing, Incoming
-from gdistributed.data.codecs import decode
+from gdistributed.data.codecs import decode, decode_or_keep
 from gdistributed.data.codecs.pickled import qualified_name
 from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.functions import forget_functions
@@ -379,7 +379,7 @@ class Shell:
             self.call(brain.fetch_lacked, fetch, key)
         else:
             try:
-                value, nbytes_min = await value_of(incoming), incoming.apart_nbytes
+                value, nbytes_min = await value_of(incoming, decode_or_keep), incoming.apart_nbytes
                 if incoming.opened is not None:
                     self.shared_memory.adopt(key, value, incoming.opened)
                 incoming.data, incoming.buffers = b"", ()
