@@ -20,6 +20,8 @@ class Level(StrEnum):
     FULL = "full"
 
 
+SHOWN_LENGTH: Final = 200
+
 CORE: Final = Level.CORE
 FULL: Final = Level.FULL
 
@@ -43,6 +45,10 @@ class Violation(Exception):
 
 class NoWorker(Exception):
     """There is no worker to judge: it does not start, or never connects."""
+
+
+class Unplayable(Exception):
+    """A rule cannot be played with this worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +130,12 @@ def expect_equal(came: object, expected: object, what: str) -> None:
     expect(same, f"{what} {shortened(expected)}", shortened(came))
 
 
-def shortened(value: object, length: int = 200) -> str:
-    """Return a value as text, cut in the middle."""
-    text = repr(value)
-    if len(text) <= length:
-        return text
+def shortened(value: object) -> str:
+    """Return a value as text that is not too long."""
+    return cut_in_the_middle(repr(value), SHOWN_LENGTH)
+
+
+def cut_in_the_middle(text: str, length: int) -> str:
+    """Return a text; without its middle, if it is longer than this."""
     half = length // 2 - 2
-    return f"{text[:half]} ... {text[-half:]}"
+    return text if len(text) <= length else f"{text[:half]} ... {text[-half:]}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gdistributed.conformance.rule import NoWorker, Rule, Violation
+from gdistributed.conformance.rule import NoWorker, Rule, Unplayable, Violation
 from gdistributed.conformance.stage import Stage
 from gdistributed.settings import LOOPBACK
 
@@ -124,6 +124,8 @@ class Runner:
         except NoWorker as error:
             failed = Outcome.FAILED, "a worker", str(error)
             return Verdict(rule, *failed, seconds=took()), str(error)
+        except Unplayable as error:
+            return Verdict(rule, Outcome.SKIPPED, why=str(error), seconds=took()), ""
         return Verdict(rule, Outcome.PASSED, seconds=took()), ""
 
     async def _play_alone(self, rule: Rule) -> None:

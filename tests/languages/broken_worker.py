@@ -223,12 +223,12 @@ def dies_of_an_error() -> None:
 # ---- Taking back
 
 
-@breaks("back.cancelled_while_it_runs", "no report on")
+@breaks("taking_back.cancelled_while_it_runs", "no report on")
 def cancels_nothing() -> None:
     hearing(without("cancel"))
 
 
-@breaks("back.cancel_of_another_attempt", "a report on the task")
+@breaks("taking_back.cancel_of_another_attempt", "a report on the task")
 def cancels_any_attempt() -> None:
     handed: dict[str, int] = {}
 
@@ -240,17 +240,17 @@ def cancels_any_attempt() -> None:
     hearing(change)
 
 
-@breaks("back.revoked_before_it_runs", "given_back")
+@breaks("taking_back.revoked_before_it_runs", "given_back")
 def gives_nothing_back() -> None:
     saying(each("revoked", lambda answer: setattr(answer, "given_back", False)))
 
 
-@breaks("back.every_revoke_is_answered", "an answer to the revoke")
+@breaks("taking_back.every_revoke_is_answered", "an answer to the revoke")
 def answers_no_revoke() -> None:
     saying(without("revoked"))
 
 
-@breaks("back.freed", "after it is freed it is 'missing'")
+@breaks("taking_back.freed", "after it is freed it is 'missing'")
 def frees_nothing() -> None:
     hearing(without("free"))
 
@@ -288,7 +288,7 @@ def believes_every_checksum() -> None:
     instead(chunks.Growing, "add", changed)
 
 
-@breaks("storing.refuses_a_damaged_chunk", "the status DATA_LOSS")
+@breaks("storing.refuses_a_damaged_chunk", "the status DATA_LOSS (BAD_CHUNK)")
 def stores_damaged_chunks() -> None:
     believes_every_checksum()
 

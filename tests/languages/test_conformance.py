@@ -1,4 +1,4 @@
-"""`gd conformance`: our workers keep all rules, and one with a fault breaks that which it should."""
+"""`gd conformance`: our workers keep all rules; one with a fault breaks the rule that it should."""
 
 from __future__ import annotations
 

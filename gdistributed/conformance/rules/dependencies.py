@@ -196,6 +196,6 @@ async def copied(stage: Stage) -> None:
         lambda: next((e for e in stage.conversation.each("stored") if e.key == key), None),
         f"{key!r} among `stored`",
     )
-    answer = await stage.get([key], accept_codecs=CODECS)
+    answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "copied", "the value")
     await stage.say(free=[key])

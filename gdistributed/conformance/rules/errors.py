@@ -64,10 +64,13 @@ async def lives_on(stage: Stage) -> None:
     expect_equal(await stage.value(await stage.run("echo", 1)), 1, "the result")
 
 
-@THEME.core("Arguments", "arguments one by one: the form that every language reads.")
-async def arguments_that_do_not_fit(stage: Stage) -> None:
-    """A task whose arguments the function does not take errs, and the worker lives on."""
-    await stage.erred(await stage.run("repeat", "too few"))
+@THEME.core("TaskSpec", "arguments: a serialised Arguments message, which only the worker parses.")
+async def arguments_that_cannot_be_read(stage: Stage) -> None:
+    """A task whose arguments are no Arguments message errs, and the worker lives on."""
+    task = stage.task("echo", 1)
+    task.arguments = b"\xff\xff\xff"
+    await stage.say(run=[task])
+    await stage.erred(Run(task.key, task.attempt))
     expect_equal(await stage.value(await stage.run("echo", 1)), 1, "the result")
 
 

@@ -87,14 +87,14 @@ async def reads_the_common_codecs(stage: Stage) -> None:
 @THEME.core("WorkerHello", "address of its own server, as peers and clients reach it.")
 async def answers_at_its_address(stage: Stage) -> None:
     """A server answers at the address of the hello, and gives no data that it does not have."""
-    answer = await stage.get([stage.new_key()])
+    answer = await stage.worker.get([stage.new_key()])
     expect_equal(answer.outcome(), "missing", "of a key that nobody holds")
 
 
 @THEME.core("Server.Identify", "Identify says who answers at this address.")
 async def identifies_itself(stage: Stage) -> None:
     """Server.Identify at this address says the role "worker", and the id of the hello."""
-    answer = await stage.call(stage.server_stub().Identify, server_pb2.IdentifyRequest())
+    answer = await stage.worker.call("Identify", server_pb2.IdentifyRequest())
     expect_equal(answer.role, "worker", "the role")
     expect_equal(answer.id, stage.hello.worker_id, "the id")
 
@@ -102,7 +102,7 @@ async def identifies_itself(stage: Stage) -> None:
 @THEME.full("GetStatusResponse", "worker_id of the incarnation.")
 async def tells_its_status(stage: Stage) -> None:
     """Worker.GetStatus says the id and the threads of the hello, and that the worker runs."""
-    answer = await stage.call(stage.stub().GetStatus, worker_pb2.GetStatusRequest())
+    answer = await stage.worker.call("GetStatus", worker_pb2.GetStatusRequest())
     expect_equal(answer.worker_id, stage.hello.worker_id, "the worker_id")
     expect_equal(answer.nthreads, stage.hello.nthreads, "nthreads")
     status = worker_pb2.WorkerStatus.Name(answer.status)
@@ -115,5 +115,18 @@ async def tells_its_status(stage: Stage) -> None:
 )
 async def lists_its_versions(stage: Stage) -> None:
     """Server.GetVersions is answered, and names at least one version."""
-    answer = await stage.call(stage.server_stub().GetVersions, server_pb2.GetVersionsRequest())
+    answer = await stage.worker.call("GetVersions", server_pb2.GetVersionsRequest())
     expect(bool(answer.versions), "versions by name", "none")
+
+
+@THEME.core(
+    "WorkerHello",
+    "worker_id: the incarnation, new for each start of the process.",
+    own_worker=True,
+)
+async def names_the_incarnation(stage: Stage) -> None:
+    """A worker that is started again has another id."""
+    first = (await stage.next_visit()).first.hello.worker_id
+    await stage.start_again()
+    second = (await stage.next_visit()).first.hello.worker_id
+    expect(first != second, "another worker_id than that of the first start", second)

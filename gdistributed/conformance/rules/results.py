@@ -51,7 +51,7 @@ async def larger_ones_stay(stage: Stage) -> None:
     run = await stage.run("repeat", "x", 2 * INLINE_NBYTES)
     report = await stage.finished(run)
     expect(not report.value, "no value in the report", f"one of {len(report.value)} bytes")
-    payload = (await stage.get([run.key], accept_codecs=CODECS)).payload()
+    payload = (await stage.worker.get([run.key], accept_codecs=CODECS)).payload()
     expect_equal(value_in(payload), "x" * 2 * INLINE_NBYTES, "the value")
 
 
@@ -89,7 +89,7 @@ async def served_in_an_accepted_codec(stage: Stage) -> None:
         ([UNKNOWN_CODEC, "text"], "text"),
         (["null", "raw", "text"], None),
     ):
-        payload = (await stage.get([key], accept_codecs=accepted)).payload()
+        payload = (await stage.worker.get([key], accept_codecs=accepted)).payload()
         expect(expected in (None, payload.codec), f"the codec {expected}", repr(payload.codec))
         came = value_in(payload)
         expect(came in ("abc", b"abc"), "the value 'abc'", repr(came))
@@ -103,7 +103,7 @@ async def served_in_an_accepted_codec(stage: Stage) -> None:
 async def no_accepted_codec(stage: Stage) -> None:
     """A value that none of the accepted codecs says is answered by CODEC_UNSUPPORTED, in words."""
     key = await held(stage, "abc")
-    answer = await stage.get([key], accept_codecs=[UNKNOWN_CODEC])
+    answer = await stage.worker.get([key], accept_codecs=[UNKNOWN_CODEC])
     expect_equal(answer.outcome(), "error", "for the key an")
     error = answer.items[0].error
     expect_equal(error.reason, "CODEC_UNSUPPORTED", "the reason")
@@ -119,7 +119,7 @@ async def no_accepted_codec(stage: Stage) -> None:
 async def several_keys_in_one_call(stage: Stage) -> None:
     """Of several keys each is answered under its index, one that is not held by `missing`."""
     one, other = await held(stage, "one"), await held(stage, "other")
-    answer = await stage.get([one, stage.new_key(), other], accept_codecs=CODECS)
+    answer = await stage.worker.get([one, stage.new_key(), other], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload(0)), "one", "the value of key 0")
     expect_equal(answer.outcome(1), "missing", "of key 1")
     expect_equal(value_in(answer.payload(2)), "other", "the value of key 2")
@@ -133,7 +133,7 @@ async def several_keys_in_one_call(stage: Stage) -> None:
 async def large_ones_come_in_chunks(stage: Stage) -> None:
     """A value of 2.5 MB comes in chunks whose offsets, lengths and checksums fit together."""
     run = await held_large(stage)
-    answer = await stage.get([run.key], accept_codecs=CODECS)
+    answer = await stage.worker.get([run.key], accept_codecs=CODECS)
     expect(bool(answer.chunks), "chunks", answer.outcome())
     expect(value_in(answer.payload()) == "0123456789" * (LARGE // 10), "the text", "another")
     longest = max(len(chunk.data) for chunk in answer.chunks[0])
@@ -144,10 +144,10 @@ async def large_ones_come_in_chunks(stage: Stage) -> None:
 async def chunks_are_as_large_as_asked(stage: Stage) -> None:
     """Chunks have the size that the request names, but the last; never more than 4 MiB."""
     run = await held_large(stage)
-    answer = await stage.get([run.key], accept_codecs=CODECS, chunk_nbytes=300_000)
+    answer = await stage.worker.get([run.key], accept_codecs=CODECS, chunk_nbytes=300_000)
     lengths = [len(chunk.data) for chunk in answer.chunks.get(0, [])]
     expect_equal(sorted({*lengths[:-1]}), [300_000], "lengths of all chunks but the last:")
-    answer = await stage.get([run.key], accept_codecs=CODECS, chunk_nbytes=1 << 31)
+    answer = await stage.worker.get([run.key], accept_codecs=CODECS, chunk_nbytes=1 << 31)
     expect(value_in(answer.payload()) == "0123456789" * (LARGE // 10), "the text", "another")
 
 
@@ -159,7 +159,7 @@ async def chunks_are_as_large_as_asked(stage: Stage) -> None:
 async def goes_on_at_an_offset(stage: Stage) -> None:
     """A transfer goes on at an offset; with another fingerprint or checksum it starts again."""
     run = await held_large(stage)
-    whole = await stage.get([run.key], accept_codecs=["text"])
+    whole = await stage.worker.get([run.key], accept_codecs=["text"])
     first, second = whole.chunks[0][0], whole.chunks[0][1]
     expect_equal(second.offset, len(first.data), "the offset of the second chunk")
     asked = {
@@ -168,10 +168,10 @@ async def goes_on_at_an_offset(stage: Stage) -> None:
         "fingerprint": first.header.fingerprint,
         "received_crc32": first.crc32,
     }
-    rest = (await stage.get([run.key], **asked)).payload(start=second.offset)
+    rest = (await stage.worker.get([run.key], **asked)).payload(start=second.offset)
     expect(rest.data == whole.payload().data[second.offset :], "the rest of the text", "another")
     for wrong in ({"fingerprint": "another"}, {"received_crc32": first.crc32 ^ 1}):
-        answer = await stage.get([run.key], **(asked | wrong))
+        answer = await stage.worker.get([run.key], **(asked | wrong))
         expect_equal(answer.chunks[0][0].offset, 0, f"with {wrong} the first chunk at the offset")
         expect(answer.payload().data == whole.payload().data, "the whole text", "another")
 
@@ -180,8 +180,42 @@ async def goes_on_at_an_offset(stage: Stage) -> None:
 async def offset_with_several_keys(stage: Stage) -> None:
     """An offset with two keys is refused."""
     request = worker_pb2.GetDataRequest(keys=["a", "b"], offset=1)
-    call = stage.stub().GetData(request, timeout=stage.remaining_s())
-    await stage.refused(call, "INVALID_ARGUMENT", "BAD_OFFSET")
+    await stage.worker.refused("GetData", request, "INVALID_ARGUMENT", "BAD_OFFSET")
+
+
+@THEME.full(
+    "TaskTemplate",
+    "The worker that ran the task serves the result so to whoever names no codecs (see "
+    "Worker.GetData).",
+)
+async def served_as_the_task_asked(stage: Stage) -> None:
+    """GetData without accept_codecs says a result in the codec that its task asked for."""
+    for codec in ("json", "text"):
+        run = await stage.run("echo", "abc", result_codecs=[codec])
+        await stage.finished(run)
+        payload = (await stage.worker.get([run.key])).payload()
+        expect_equal(payload.codec, codec, "the codec")
+
+
+@THEME.full(
+    "GetDataRequest",
+    "accept_runtime: the runtime that will read the values, whose own codecs are welcome.",
+)
+async def served_to_another_runtime(stage: Stage) -> None:
+    """A runtime that nobody knows is given values in a codec that every language reads."""
+    run = await stage.run("echo", "abc", result_codecs=[])
+    await stage.finished(run)
+    payload = (await stage.worker.get([run.key], accept_runtime="conformance")).payload()
+    expect_equal(value_in(payload), "abc", "the value")
+
+
+@THEME.full("Payload", "A sender MUST NOT use one that the receiver did not announce")
+async def compressed_only_if_accepted(stage: Stage) -> None:
+    """To a caller that accepts no compression values go as they are, whatever they are."""
+    small, large = await held(stage, "x" * 50_000), (await held_large(stage)).key
+    answer = await stage.worker.get([small, large], accept_codecs=CODECS)
+    used = {answer.payload(0).compression, *(chunk.compression for chunk in answer.chunks[1])}
+    expect_equal(used, {""}, "the compressions")
 
 
 @THEME.core(
@@ -192,7 +226,6 @@ async def meant_for_another_worker(stage: Stage) -> None:
     """GetData that names another incarnation is refused; one that names none is answered."""
     key = await held(stage)
     request = worker_pb2.GetDataRequest(worker_id="somebody-else", keys=[key])
-    call = stage.stub().GetData(request, timeout=stage.remaining_s())
-    await stage.refused(call, "FAILED_PRECONDITION", "WRONG_WORKER")
-    answer = await stage.get([key], worker_id="", accept_codecs=CODECS)
+    await stage.worker.refused("GetData", request, "FAILED_PRECONDITION", "WRONG_WORKER")
+    answer = await stage.worker.get([key], worker_id="", accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "held", "the value")

@@ -161,6 +161,24 @@ async def forgets_templates(stage: Stage) -> None:
     expect_equal(await stage.value(Run(task.key, task.attempt)), "abab", "the result")
 
 
+@THEME.full(
+    "FromWorker",
+    "started: tasks that began to run. A worker MAY leave out those that finish soon.",
+)
+async def says_what_has_begun(stage: Stage) -> None:
+    """A task that runs for long is reported as started, before it is finished."""
+    run = await stage.run("wait", 2 * OCCUPIED_S)
+    await stage.finished(run)
+    words = [
+        kind
+        for message in stage.conversation.messages
+        for kind in ("started", "finished")
+        for each in getattr(message, kind)
+        if (each.key, each.attempt) == (run.key, run.attempt)
+    ]
+    expect_equal(words, ["started", "finished"], f"of {run} the words")
+
+
 # ---- What several rules need
 
 

@@ -32,7 +32,7 @@ async def lists_what_it_holds(stage: Stage) -> None:
     request = worker_pb2.ListDataRequest(page_size=2, key_prefix="conformance-")
     found: list[worker_pb2.StoredData] = []
     while True:
-        page = await stage.call(stage.stub().ListData, request)
+        page = await stage.worker.call("ListData", request)
         expect(len(page.data) <= 2, "at most 2 on a page", len(page.data))
         found.extend(page.data)
         if not page.next_page_token:
@@ -43,7 +43,7 @@ async def lists_what_it_holds(stage: Stage) -> None:
     expect(set(keys) <= set(listed), f"{keys} among them", listed)
     expect(all(each.nbytes for each in found), "the size of each", "0 of some")
     request = worker_pb2.ListDataRequest(key_prefix=keys[0])
-    listed = [each.key for each in (await stage.call(stage.stub().ListData, request)).data]
+    listed = [each.key for each in (await stage.worker.call("ListData", request)).data]
     expect(all(key.startswith(keys[0]) for key in listed), f"keys with {keys[0]!r}", listed)
 
 
@@ -54,17 +54,16 @@ async def lists_what_it_holds(stage: Stage) -> None:
 async def refuses_a_page_token(stage: Stage) -> None:
     """A page token that the worker never gave is refused."""
     request = worker_pb2.ListDataRequest(page_token="no token of yours")
-    call = stage.stub().ListData(request, timeout=stage.remaining_s())
-    await stage.refused(call, "INVALID_ARGUMENT", "BAD_PAGE_TOKEN")
+    await stage.worker.refused("ListData", request, "INVALID_ARGUMENT", "BAD_PAGE_TOKEN")
 
 
 @THEME.full("Worker.Run", "Run calls a function on the worker at once, outside the order of tasks.")
 async def runs_at_once(stage: Stage) -> None:
     """Run calls a function and answers with its value, or with its error."""
-    answer = await stage.call(stage.stub().Run, run_request(stage, "list", 1, "a"))
+    answer = await stage.worker.call("Run", run_request(stage, "list", 1, "a"))
     expect_equal(answer.WhichOneof("outcome"), "value", "the outcome a")
     expect_equal(value_in(answer.value), [1, "a"], "the value")
-    answer = await stage.call(stage.stub().Run, run_request(stage, "fail", "in vain"))
+    answer = await stage.worker.call("Run", run_request(stage, "fail", "in vain"))
     expect_equal(answer.WhichOneof("outcome"), "error", "the outcome an")
     expect("in vain" in answer.error.message, "its message", repr(answer.error.message))
 
@@ -76,8 +75,7 @@ async def runs_at_once(stage: Stage) -> None:
 async def runs_no_unknown_function(stage: Stage) -> None:
     """Run of a function that the worker does not offer is refused."""
     request = run_request(stage, "no_such_function")
-    call = stage.stub().Run(request, timeout=stage.remaining_s())
-    await stage.refused(call, "INVALID_ARGUMENT", "UNKNOWN_FUNCTION")
+    await stage.worker.refused("Run", request, "INVALID_ARGUMENT", "UNKNOWN_FUNCTION")
 
 
 @THEME.full(
@@ -87,11 +85,9 @@ async def runs_no_unknown_function(stage: Stage) -> None:
 async def runs_nothing_meant_for_another(stage: Stage) -> None:
     """Run and DeleteData that name another incarnation are refused."""
     request = run_request(stage, "echo", 1, worker_id="somebody-else")
-    call = stage.stub().Run(request, timeout=stage.remaining_s())
-    await stage.refused(call, "FAILED_PRECONDITION", "WRONG_WORKER")
+    await stage.worker.refused("Run", request, "FAILED_PRECONDITION", "WRONG_WORKER")
     delete = worker_pb2.DeleteDataRequest(worker_id="somebody-else", keys=["x"])
-    deleting = stage.stub().DeleteData(delete, timeout=stage.remaining_s())
-    await stage.refused(deleting, "FAILED_PRECONDITION", "WRONG_WORKER")
+    await stage.worker.refused("DeleteData", delete, "FAILED_PRECONDITION", "WRONG_WORKER")
 
 
 @THEME.full("GetStatusResponse", "executing: keys of the tasks that run now.")
@@ -99,8 +95,20 @@ async def says_what_runs(stage: Stage) -> None:
     """GetStatus names the tasks that run."""
     run = await stage.run("wait", 0.5)
     while True:
-        answer = await stage.call(stage.stub().GetStatus, worker_pb2.GetStatusRequest())
+        answer = await stage.worker.call("GetStatus", worker_pb2.GetStatusRequest())
         if run.key in answer.executing:
             return
         report = any(each.key == run.key for each in stage.conversation.each("finished"))
         expect(not report, f"{run.key!r} among `executing`", "its report, and never that")
+
+
+@THEME.full(
+    "RunRequest",
+    "detached: answer at once, with the value null; what becomes of the call is logged.",
+)
+async def runs_detached(stage: Stage) -> None:
+    """Run of a function that takes long is answered before it has returned, if it is detached."""
+    request = run_request(stage, "wait", 1.0, detached=True)
+    answer = await stage.worker.call("Run", request)
+    expect_equal(answer.WhichOneof("outcome"), "value", "the outcome a")
+    expect_equal(value_in(answer.value), None, "the value")

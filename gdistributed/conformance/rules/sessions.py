@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from gdistributed.conformance.conversation import EPOCH, HEARTBEAT_MS
+from gdistributed.conformance.meeting import CLOSING
 from gdistributed.conformance.rule import Theme, expect, expect_equal
 from gdistributed.conformance.rules.running import OCCUPIED_S, expect_no_report, outlast
-from gdistributed.conformance.stage import CLOSING, Run, Stage
+from gdistributed.conformance.stage import Run, Stage
 from gdistributed.v1 import worker_pb2
 
 THEME: Final = Theme("session", "a conversation outlives its streams")
@@ -183,7 +184,9 @@ async def brings_an_inventory(stage: Stage) -> None:
     runs = [running, *waiting]
     await stage.say(reconcile={"cancel": [run.named() for run in runs], "drop": [kept.key]})
     await stage.settle()
-    expect_equal((await stage.get([kept.key])).outcome(), "missing", "after Reconcile.drop it is")
+    expect_equal(
+        (await stage.worker.get([kept.key])).outcome(), "missing", "after Reconcile.drop it is"
+    )
     for run in runs:
         expect_no_report(stage, run)
 

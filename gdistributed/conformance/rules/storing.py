@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -14,12 +15,14 @@ from gdistributed.v1 import value_pb2, worker_pb2
 
 THEME: Final = Theme("storing", "values can be put on a worker, and taken away")
 
+REFUSAL_S: Final = 1.0
+
 
 async def put(stage: Stage, key: str, payload: value_pb2.Payload) -> worker_pb2.StoredData:
     """Put a small value on the worker."""
     item = worker_pb2.DataItem(index=0, nbytes=len(payload.data), type="text", value=payload)
     request = worker_pb2.PutDataRequest(worker_id=stage.hello.worker_id, keys=[key], items=[item])
-    answer = await stage.call(stage.stub().PutData, _stream(request))
+    answer = await stage.worker.call("PutData", _stream(request))
     expect_equal([each.key for each in answer.stored], [key], "as stored the keys")
     return answer.stored[0]  # type: ignore[no-any-return]
 
@@ -36,9 +39,13 @@ async def _in_chunks(keys: list[str], payload: value_pb2.Payload) -> AsyncIterat
 
 
 async def _damaged(keys: list[str], payload: value_pb2.Payload) -> AsyncIterator[Any]:
+    """Yield chunks up to a damaged one, and no other before there was time to refuse that."""
     async for request in _in_chunks(keys, payload):
         if request.chunk.offset:
             request.chunk.crc32 ^= 1
+            yield request
+            await asyncio.sleep(REFUSAL_S)
+            return
         yield request
 
 
@@ -54,7 +61,7 @@ async def stores_what_is_put(stage: Stage) -> None:
     expect(first.put >= 1, "a number of the put", first.put)
     second = await put(stage, other, payload_of("and here"))
     expect_equal(second.put, first.put + 1, "the number of the next put")
-    answer = await stage.get([key], accept_codecs=CODECS)
+    answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "put here", "the value")
     dependency = worker_pb2.Dependency(key=key, nbytes=8)
     run = await stage.run("list", result_of(key), dependencies=[dependency])
@@ -65,9 +72,9 @@ async def stores_what_is_put(stage: Stage) -> None:
 async def stores_chunks(stage: Stage) -> None:
     """A large value that is put in chunks is stored."""
     key, text = stage.new_key(), "0123456789" * 250_000
-    answer = await stage.call(stage.stub().PutData, _in_chunks([key], payload_of(text)))
+    answer = await stage.worker.call("PutData", _in_chunks([key], payload_of(text)))
     expect_equal([each.key for each in answer.stored], [key], "as stored the keys")
-    payload = (await stage.get([key], accept_codecs=CODECS)).payload()
+    payload = (await stage.worker.get([key], accept_codecs=CODECS)).payload()
     expect(value_in(payload) == text, "the text that was put", "another")
 
 
@@ -78,9 +85,8 @@ async def refuses_a_damaged_chunk(stage: Stage) -> None:
     """A chunk with a wrong checksum is refused, and nothing is stored."""
     key = stage.new_key()
     text = payload_of("0123456789" * 250_000)
-    call = stage.stub().PutData(_damaged([key], text), timeout=stage.remaining_s())
-    await stage.refused(call, "DATA_LOSS", "BAD_CHUNK")
-    expect_equal((await stage.get([key])).outcome(), "missing", "afterwards the value is")
+    await stage.worker.refused("PutData", _damaged([key], text), "DATA_LOSS", "BAD_CHUNK")
+    expect_equal((await stage.worker.get([key])).outcome(), "missing", "afterwards the value is")
 
 
 @THEME.full(
@@ -90,8 +96,7 @@ async def refuses_a_damaged_chunk(stage: Stage) -> None:
 async def stores_nothing_meant_for_another(stage: Stage) -> None:
     """PutData that names another incarnation is refused."""
     request = worker_pb2.PutDataRequest(worker_id="somebody-else", keys=["x"])
-    call = stage.stub().PutData(_stream(request), timeout=stage.remaining_s())
-    await stage.refused(call, "FAILED_PRECONDITION", "WRONG_WORKER")
+    await stage.worker.refused("PutData", _stream(request), "FAILED_PRECONDITION", "WRONG_WORKER")
 
 
 @THEME.full(
@@ -105,13 +110,13 @@ async def keeps_until_it_is_claimed(stage: Stage) -> None:
     number = (await put(stage, key, payload_of("mine"))).put
     await stage.say(free=[key])
     await stage.settle()
-    expect_equal((await stage.get([key])).outcome(), "value", "before it is claimed a")
+    expect_equal((await stage.worker.get([key])).outcome(), "value", "before it is claimed a")
     await stage.say(claim=[worker_pb2.ClaimedData(key=key, put=number)])
     await stage.settle()
-    expect_equal((await stage.get([key])).outcome(), "value", "when it is claimed a")
+    expect_equal((await stage.worker.get([key])).outcome(), "value", "when it is claimed a")
     await stage.say(free=[key])
     await stage.settle()
-    expect_equal((await stage.get([key])).outcome(), "missing", "claimed and freed it is")
+    expect_equal((await stage.worker.get([key])).outcome(), "missing", "claimed and freed it is")
 
 
 @THEME.full(
@@ -126,7 +131,7 @@ async def passes_unknown_codecs_on(stage: Stage) -> None:
         codec=UNKNOWN_CODEC, data=b"\x00\x01", attributes={"conformance": "yes"}
     )
     await put(stage, key, payload)
-    came = (await stage.get([key], accept_codecs=[UNKNOWN_CODEC])).payload()
+    came = (await stage.worker.get([key], accept_codecs=[UNKNOWN_CODEC])).payload()
     expect(came == payload, f"the same: {payload}", came)
     dependency = worker_pb2.Dependency(key=key, nbytes=2)
     run = await stage.run("list", result_of(key), dependencies=[dependency])
@@ -140,9 +145,9 @@ async def deletes(stage: Stage) -> None:
     key = await held(stage)
     unknown = stage.new_key()
     request = worker_pb2.DeleteDataRequest(worker_id=stage.hello.worker_id, keys=[key, unknown])
-    answer = await stage.call(stage.stub().DeleteData, request)
+    answer = await stage.worker.call("DeleteData", request)
     expect_equal(list(answer.deleted), [key], "as deleted")
     await stage.until(
         lambda: key in stage.conversation.each("dropped") or None, f"{key!r} among `dropped`"
     )
-    expect_equal((await stage.get([key])).outcome(), "missing", "afterwards the value is")
+    expect_equal((await stage.worker.get([key])).outcome(), "missing", "afterwards the value is")

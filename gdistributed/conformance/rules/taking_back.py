@@ -10,7 +10,7 @@ from gdistributed.conformance.stage import Run, Stage, new_attempt
 from gdistributed.conformance.values import result_of
 from gdistributed.v1 import worker_pb2
 
-THEME: Final = Theme("back", "what is handed over can be taken back")
+THEME: Final = Theme("taking_back", "what is handed over can be taken back")
 
 
 async def occupied(stage: Stage) -> None:
@@ -95,10 +95,10 @@ async def freed(stage: Stage) -> None:
     """A result is held until it is freed; then it is missing."""
     run = await stage.run("echo", "kept")
     await stage.finished(run)
-    expect_equal((await stage.get([run.key])).outcome(), "value", "before it is freed a")
+    expect_equal((await stage.worker.get([run.key])).outcome(), "value", "before it is freed a")
     await stage.say(free=[run.key])
     await stage.settle()
-    outcome = (await stage.get([run.key])).outcome()
+    outcome = (await stage.worker.get([run.key])).outcome()
     expect_equal(outcome, "missing", "after it is freed it is")
 
 
