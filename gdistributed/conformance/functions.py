@@ -15,7 +15,7 @@ NAMES: Final = tuple(f"conformance.{name}" for name in ("echo", "list", "repeat"
 
 @function(name="conformance.echo")
 def echo(value: object) -> object:
-    """Return the argument."""
+    """Return the argument: nothing, bytes, text, or plain data."""
     return value
 
 
@@ -33,7 +33,10 @@ def repeat(text: str, count: int) -> str:
 
 @function(name="conformance.wait")
 def wait(seconds: float) -> list[float]:
-    """Wait for so many seconds; return when that began and ended, in seconds of any one clock."""
+    """Wait for so many seconds, or until the run is cancelled.
+
+    The result is a list of two numbers: when that began and ended, in seconds of any one clock.
+    """
     began = time.monotonic()
     time.sleep(seconds)
     return [began, time.monotonic()]
@@ -41,5 +44,5 @@ def wait(seconds: float) -> list[float]:
 
 @function(name="conformance.fail")
 def fail(message: str) -> None:
-    """Fail, with this message."""
+    """Fail, with this message: raise, throw or return an error, as the language has it."""
     raise ValueError(message)

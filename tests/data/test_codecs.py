@@ -19,7 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from gdistributed.data.codecs import Encoded, decode, encode, encode_parts, registry
+from gdistributed.data.codecs import (
+    Encoded,
+    Unread,
+    decode,
+    decode_or_keep,
+    encode,
+    encode_parts,
+    registry,
+)
 from gdistributed.data.codecs.pickled import unpickle
 from gdistributed.errors import CodecUnsupported, SerializationError
 from gdistributed.v1 import value_pb2 as pb
@@ -365,3 +373,26 @@ def test_threads_that_unpickle_import_one_after_the_other(
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(unpickle, pickles)) == [1, 1]
     assert counted.counts == [0, 1, 0, 1, 0]
+
+
+# ---- Codecs that nobody here reads
+
+
+def test_a_value_in_an_unknown_codec_is_held_and_passed_on_as_it_came() -> None:
+    held = decode_or_keep("r/rds", b"data", [b"buffer"], {"level": "3"})
+    assert isinstance(held, Unread)
+    sent = pb.Payload(codec="r/rds", data=b"data", buffers=[b"buffer"], attributes={"level": "3"})
+    for codecs in ((), ("r/rds",), ("python/pickle5", "r/rds")):
+        assert encode(held, codecs) == sent
+    assert sys.getsizeof(held) > len(b"databuffer")
+
+
+def test_it_is_said_in_no_other_codec() -> None:
+    held = decode_or_keep("r/rds", b"data")
+    with pytest.raises(CodecUnsupported, match=r"'r/rds'.* in any of python/pickle5, json"):
+        encode(held, ("python/pickle5", "json"))
+
+
+def test_bytes_that_a_known_codec_cannot_read_are_not_kept() -> None:
+    with pytest.raises(SerializationError):
+        decode_or_keep("json", b"{")

@@ -179,12 +179,17 @@ def test_what_cannot_be_sent_is_named() -> None:
         ("nothing", "no module of that name"),
         ("operator.no_such", "no_such"),
         ("math.pi", "no function but a float"),
-        ("", "neither a name nor code"),
     ],
 )
 def test_a_name_that_is_nothing_is_an_error(name: str, complaint: str) -> None:
-    with pytest.raises(SerializationError, match=complaint):
+    with pytest.raises(SerializationError, match=complaint) as raised:
         load_function(task_pb2.Function(runtime="python", name=name))
+    assert raised.value.reason == "UNKNOWN_FUNCTION"
+
+
+def test_a_function_without_a_name_and_code_is_an_error() -> None:
+    with pytest.raises(SerializationError, match="neither a name nor code"):
+        load_function(task_pb2.Function(runtime="python"))
 
 
 def test_a_class_in_a_module_is_found() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gdistributed.data.actor_references import ActorReference
+from gdistributed.data.codecs import decode_or_keep, encode
 from gdistributed.data.spilled import Spilled
 from gdistributed.data.spilling import SpillingDict
 from tests.disks import tiny_disk
@@ -248,3 +249,12 @@ def test_a_bound_on_the_disk(tmp_path: Path) -> None:
     data.try_again()
     assert data.blocked == ""
     assert all(np.array_equal(data[f"x{number}"], block(number)) for number in range(5))
+
+
+def test_a_value_in_an_unknown_codec_is_spilled_as_it_came(data: SpillingDict) -> None:
+    data["unread"] = decode_or_keep("r/rds", bytes(100_000), (), {"level": "3"})
+    for number in range(10):
+        data[f"x{number}"] = block(number)
+    assert "unread" in on_disk(data)
+    assert encode(data["unread"]).attributes == {"level": "3"}
+    assert encode(data["unread"]).codec == "r/rds"

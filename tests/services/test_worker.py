@@ -53,6 +53,12 @@ async def test_it_may_be_started_before_its_scheduler() -> None:
         assert line.hello.worker_id == worker.id
 
 
+@pytest.mark.timeout(20)  # were each pause longer than the one before, it would take half a minute
+async def test_its_pauses_are_short_again_after_each_welcome(stage: Stage, worker: Worker) -> None:
+    for _ in range(12):
+        (await stage.line()).break_off()
+
+
 async def test_it_comes_back_when_the_stream_breaks(stage: Stage, worker: Worker) -> None:
     first = await stage.line()
     await first.run("x", operator.add, 1, 2)

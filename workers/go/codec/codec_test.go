@@ -120,6 +120,20 @@ func TestAnEncodedValueIsPassedOnOrSaidOtherwise(t *testing.T) {
 	if sayable := Sayable(&pb.Payload{Codec: Text, Data: []byte("a")}); !slices.Equal(sayable, []string{Text, JSON}) {
 		t.Errorf("a text can be said in %v", sayable)
 	}
+	text := &pb.Payload{Codec: Text, Data: []byte("a")}
+	for wanted, accepted := range map[string][]string{
+		JSON: {"arrow", JSON, Text}, Text: {Null, Raw, Text, JSON},
+	} {
+		if said, err := Convert(text, accepted); err != nil || said.GetCodec() != wanted {
+			t.Errorf("of %v: %v, %v", accepted, said, err)
+		}
+	}
+	for data, wanted := range map[string]string{`[1]`: JSON, `"a"`: Text, `null`: Null} {
+		said, err := Convert(&pb.Payload{Codec: JSON, Data: []byte(data)}, Names)
+		if err != nil || said.GetCodec() != wanted {
+			t.Errorf("%s is said in %v, %v", data, said, err)
+		}
+	}
 	exactly, err := Convert(&pb.Payload{Codec: JSON, Data: []byte(`"text"`)}, []string{Text})
 	if err != nil || string(exactly.GetData()) != "text" {
 		t.Errorf("JSON became %v, %v", exactly, err)
