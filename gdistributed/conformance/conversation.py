@@ -97,17 +97,17 @@ class Conversation:
         for message in self.messages:
             yield from getattr(message, kind)
 
-    async def say(self, **fields: Any) -> int:  # noqa: ANN401
+    def say(self, **fields: Any) -> int:  # noqa: ANN401
         """Say something, and return the number of the message."""
         if self.acknowledges:
             self.acknowledged = self.received
         self.sent += 1
         message = worker_pb2.ToWorker(sequence=self.sent, acknowledged=self.acknowledged, **fields)
         self.said.append(message)
-        await self.visit.write(message)
+        self.visit.write(message)
         return self.sent
 
-    async def go_on(self, visit: Visit, received: int) -> None:
+    def go_on(self, visit: Visit, received: int) -> None:
         """Go on over another stream, as if so many messages of the worker had come.
 
         What the worker has not received is said again.
@@ -118,7 +118,7 @@ class Conversation:
         self.acknowledged = received
         lacks = visit.first.hello.resume.received
         for message in self.said[lacks:]:
-            await visit.write(message)
+            visit.write(message)
 
     def template_of(self, template: task_pb2.TaskTemplate) -> tuple[int, bool]:
         """Return the id of a template in this session, and whether it is new."""

@@ -93,7 +93,7 @@ class Meeting:
         if conversation is None or conversation.visit.is_over:
             await process.kill()
             return
-        await conversation.visit.write(
+        conversation.visit.write(
             worker_pb2.ToWorker(
                 sequence=conversation.sent + 1,
                 goodbye=server_pb2.Goodbye(reason="the rules are played"),
@@ -198,23 +198,23 @@ class Meeting:
             how = f"never connected: {process.ended_how()}"
         return f"the worker {how};\n{process.last_words()}"
 
-    async def welcome(self, visit: Visit, **changes: Any) -> Conversation:  # noqa: ANN401
+    def welcome(self, visit: Visit, **changes: Any) -> Conversation:  # noqa: ANN401
         """Answer a hello by the welcome of a new session."""
         welcome = new_welcome(**changes)
-        await visit.write(worker_pb2.ToWorker(welcome=welcome))
+        visit.write(worker_pb2.ToWorker(welcome=welcome))
         self._conversation = Conversation(visit, welcome)
         self._heard_before = 0
         return self._conversation
 
-    async def resume(self, visit: Visit, received: int | None = None) -> None:
+    def resume(self, visit: Visit, received: int | None = None) -> None:
         """Let the session go on over another stream, as if so many messages had come."""
         conversation = self.conversation
         received = conversation.received if received is None else received
         welcome = new_welcome(
             session_id=conversation.welcome.session_id, resumed=True, received=received
         )
-        await visit.write(worker_pb2.ToWorker(welcome=welcome))
-        await conversation.go_on(visit, received)
+        visit.write(worker_pb2.ToWorker(welcome=welcome))
+        conversation.go_on(visit, received)
 
     async def break_stream(self, error: GDistributedError | None = BROKEN) -> Visit:
         """End the worker's stream, with a status or in order, and wait for the next one."""
@@ -237,6 +237,8 @@ class Meeting:
             if self._process is not None and self._process.exit_status is not None:
                 raise Violation(what, f"{self._process.ended_how()};\n{self._process.last_words()}")
             if needs_stream and self.conversation.visit.is_over:
+                if self._process is not None and await self._process.ends_soon():
+                    continue  # that explains it
                 raise Violation(what, f"the worker has ended its stream; {self.heard()}")
             self._news.clear()
             try:

@@ -16,6 +16,7 @@ PLACE: Final = "{address}"
 LINES: Final = 12
 LINES_NBYTES: Final = 4096
 END_S: Final = 3.0
+SOON_S: Final = 1.0
 
 
 def words_of(command: str, address: str) -> list[str]:
@@ -99,6 +100,11 @@ class WorkerProcess:
         """Ask it to end, by SIGTERM."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
+
+    async def ends_soon(self) -> bool:
+        """Wait a little for its end, which follows the end of its streams; say whether it came."""
+        await asyncio.wait([self._waiting], timeout=SOON_S)
+        return self.exit_status is not None
 
     async def end(self) -> None:
         """Let it end, and kill it if it does not go by itself."""

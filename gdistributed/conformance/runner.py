@@ -143,7 +143,7 @@ class Runner:
         stage.begin_rule(self._timeout_s)
         try:
             await rule.play(stage)
-            await stage.end_rule()
+            stage.end_rule()
         except Violation:
             if self._command:
                 await self._close_shared()
@@ -161,7 +161,7 @@ class Runner:
             if not self._command:
                 self._waits(stage.scheduler.address)
             await stage.arrive()
-            await stage.welcome(await stage.next_visit())
+            stage.welcome(await stage.next_visit())
         return stage
 
     async def _close_shared(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc.aio
 
-from gdistributed.conformance.rule import Violation
 from gdistributed.errors import GDistributedError
 from gdistributed.v1 import (
     center_pb2,
@@ -32,37 +32,39 @@ class Visit:
     ----------
     first
         Its first message.
-    context
-        Of the call.
+
+    Attributes
+    ----------
+    messages
+        What has come after the first.
+    is_over
+        Whether nothing more can come or be said.
     """
 
-    def __init__(self, first: worker_pb2.FromWorker, context: Context) -> None:
+    def __init__(self, first: worker_pb2.FromWorker) -> None:
         self.first = first
         self.messages: list[worker_pb2.FromWorker] = []
         self.is_over = False
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._context = context
+        self._outgoing: asyncio.Queue[worker_pb2.ToWorker | _End] = asyncio.Queue()
 
-    async def write(self, message: worker_pb2.ToWorker) -> None:
-        """Send a message.
-
-        Raises
-        ------
-        Violation
-            If the worker has ended the stream.
-        """
-        if self.is_over:
-            raise Violation("a stream that is open", "its end, by the worker")
-        await self._context.write(message)
+    def write(self, message: worker_pb2.ToWorker) -> None:
+        """Send a message, behind those before it; into the void, if the stream is over."""
+        self._outgoing.put_nowait(message)
 
     def end(self, error: GDistributedError | None = None) -> None:
-        """End the stream, in order or with a status."""
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
+        """End the stream behind what was written, in order or with a status."""
+        self._outgoing.put_nowait(_End(error))
+
+    async def write_all(self, context: Context) -> GDistributedError | None:
+        """Write what is to be sent, and return the status to end with."""
+        while not isinstance(message := await self._outgoing.get(), _End):
+            await context.write(message)
+        return message.error
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: GDistributedError | None
 
 
 class PlayedScheduler(Server):
@@ -103,18 +105,23 @@ class _SchedulerService(scheduler_pb2_grpc.SchedulerServicer):
         first = await anext(requests, None)
         if first is None:
             return
-        visit = Visit(first, context)
+        visit = Visit(first)
         self._scheduler.visits.append(visit)
         self._news()
         reading = asyncio.ensure_future(self._read(visit, requests))
+        writing = asyncio.ensure_future(visit.write_all(context))
         try:
-            await asyncio.wait([reading, visit.ended], return_when=asyncio.FIRST_COMPLETED)
-            if visit.ended.done():
-                visit.ended.result()
+            await asyncio.wait([reading, writing], return_when=asyncio.FIRST_COMPLETED)
+            # To write to a worker that is gone fails in its own ways, which say nothing more.
+            error = writing.result() if writing.done() and not writing.exception() else None
+            if error is not None:
+                raise error
         finally:
-            reading.cancel()
             visit.is_over = True
             self._news()
+            reading.cancel()
+            writing.cancel()
+            await asyncio.gather(reading, writing, return_exceptions=True)
 
     async def _read(self, visit: Visit, requests: AsyncIterator[worker_pb2.FromWorker]) -> None:
         async for message in requests:

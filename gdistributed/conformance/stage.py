@@ -52,15 +52,15 @@ class Stage(Meeting):
         super().begin_rule(timeout_s)
         self._runs.clear()
 
-    async def end_rule(self) -> None:
+    def end_rule(self) -> None:
         """Take back what a rule has left behind."""
         if self._runs:
             runs = [run.named() for run in self._runs]
-            await self.say(cancel=runs, free=list(dict.fromkeys(run.key for run in self._runs)))
+            self.say(cancel=runs, free=list(dict.fromkeys(run.key for run in self._runs)))
 
     # ---- Words to the worker
 
-    async def say(self, **fields: Any) -> int:  # noqa: ANN401
+    def say(self, **fields: Any) -> int:  # noqa: ANN401
         """Say something, together with what was announced since the last time."""
         conversation = self.conversation
         if not conversation.peers_announced:
@@ -68,7 +68,7 @@ class Stage(Meeting):
             fields["peers"] = [each.announcement() for each in (self.holder, self.other_holder)]
         functions, self._functions = self._functions, []
         templates, self._templates = self._templates, []
-        return await conversation.say(functions=functions, templates=templates, **fields)
+        return conversation.say(functions=functions, templates=templates, **fields)
 
     def task(
         self,
@@ -141,16 +141,16 @@ class Stage(Meeting):
         """Return a key that nobody knows."""
         return f"conformance-{next(_keys)}"
 
-    async def run(self, name: str, *arguments: object, **options: Any) -> Run:  # noqa: ANN401
+    def run(self, name: str, *arguments: object, **options: Any) -> Run:  # noqa: ANN401
         """Hand a task to the worker; see `task`."""
         task = self.task(name, *arguments, **options)
-        await self.say(run=[task])
+        self.say(run=[task])
         return Run(task.key, task.attempt)
 
     async def settle(self) -> None:
         """Wait until the worker has heard all that was said: it answers each revoke."""
         nobody = worker_pb2.TaskAttempt(key=self.new_key(), attempt=new_attempt())
-        await self.say(revoke=[nobody])
+        self.say(revoke=[nobody])
         await self.until(
             lambda: self._first("revoked", nobody), "the answer to a revoke of an unknown task"
         )

@@ -24,16 +24,26 @@ from gdistributed.wire.link import Link
 
 Fault = Callable[[], None]
 
-# By the rule that is broken: the fault, and words of what the suite expected instead.
-FAULTS: dict[str, tuple[Fault, str]] = {}
+# By the rule that is broken: the fault, words of what the suite expected instead, and its patience.
+FAULTS: dict[str, tuple[Fault, str, float]] = {}
+
+TIMEOUT_S = 20.0
+FOR_WHAT_NEVER_COMES_S = 3.0
 
 
-def breaks(rule: str, expected: str) -> Callable[[Fault], Fault]:
+def breaks(rule: str, expected: str, timeout_s: float = TIMEOUT_S) -> Callable[[Fault], Fault]:
+    """Break a rule, so that what comes is not as expected."""
+
     def add(fault: Fault) -> Fault:
-        FAULTS[rule] = fault, expected
+        FAULTS[rule] = fault, expected, timeout_s
         return fault
 
     return add
+
+
+def withholds(rule: str, expected: str) -> Callable[[Fault], Fault]:
+    """Break a rule, so that what is expected never comes."""
+    return breaks(rule, expected, FOR_WHAT_NEVER_COMES_S)
 
 
 def instead(place: object, name: str, make: Callable[[Any], object]) -> None:
@@ -134,7 +144,7 @@ def says_another_id() -> None:
 # ---- Run
 
 
-@breaks("run.reports_the_result", "a report on the task")
+@withholds("run.reports_the_result", "a report on the task")
 def reports_nothing() -> None:
     saying(without("finished"))
 
@@ -149,7 +159,7 @@ def forgets_announcements() -> None:
     hearing(lambda batch: batch.forget_templates.extend([1, 2, 3]))
 
 
-@breaks("run.begins_after_it_ends", "a report on the task")
+@withholds("run.begins_after_it_ends", "a report on the task")
 def ends_last() -> None:
     hearing(lambda batch: batch.ClearField("run") if batch.cancel else None)
 
@@ -164,7 +174,7 @@ def says_more_threads() -> None:
     greeting(lambda hello: setattr(hello, "nthreads", hello.nthreads + 1))
 
 
-@breaks("run.newer_attempt_takes_over", "a report on the task")
+@withholds("run.newer_attempt_takes_over", "a report on the task")
 def runs_a_key_once() -> None:
     known: set[str] = set()
 
@@ -228,7 +238,7 @@ def cancels_nothing() -> None:
     hearing(without("cancel"))
 
 
-@breaks("taking_back.cancel_of_another_attempt", "a report on the task")
+@withholds("taking_back.cancel_of_another_attempt", "a report on the task")
 def cancels_any_attempt() -> None:
     handed: dict[str, int] = {}
 
@@ -245,7 +255,7 @@ def gives_nothing_back() -> None:
     saying(each("revoked", lambda answer: setattr(answer, "given_back", False)))
 
 
-@breaks("taking_back.every_revoke_is_answered", "an answer to the revoke")
+@withholds("taking_back.every_revoke_is_answered", "an answer to the revoke")
 def answers_no_revoke() -> None:
     saying(without("revoked"))
 
@@ -258,7 +268,7 @@ def frees_nothing() -> None:
 # ---- Dependencies
 
 
-@breaks("dependencies.fetched", "a report on the task")
+@withholds("dependencies.fetched", "a report on the task")
 def reaches_nobody() -> None:
     hearing(each("peers", lambda peer: setattr(peer, "address", "127.0.0.1:1")))
 
@@ -271,7 +281,7 @@ def asks_anybody() -> None:
     instead(shell, "fetch_each", changed)
 
 
-@breaks("dependencies.reported_missing", "among `missing`")
+@withholds("dependencies.reported_missing", "among `missing`")
 def misses_nothing() -> None:
     saying(without("missing"))
 
@@ -293,7 +303,7 @@ def stores_damaged_chunks() -> None:
     believes_every_checksum()
 
 
-@breaks("dependencies.copied", "among `stored`")
+@withholds("dependencies.copied", "among `stored`")
 def copies_nothing() -> None:
     hearing(without("fetch"))
 
@@ -375,7 +385,7 @@ def acknowledges_nothing() -> None:
     saying(without("acknowledged"))
 
 
-@breaks("session.beats", "heartbeats within")
+@withholds("session.beats", "heartbeats within")
 def beats_slowly() -> None:
     instead(Heartbeats, "run", lambda run: lambda heartbeats, _: run(heartbeats, 1.5))
 
@@ -399,7 +409,7 @@ def resumes_nothing() -> None:
     greeting(without("resume"))
 
 
-@breaks("session.says_again_what_was_not_heard", "a report on the task")
+@withholds("session.says_again_what_was_not_heard", "a report on the task")
 def says_nothing_twice() -> None:
     def changed(resume: Any) -> object:  # noqa: ANN401
         def resume_without(session: Any, received: int) -> None:  # noqa: ANN401
@@ -416,12 +426,12 @@ def brings_nothing() -> None:
     saying(lambda message: message.inventory.ClearField("held") if message.inventory.last else None)
 
 
-@breaks("session.hears_no_older_scheduler", "a stream of the worker")
+@withholds("session.hears_no_older_scheduler", "a stream of the worker")
 def hears_anybody() -> None:
     instead(streams, "check_epoch", lambda _: lambda welcome, last: None)
 
 
-@breaks("session.comes_back_to_one_that_stops", "a stream of the worker")
+@withholds("session.comes_back_to_one_that_stops", "a stream of the worker")
 def gives_up_at_once() -> None:
     instead(streams, "REFUSALS", lambda _: (GDistributedError,))
 
@@ -429,22 +439,22 @@ def gives_up_at_once() -> None:
 # ---- The end
 
 
-@breaks("refusal.ends_when_it_is_refused", "the end of the process")
+@withholds("refusal.ends_when_it_is_refused", "the end of the process")
 def never_gives_up() -> None:
     instead(streams, "REFUSALS", lambda _: ())
 
 
-@breaks("refusal.refuses_another_major", "the end of the process")
+@withholds("refusal.refuses_another_major", "the end of the process")
 def takes_any_version() -> None:
     instead(streams, "check_software", lambda _: lambda *_: None)
 
 
-@breaks("leaving.stops_at_a_goodbye", "the end of the process")
+@withholds("leaving.stops_at_a_goodbye", "the end of the process")
 def stays() -> None:
     hearing(without("goodbye"))
 
 
-@breaks("leaving.drains_on_sigterm", "a heartbeat with the status CLOSING")
+@withholds("leaving.drains_on_sigterm", "a heartbeat with the status CLOSING")
 def goes_without_a_word() -> None:
     async def drain(worker: Worker) -> None:
         """Leave at once."""
@@ -455,7 +465,7 @@ def goes_without_a_word() -> None:
 if __name__ == "__main__":
     from gdistributed.cli.main import main
 
-    fault, _ = FAULTS[sys.argv.pop(1)]
+    fault, *_ = FAULTS[sys.argv.pop(1)]
     fault()
     sys.argv[1:1] = ["worker", "--no-nanny", "--nthreads", "2"]
     sys.argv += ["--functions", "gdistributed.conformance.functions"]

@@ -14,7 +14,7 @@ THEME: Final = Theme("arguments", "arguments reach the function as they are mean
 
 async def echoes(stage: Stage, value: object) -> None:
     """Check that a literal comes back from `conformance.echo`."""
-    expect_equal(await stage.value(await stage.run("echo", value)), value, "the value")
+    expect_equal(await stage.value(stage.run("echo", value)), value, "the value")
 
 
 def with_value(key: str, value: object) -> worker_pb2.Dependency:
@@ -60,7 +60,7 @@ async def integers(stage: Stage) -> None:
 @THEME.core("Argument", "Positional arguments come first.")
 async def in_order(stage: Stage) -> None:
     """Several arguments reach the function in their order."""
-    run = await stage.run("list", 3, "b", None, [1])
+    run = stage.run("list", 3, "b", None, [1])
     expect_equal(await stage.value(run), [3, "b", None, [1]], "the list of arguments")
 
 
@@ -68,9 +68,7 @@ async def in_order(stage: Stage) -> None:
 async def results_of_tasks(stage: Stage) -> None:
     """An argument that names a dependency is its result; here the value rides along."""
     key = stage.new_key()
-    run = await stage.run(
-        "list", "before", result_of(key), dependencies=[with_value(key, {"x": [1]})]
-    )
+    run = stage.run("list", "before", result_of(key), dependencies=[with_value(key, {"x": [1]})])
     expect_equal(await stage.value(run), ["before", {"x": [1]}], "the list of arguments")
 
 
@@ -86,5 +84,5 @@ async def results_inside_json(stage: Stage) -> None:
     literal = payload_of([1, {"a": {"$ref": number}, "b": [{"$ref": text}]}], refs=[number, text])
     dependencies = [with_value(number, 7), with_value(text, "seven")]
     argument = value_pb2.Argument(literal=literal)
-    run = await stage.run("echo", argument, dependencies=dependencies)
+    run = stage.run("echo", argument, dependencies=dependencies)
     expect_equal(await stage.value(run), [1, {"a": 7, "b": ["seven"]}], "the value")

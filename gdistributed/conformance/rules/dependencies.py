@@ -22,10 +22,10 @@ def lying_at(key: str, holders: Sequence[int], nbytes: int = 10) -> worker_pb2.D
     return worker_pb2.Dependency(key=key, nbytes=nbytes, holders=holders)
 
 
-async def fetching(stage: Stage, key: str, *holders: Peer, nbytes: int = 10) -> Run:
+def fetching(stage: Stage, key: str, *holders: Peer, nbytes: int = 10) -> Run:
     """Run `conformance.list` of a value that lies at peers."""
     numbers = [holder.number for holder in holders]
-    return await stage.run("list", result_of(key), dependencies=[lying_at(key, numbers, nbytes)])
+    return stage.run("list", result_of(key), dependencies=[lying_at(key, numbers, nbytes)])
 
 
 @THEME.core("Dependency", "Otherwise the worker fetches it from a holder.")
@@ -33,7 +33,7 @@ async def fetched(stage: Stage) -> None:
     """A dependency that comes without its value is fetched from the holder that is named."""
     key = stage.new_key()
     stage.holder.values[key] = payload_of({"n": 1})
-    run = await fetching(stage, key, stage.holder)
+    run = fetching(stage, key, stage.holder)
     expect_equal(await stage.value(run), [{"n": 1}], "the list of arguments")
 
 
@@ -42,7 +42,7 @@ async def asked_for_in_own_codecs(stage: Stage) -> None:
     """The request names codecs that the worker reads, or its runtime, and who is meant."""
     key = stage.new_key()
     stage.holder.values[key] = payload_of("text")
-    await stage.finished(await fetching(stage, key, stage.holder))
+    await stage.finished(fetching(stage, key, stage.holder))
     request = stage.holder.requests[-1]
     expect(key in request.keys, f"a request for {key!r}", list(request.keys))
     accepts = bool(request.accept_codecs or request.accept_runtime)
@@ -53,9 +53,9 @@ async def asked_for_in_own_codecs(stage: Stage) -> None:
 @THEME.core("Dependency", "none when the worker itself does.")
 async def its_own(stage: Stage) -> None:
     """A dependency without holders is a value that the worker itself holds."""
-    first = await stage.run("echo", [1, 2])
+    first = stage.run("echo", [1, 2])
     await stage.finished(first)
-    run = await stage.run("list", result_of(first.key), dependencies=[lying_at(first.key, [])])
+    run = stage.run("list", result_of(first.key), dependencies=[lying_at(first.key, [])])
     expect_equal(await stage.value(run), [[1, 2]], "the list of arguments")
 
 
@@ -65,7 +65,7 @@ async def fetched_in_chunks(stage: Stage) -> None:
     key, text = stage.new_key(), "0123456789abcdef" * 160 * 1024
     stage.holder.values[key] = payload_of(text)
     dependency = lying_at(key, [stage.holder.number], len(text))
-    run = await stage.run("echo", result_of(key), dependencies=[dependency])
+    run = stage.run("echo", result_of(key), dependencies=[dependency])
     value = await stage.value(run)
     expect(value == text, f"the text of {len(text)} characters", _length_of(value))
 
@@ -85,7 +85,7 @@ async def errs_with_the_holder(stage: Stage) -> None:
         kind=error_pb2.TASK_ERROR_KIND_SYSTEM,
         runtime="gdistributed",
     )
-    error = (await stage.erred(await fetching(stage, key, stage.holder))).error
+    error = (await stage.erred(fetching(stage, key, stage.holder))).error
     expect_equal(error.reason, "CODEC_UNSUPPORTED", "the reason")
     expect("set" in error.message, "the holder's message", repr(error.message))
 
@@ -94,7 +94,7 @@ async def errs_with_the_holder(stage: Stage) -> None:
 async def reported_missing(stage: Stage) -> None:
     """A value that none of its holders has is reported missing, for each of them."""
     key = stage.new_key()
-    await fetching(stage, key, stage.holder)
+    fetching(stage, key, stage.holder)
     missing = await _missing(stage, key, stage.holder.id)
     expect_equal(missing.unreachable, False, "of a peer that answers, unreachable")
 
@@ -111,9 +111,9 @@ async def reported_unreachable(stage: Stage) -> None:
         closed.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{closed.getsockname()[1]}"
         peer = task_pb2.Peer(number=NOBODY, worker_id="nobody", address=address)
-        await stage.say()
-        await stage.conversation.say(peers=[peer])
-        await stage.run("list", result_of(key), dependencies=[lying_at(key, [NOBODY])])
+        stage.say()
+        stage.conversation.say(peers=[peer])
+        stage.run("list", result_of(key), dependencies=[lying_at(key, [NOBODY])])
         missing = await _missing(stage, key, "nobody")
     expect_equal(missing.unreachable, True, "of a peer that does not answer, unreachable")
 
@@ -132,11 +132,11 @@ async def _missing(stage: Stage, key: str, worker_id: str) -> worker_pb2.Missing
 async def waits_for_another_holder(stage: Stage) -> None:
     """A task whose dependency is missing waits: handed over again with a holder, it is run."""
     key = stage.new_key()
-    run = await fetching(stage, key, stage.holder)
+    run = fetching(stage, key, stage.holder)
     await _missing(stage, key, stage.holder.id)
     stage.other_holder.values[key] = payload_of("there")
-    await stage.say(cancel=[run.named()])
-    run = await fetching(stage, key, stage.other_holder)
+    stage.say(cancel=[run.named()])
+    run = fetching(stage, key, stage.other_holder)
     expect_equal(await stage.value(run), ["there"], "the list of arguments")
 
 
@@ -151,7 +151,7 @@ async def fetched_from_the_second(stage: Stage) -> None:
     for one, other in ((stage.holder, stage.other_holder), (stage.other_holder, stage.holder)):
         key = stage.new_key()
         other.values[key] = payload_of("there")
-        run = await fetching(stage, key, one, other)
+        run = fetching(stage, key, one, other)
         expect_equal(await stage.value(run), ["there"], "the list of arguments")
 
 
@@ -161,7 +161,7 @@ async def asks_a_busy_holder_again(stage: Stage) -> None:
     key = stage.new_key()
     stage.holder.values[key] = payload_of("there")
     stage.holder.busy_calls = 1
-    run = await fetching(stage, key, stage.holder)
+    run = fetching(stage, key, stage.holder)
     expect_equal(await stage.value(run), ["there"], "the list of arguments")
 
 
@@ -172,7 +172,7 @@ async def uses_no_damaged_chunk(stage: Stage) -> None:
     stage.holder.values[key] = payload_of(text)
     stage.holder.damaged.add(key)
     dependency = lying_at(key, [stage.holder.number], len(text))
-    run = await stage.run("echo", result_of(key), dependencies=[dependency])
+    run = stage.run("echo", result_of(key), dependencies=[dependency])
     conversation = stage.conversation
 
     def ended() -> str | None:
@@ -191,11 +191,11 @@ async def copied(stage: Stage) -> None:
     """A value that is to be copied is fetched, reported as stored, and served to others."""
     key = stage.new_key()
     stage.holder.values[key] = payload_of("copied")
-    await stage.say(fetch=[lying_at(key, [stage.holder.number])])
+    stage.say(fetch=[lying_at(key, [stage.holder.number])])
     await stage.until(
         lambda: next((e for e in stage.conversation.each("stored") if e.key == key), None),
         f"{key!r} among `stored`",
     )
     answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "copied", "the value")
-    await stage.say(free=[key])
+    stage.say(free=[key])

@@ -27,9 +27,9 @@ def says_closing(stage: Stage) -> bool | None:
 @THEME.core("ToWorker", "goodbye: the worker is to stop.", own_worker=True)
 async def stops_at_a_goodbye(stage: Stage) -> None:
     """A worker to which the scheduler says goodbye ends."""
-    await stage.welcome(await stage.next_visit())
+    stage.welcome(await stage.next_visit())
     await stage.settle()
-    await stage.say(goodbye={"reason": "retired"})
+    stage.say(goodbye={"reason": "retired"})
     await stage.wait_for_end("to which the scheduler said goodbye")
 
 
@@ -39,18 +39,17 @@ async def stops_at_a_goodbye(stage: Stage) -> None:
     own_worker=True,
 )
 async def drains_on_sigterm(stage: Stage) -> None:
-    """At SIGTERM heartbeats say CLOSING, what runs is finished, and data is served until "
-    "goodbye."""
-    await stage.welcome(await stage.next_visit())
+    """At SIGTERM heartbeats say CLOSING, what runs is finished, and data is served as before."""
+    stage.welcome(await stage.next_visit())
     key = await held(stage, "alone")
-    running = await stage.run("wait", 0.5)
+    running = stage.run("wait", 0.5)
     await stage.settle()
     stage.process.terminate()
     await stage.until(lambda: says_closing(stage), "a heartbeat with the status CLOSING")
     answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "alone", "of what it holds alone")
     await stage.finished(running)
-    await stage.say(goodbye={"reason": "drained"})
+    stage.say(goodbye={"reason": "drained"})
     await stage.wait_for_end("that was drained")
 
 
@@ -61,13 +60,13 @@ async def drains_on_sigterm(stage: Stage) -> None:
 )
 async def drains_when_it_is_told(stage: Stage) -> None:
     """A worker that is told to drain says CLOSING, begins nothing, and leaves at the goodbye."""
-    await stage.welcome(await stage.next_visit())
+    stage.welcome(await stage.next_visit())
     await stage.settle()
-    await stage.say(drain=True)
+    stage.say(drain=True)
     await stage.until(lambda: says_closing(stage), "a heartbeat with the status CLOSING")
-    run = await stage.run("echo", 1)
-    await stage.say(revoke=[run.named()])
+    run = stage.run("echo", 1)
+    stage.say(revoke=[run.named()])
     answer = await stage.answer("revoked", run, f"an answer to the revoke of {run}")
     expect_equal(answer.given_back, True, "of a run that did not begin, given_back")
-    await stage.say(goodbye={"reason": "drained"})
+    stage.say(goodbye={"reason": "drained"})
     await stage.wait_for_end("that was drained")

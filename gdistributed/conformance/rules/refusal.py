@@ -62,7 +62,7 @@ async def refuses_an_unknown_requirement(stage: Stage) -> None:
 
 async def ends_when_welcomed(stage: Stage, software: server_pb2.Software) -> WorkerProcess:
     """Welcome a worker with software that it cannot work with, and wait for its end."""
-    await stage.welcome(await stage.next_visit(), software=software)
+    stage.welcome(await stage.next_visit(), software=software)
     process = await stage.wait_for_end("which cannot work with such a scheduler")
     expect(process.exit_status != 0, "an exit status other than 0", "0")
     return process

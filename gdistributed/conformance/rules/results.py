@@ -18,14 +18,14 @@ LARGE: Final = 2_500_000
 
 async def held(stage: Stage, text: str = "held") -> str:
     """Have the worker hold a text, and return its key."""
-    run = await stage.run("echo", text)
+    run = stage.run("echo", text)
     await stage.finished(run)
     return run.key
 
 
 async def held_large(stage: Stage) -> Run:
     """Have the worker hold a large text that shrinks well."""
-    run = await stage.run("repeat", "0123456789", LARGE // 10)
+    run = stage.run("repeat", "0123456789", LARGE // 10)
     await stage.finished(run)
     return run
 
@@ -37,7 +37,7 @@ async def held_large(stage: Stage) -> Run:
 )
 async def small_ones_ride_along(stage: Stage) -> None:
     """A result below the limit of the welcome comes with the report."""
-    report = await stage.finished(await stage.run("repeat", "x", INLINE_NBYTES - 100))
+    report = await stage.finished(stage.run("repeat", "x", INLINE_NBYTES - 100))
     expect(bool(report.value), "the value in the report", "none")
     expect_equal(value_in_bytes(report.value), "x" * (INLINE_NBYTES - 100), "the value")
 
@@ -48,7 +48,7 @@ async def small_ones_ride_along(stage: Stage) -> None:
 )
 async def larger_ones_stay(stage: Stage) -> None:
     """A result above the limit of the welcome does not ride along: the worker serves it."""
-    run = await stage.run("repeat", "x", 2 * INLINE_NBYTES)
+    run = stage.run("repeat", "x", 2 * INLINE_NBYTES)
     report = await stage.finished(run)
     expect(not report.value, "no value in the report", f"one of {len(report.value)} bytes")
     payload = (await stage.worker.get([run.key], accept_codecs=CODECS)).payload()
@@ -63,7 +63,7 @@ async def larger_ones_stay(stage: Stage) -> None:
 async def in_the_codec_that_was_asked_for(stage: Stage) -> None:
     """A result rides along in the first of the template's codecs that says it."""
     for codecs in (["json"], [UNKNOWN_CODEC, "text", "json"]):
-        run = await stage.run("echo", "abc", result_codecs=codecs)
+        run = stage.run("echo", "abc", result_codecs=codecs)
         report = await stage.finished(run)
         expect(bool(report.value), "the value in the report", "none")
         payload = value_pb2.Payload.FromString(report.value)
@@ -191,7 +191,7 @@ async def offset_with_several_keys(stage: Stage) -> None:
 async def served_as_the_task_asked(stage: Stage) -> None:
     """GetData without accept_codecs says a result in the codec that its task asked for."""
     for codec in ("json", "text"):
-        run = await stage.run("echo", "abc", result_codecs=[codec])
+        run = stage.run("echo", "abc", result_codecs=[codec])
         await stage.finished(run)
         payload = (await stage.worker.get([run.key])).payload()
         expect_equal(payload.codec, codec, "the codec")
@@ -203,7 +203,7 @@ async def served_as_the_task_asked(stage: Stage) -> None:
 )
 async def served_to_another_runtime(stage: Stage) -> None:
     """A runtime that nobody knows is given values in a codec that every language reads."""
-    run = await stage.run("echo", "abc", result_codecs=[])
+    run = stage.run("echo", "abc", result_codecs=[])
     await stage.finished(run)
     payload = (await stage.worker.get([run.key], accept_runtime="conformance")).payload()
     expect_equal(value_in(payload), "abc", "the value")

@@ -27,7 +27,7 @@ async def span(stage: Stage, run: Run) -> tuple[float, float]:
 @THEME.core("RunTask", "RunTask hands a task to a worker.")
 async def reports_the_result(stage: Stage) -> None:
     """A task is run and reported finished, with its size, its type and its result."""
-    run = await stage.run("repeat", "ab", 3)
+    run = stage.run("repeat", "ab", 3)
     report = await stage.finished(run)
     expect(report.nbytes > 0, "the size of the result", report.nbytes)
     expect(bool(report.type), "a type of the result, for people", "none")
@@ -39,7 +39,7 @@ async def echoes_the_attempt(stage: Stage) -> None:
     """A report carries the attempt that the run was given, with all of its 64 bits."""
     attempt = (2**23 + 5 << 40) + 7
     run = stage.task("echo", 1, attempt=attempt)
-    await stage.say(run=[run])
+    stage.say(run=[run])
 
     def found() -> Any:  # noqa: ANN401
         return next((e for e in stage.conversation.each("finished") if e.key == run.key), None)
@@ -52,7 +52,7 @@ async def echoes_the_attempt(stage: Stage) -> None:
 async def remembers_announcements(stage: Stage) -> None:
     """Functions and templates that came in an earlier message serve for later tasks."""
     for number in range(3):
-        run = await stage.run("echo", number)
+        run = stage.run("echo", number)
         expect_equal(await stage.value(run), number, "the result")
 
 
@@ -66,10 +66,10 @@ async def begins_after_it_ends(stage: Stage) -> None:
     """In one batch a run of a key is cancelled and freed, and the next run of it begins."""
     key = stage.new_key()
     first = stage.task("wait", OCCUPIED_S, key=key)
-    await stage.say(run=[first])
+    stage.say(run=[first])
     second = stage.task("echo", "second", key=key)
     cancelled = worker_pb2.TaskAttempt(key=key, attempt=first.attempt)
-    await stage.say(cancel=[cancelled], free=[key], run=[second])
+    stage.say(cancel=[cancelled], free=[key], run=[second])
     expect_equal(await stage.value(Run(key, second.attempt)), "second", "the result")
 
 
@@ -78,10 +78,10 @@ async def lower_ranks_first(stage: Stage) -> None:
     """Of tasks that wait for a thread, those with a lower rank begin before the others."""
     nthreads = stage.hello.nthreads
     blockers = [stage.task("wait", OCCUPIED_S, rank=-9) for _ in range(nthreads)]
-    await stage.say(run=blockers)
+    stage.say(run=blockers)
     late = [stage.task("wait", 0.01, rank=7) for _ in range(nthreads)]
     soon = [stage.task("wait", 0.01, rank=-7) for _ in range(nthreads)]
-    await stage.say(run=late + soon)
+    stage.say(run=late + soon)
     begun = {}
     for task in late + soon:
         begun[task.key], _ = await span(stage, Run(task.key, task.attempt))
@@ -96,7 +96,7 @@ async def as_many_at_once_as_threads(stage: Stage) -> None:
     await outlast(stage)  # what was cancelled may run on
     nthreads = stage.hello.nthreads
     tasks = [stage.task("wait", OCCUPIED_S) for _ in range(2 * nthreads)]
-    await stage.say(run=tasks)
+    stage.say(run=tasks)
     spans = [await span(stage, Run(task.key, task.attempt)) for task in tasks]
     most = max(sum(began <= when < ended for began, ended in spans) for when, _ in spans)
     expect_equal(most, nthreads, "tasks that run at one time:")
@@ -107,8 +107,8 @@ async def newer_attempt_takes_over(stage: Stage) -> None:
     """A newer attempt of a task that runs takes its place, and is the only one reported."""
     key = stage.new_key()
     older, newer = new_attempt(), new_attempt()
-    await stage.run("wait", OCCUPIED_S, key=key, attempt=older)
-    await stage.run("echo", "newer", key=key, attempt=newer)
+    stage.run("wait", OCCUPIED_S, key=key, attempt=older)
+    stage.run("echo", "newer", key=key, attempt=newer)
     expect_equal(await stage.value(Run(key, newer)), "newer", "the result")
     await outlast(stage)
     expect_no_report(stage, Run(key, older))
@@ -119,8 +119,8 @@ async def older_attempt_is_ignored(stage: Stage) -> None:
     """An attempt that comes after a newer one of the same task is not run."""
     key = stage.new_key()
     older, newer = new_attempt(), new_attempt()
-    await stage.run("wait", OCCUPIED_S, key=key, attempt=newer)
-    await stage.run("echo", "older", key=key, attempt=older)
+    stage.run("wait", OCCUPIED_S, key=key, attempt=newer)
+    stage.run("echo", "older", key=key, attempt=older)
     await span(stage, Run(key, newer))
     await outlast(stage)
     expect_no_report(stage, Run(key, older))
@@ -129,7 +129,7 @@ async def older_attempt_is_ignored(stage: Stage) -> None:
 @THEME.full("TaskTemplate", "timeout of one run of a task; absent means none.")
 async def ends_at_its_timeout(stage: Stage) -> None:
     """A task that runs longer than its timeout errs with the kind TIMEOUT."""
-    run = await stage.run("wait", 0.6, timeout={"nanos": 100_000_000})
+    run = stage.run("wait", 0.6, timeout={"nanos": 100_000_000})
     failure = await stage.erred(run)
     kind = failure.error.kind
     expect_equal(kind, task_error_kind("TIMEOUT"), "the kind of the error")
@@ -141,14 +141,14 @@ async def ends_at_its_timeout(stage: Stage) -> None:
 )
 async def measures_the_run(stage: Stage) -> None:
     """A report says how long the function ran."""
-    report = await stage.finished(await stage.run("wait", 0.1))
+    report = await stage.finished(stage.run("wait", 0.1))
     expect(report.run_ns >= 90_000_000, "run_ns of 100 ms or more", f"{report.run_ns} ns")
 
 
 @THEME.full("ToWorker", "forget_templates: ids of templates that no task needs any more.")
 async def forgets_templates(stage: Stage) -> None:
     """A template that was forgotten can be announced again under its id, with another function."""
-    run = await stage.run("echo", "x", annotations={"rule": "forgets_templates"})
+    run = stage.run("echo", "x", annotations={"rule": "forgets_templates"})
     await stage.finished(run)
     conversation = stage.conversation
     number = max(conversation.templates.values())
@@ -156,8 +156,8 @@ async def forgets_templates(stage: Stage) -> None:
     another = task_pb2.TaskTemplate(id=number, function_id=function_id, result_codecs=CODECS)
     task = stage.task("repeat", "ab", 2)
     task.template = number
-    await stage.say(forget_templates=[number])
-    await conversation.say(templates=[another], run=[task])
+    stage.say(forget_templates=[number])
+    conversation.say(templates=[another], run=[task])
     expect_equal(await stage.value(Run(task.key, task.attempt)), "abab", "the result")
 
 
@@ -167,7 +167,7 @@ async def forgets_templates(stage: Stage) -> None:
 )
 async def says_what_has_begun(stage: Stage) -> None:
     """A task that runs for long is reported as started, before it is finished."""
-    run = await stage.run("wait", 2 * OCCUPIED_S)
+    run = stage.run("wait", 2 * OCCUPIED_S)
     await stage.finished(run)
     words = [
         kind
@@ -185,7 +185,7 @@ async def says_what_has_begun(stage: Stage) -> None:
 async def outlast(stage: Stage) -> None:
     """Occupy all threads once: what ran before has ended then, and been reported."""
     tasks = [stage.task("wait", OCCUPIED_S) for _ in range(stage.hello.nthreads)]
-    await stage.say(run=tasks)
+    stage.say(run=tasks)
     for task in tasks:
         await stage.finished(Run(task.key, task.attempt))
 

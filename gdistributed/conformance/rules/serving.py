@@ -93,7 +93,7 @@ async def runs_nothing_meant_for_another(stage: Stage) -> None:
 @THEME.full("GetStatusResponse", "executing: keys of the tasks that run now.")
 async def says_what_runs(stage: Stage) -> None:
     """GetStatus names the tasks that run."""
-    run = await stage.run("wait", 0.5)
+    run = stage.run("wait", 0.5)
     while True:
         answer = await stage.worker.call("GetStatus", worker_pb2.GetStatusRequest())
         if run.key in answer.executing:

@@ -39,14 +39,12 @@ async def _in_chunks(keys: list[str], payload: value_pb2.Payload) -> AsyncIterat
 
 
 async def _damaged(keys: list[str], payload: value_pb2.Payload) -> AsyncIterator[Any]:
-    """Yield chunks up to a damaged one, and no other before there was time to refuse that."""
+    """Yield the chunks of a value, the last of them damaged; there is time then to refuse it."""
     async for request in _in_chunks(keys, payload):
-        if request.chunk.offset:
+        if request.chunk.offset + len(request.chunk.data) == len(payload.data):
             request.chunk.crc32 ^= 1
-            yield request
-            await asyncio.sleep(REFUSAL_S)
-            return
         yield request
+    await asyncio.sleep(REFUSAL_S)
 
 
 @THEME.full(
@@ -64,7 +62,7 @@ async def stores_what_is_put(stage: Stage) -> None:
     answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "put here", "the value")
     dependency = worker_pb2.Dependency(key=key, nbytes=8)
-    run = await stage.run("list", result_of(key), dependencies=[dependency])
+    run = stage.run("list", result_of(key), dependencies=[dependency])
     expect_equal(await stage.value(run), ["put here"], "the list of arguments")
 
 
@@ -108,13 +106,13 @@ async def keeps_until_it_is_claimed(stage: Stage) -> None:
     """A value that was put outlives a `free` of its key until it is claimed; then it goes."""
     key = stage.new_key()
     number = (await put(stage, key, payload_of("mine"))).put
-    await stage.say(free=[key])
+    stage.say(free=[key])
     await stage.settle()
     expect_equal((await stage.worker.get([key])).outcome(), "value", "before it is claimed a")
-    await stage.say(claim=[worker_pb2.ClaimedData(key=key, put=number)])
+    stage.say(claim=[worker_pb2.ClaimedData(key=key, put=number)])
     await stage.settle()
     expect_equal((await stage.worker.get([key])).outcome(), "value", "when it is claimed a")
-    await stage.say(free=[key])
+    stage.say(free=[key])
     await stage.settle()
     expect_equal((await stage.worker.get([key])).outcome(), "missing", "claimed and freed it is")
 
@@ -134,7 +132,7 @@ async def passes_unknown_codecs_on(stage: Stage) -> None:
     came = (await stage.worker.get([key], accept_codecs=[UNKNOWN_CODEC])).payload()
     expect(came == payload, f"the same: {payload}", came)
     dependency = worker_pb2.Dependency(key=key, nbytes=2)
-    run = await stage.run("list", result_of(key), dependencies=[dependency])
+    run = stage.run("list", result_of(key), dependencies=[dependency])
     error = (await stage.erred(run)).error
     expect_equal(error.reason, "CODEC_UNSUPPORTED", "of a task that needs it the reason")
 

@@ -13,19 +13,17 @@ from gdistributed.v1 import worker_pb2
 THEME: Final = Theme("taking_back", "what is handed over can be taken back")
 
 
-async def occupied(stage: Stage) -> None:
+def occupied(stage: Stage) -> None:
     """Occupy all threads for a while."""
-    await stage.say(
-        run=[stage.task("wait", OCCUPIED_S, rank=-9) for _ in range(stage.hello.nthreads)]
-    )
+    stage.say(run=[stage.task("wait", OCCUPIED_S, rank=-9) for _ in range(stage.hello.nthreads)])
 
 
 @THEME.core("ToWorker", "A worker MUST NOT report on them.")
 async def cancelled_while_it_runs(stage: Stage) -> None:
     """Of a run that is cancelled while it executes nothing is reported."""
-    run = await stage.run("wait", OCCUPIED_S)
+    run = stage.run("wait", OCCUPIED_S)
     await stage.settle()
-    await stage.say(cancel=[run.named()])
+    stage.say(cancel=[run.named()])
     await outlast(stage)
     expect_no_report(stage, run)
 
@@ -33,9 +31,9 @@ async def cancelled_while_it_runs(stage: Stage) -> None:
 @THEME.core("ToWorker", "cancel: tasks that are no longer wanted.")
 async def cancelled_before_it_runs(stage: Stage) -> None:
     """A run that is cancelled while it waits for a thread does not begin, nor is it reported."""
-    await occupied(stage)
-    run = await stage.run("echo", 1)
-    await stage.say(cancel=[run.named()])
+    occupied(stage)
+    run = stage.run("echo", 1)
+    stage.say(cancel=[run.named()])
     await outlast(stage)
     expect_no_report(stage, run)
 
@@ -43,8 +41,8 @@ async def cancelled_before_it_runs(stage: Stage) -> None:
 @THEME.core("TaskAttempt", "attempt: the run of it.")
 async def cancel_of_another_attempt(stage: Stage) -> None:
     """A cancel that names another attempt of a task changes nothing."""
-    run = await stage.run("wait", OCCUPIED_S)
-    await stage.say(cancel=[Run(run.key, new_attempt()).named(), Run(run.key, 1).named()])
+    run = stage.run("wait", OCCUPIED_S)
+    stage.say(cancel=[Run(run.key, new_attempt()).named(), Run(run.key, 1).named()])
     await span(stage, run)
 
 
@@ -55,9 +53,9 @@ async def cancel_of_another_attempt(stage: Stage) -> None:
 )
 async def revoked_before_it_runs(stage: Stage) -> None:
     """A run that waits for a thread is given back when it is revoked, and does not begin."""
-    await occupied(stage)
-    run = await stage.run("echo", 1)
-    await stage.say(revoke=[run.named()])
+    occupied(stage)
+    run = stage.run("echo", 1)
+    stage.say(revoke=[run.named()])
     answer = await stage.answer("revoked", run, f"an answer to the revoke of {run}")
     expect_equal(answer.given_back, True, "of a run that waits for a thread, given_back")
     await outlast(stage)
@@ -67,9 +65,9 @@ async def revoked_before_it_runs(stage: Stage) -> None:
 @THEME.core("ToWorker", "revoke: tasks that the worker is to give back if they have not begun.")
 async def revoked_while_it_runs(stage: Stage) -> None:
     """A run that executes is not given back when it is revoked, and its report follows."""
-    run = await stage.run("wait", OCCUPIED_S)
+    run = stage.run("wait", OCCUPIED_S)
     await stage.settle()
-    await stage.say(revoke=[run.named()])
+    stage.say(revoke=[run.named()])
     answer = await stage.answer("revoked", run, f"an answer to the revoke of {run}")
     if not answer.given_back:
         await span(stage, run)
@@ -81,10 +79,10 @@ async def revoked_while_it_runs(stage: Stage) -> None:
 @THEME.core("ToWorker", "It MUST answer each.")
 async def every_revoke_is_answered(stage: Stage) -> None:
     """A revoke of a run that is over, or was never here, is answered: not given back."""
-    over = await stage.run("echo", 1)
+    over = stage.run("echo", 1)
     await stage.finished(over)
     unknown, stale = Run(stage.new_key(), new_attempt()), Run(over.key, 1)
-    await stage.say(revoke=[over.named(), unknown.named(), stale.named()])
+    stage.say(revoke=[over.named(), unknown.named(), stale.named()])
     for run in (over, unknown, stale):
         answer = await stage.answer("revoked", run, f"an answer to the revoke of {run}")
         expect_equal(answer.given_back, False, f"of {run}, given_back")
@@ -93,10 +91,10 @@ async def every_revoke_is_answered(stage: Stage) -> None:
 @THEME.core("ToWorker", "free: values that are no longer wanted.")
 async def freed(stage: Stage) -> None:
     """A result is held until it is freed; then it is missing."""
-    run = await stage.run("echo", "kept")
+    run = stage.run("echo", "kept")
     await stage.finished(run)
     expect_equal((await stage.worker.get([run.key])).outcome(), "value", "before it is freed a")
-    await stage.say(free=[run.key])
+    stage.say(free=[run.key])
     await stage.settle()
     outcome = (await stage.worker.get([run.key])).outcome()
     expect_equal(outcome, "missing", "after it is freed it is")
@@ -105,13 +103,13 @@ async def freed(stage: Stage) -> None:
 @THEME.core("ToWorker", "free: values that are no longer wanted.")
 async def freed_while_in_use(stage: Stage) -> None:
     """A result that is freed while a task needs it is still there for the task."""
-    run = await stage.run("echo", "needed")
+    run = stage.run("echo", "needed")
     await stage.finished(run)
-    await occupied(stage)
-    user = await stage.run(
+    occupied(stage)
+    user = stage.run(
         "list", result_of(run.key), dependencies=[worker_pb2.Dependency(key=run.key, nbytes=6)]
     )
-    await stage.say(free=[run.key])
+    stage.say(free=[run.key])
     expect_equal(await stage.value(user), ["needed"], "the result")
 
 
@@ -119,7 +117,7 @@ async def freed_while_in_use(stage: Stage) -> None:
 async def claims_in_vain(stage: Stage) -> None:
     """A claim of a value that the worker does not hold is answered by `dropped`."""
     key = stage.new_key()
-    await stage.say(claim=[worker_pb2.ClaimedData(key=key)])
+    stage.say(claim=[worker_pb2.ClaimedData(key=key)])
     await stage.until(
         lambda: key in stage.conversation.each("dropped") or None, f"{key!r} among `dropped`"
     )
