@@ -7,6 +7,7 @@ worker is started anew, so that one fault is not counted for many.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ from typing import Final
 from gdistributed.conformance.rule import NoWorker, Rule, Unplayable, Violation
 from gdistributed.conformance.stage import Stage
 from gdistributed.settings import LOOPBACK
+
+logger = logging.getLogger("gdistributed.conformance")
 
 TIMEOUT_S: Final = 10.0
 START_S: Final = 30.0
@@ -126,6 +129,10 @@ class Runner:
             return Verdict(rule, *failed, seconds=took()), str(error)
         except Unplayable as error:
             return Verdict(rule, Outcome.SKIPPED, why=str(error), seconds=took()), ""
+        except Exception as error:  # an answer that no rule thought of, or a fault of the suite
+            logger.debug("a rule could not be played", exc_info=error)
+            failed = Outcome.FAILED, "what this rule can read", f"{type(error).__name__}: {error}"
+            return Verdict(rule, *failed, seconds=took()), ""
         return Verdict(rule, Outcome.PASSED, seconds=took()), ""
 
     async def _play_alone(self, rule: Rule) -> None:
@@ -144,9 +151,11 @@ class Runner:
         try:
             await rule.play(stage)
             stage.end_rule()
-        except Violation:
+        except Exception:
             if self._command:
                 await self._close_shared()
+            elif stage.is_usable:
+                stage.end_rule()
             raise
 
     async def _shared_stage(self) -> Stage:

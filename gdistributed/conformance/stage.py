@@ -132,8 +132,7 @@ class Stage(Meeting):
             if set(NAMES) <= {each.name for each in offer.functions}:
                 return offer.runtime
         raise Unplayable(
-            "the worker offers no runtime with all functions that it is judged by, which are "
-            + ", ".join(NAMES)
+            "it needs the functions of the kit in one runtime: see hello.offers_functions"
         )
 
     @staticmethod

@@ -44,6 +44,17 @@ class Answer:
             return "nothing"
         return self.items[index].WhichOneof("outcome") or "nothing"
 
+    def pieces(self, index: int = 0) -> list[worker_pb2.DataChunk]:
+        """Return the chunks of a large value.
+
+        Raises
+        ------
+        Violation
+            If it did not come in chunks.
+        """
+        expect(index in self.chunks, f"chunks of key {index} of the request", self.outcome(index))
+        return self.chunks[index]
+
     def payload(self, index: int = 0, start: int = 0) -> value_pb2.Payload:
         """Return a value with its bytes, from an offset on.
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from gdistributed.conformance.rule import Violation
+from google.protobuf.message import DecodeError
+
+from gdistributed.conformance.rule import Violation, shortened
 from gdistributed.v1 import value_pb2
 
 CODECS: Final = ("null", "raw", "text", "json")
@@ -61,5 +63,8 @@ def value_in(payload: value_pb2.Payload) -> object:
 
 
 def value_in_bytes(data: bytes) -> object:
-    """Read a serialised Payload."""
-    return value_in(value_pb2.Payload.FromString(data))
+    """Read a serialised Payload. Errors are those of `value_in`."""
+    try:
+        return value_in(value_pb2.Payload.FromString(data))
+    except DecodeError:
+        raise Violation("a value that is a serialised Payload", shortened(data)) from None

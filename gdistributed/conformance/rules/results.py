@@ -134,9 +134,8 @@ async def large_ones_come_in_chunks(stage: Stage) -> None:
     """A value of 2.5 MB comes in chunks whose offsets, lengths and checksums fit together."""
     run = await held_large(stage)
     answer = await stage.worker.get([run.key], accept_codecs=CODECS)
-    expect(bool(answer.chunks), "chunks", answer.outcome())
     expect(value_in(answer.payload()) == "0123456789" * (LARGE // 10), "the text", "another")
-    longest = max(len(chunk.data) for chunk in answer.chunks[0])
+    longest = max(len(chunk.data) for chunk in answer.pieces())
     expect(longest <= CHUNK_NBYTES, f"chunks of at most {CHUNK_NBYTES} bytes", longest)
 
 
@@ -145,7 +144,7 @@ async def chunks_are_as_large_as_asked(stage: Stage) -> None:
     """Chunks have the size that the request names, but the last; never more than 4 MiB."""
     run = await held_large(stage)
     answer = await stage.worker.get([run.key], accept_codecs=CODECS, chunk_nbytes=300_000)
-    lengths = [len(chunk.data) for chunk in answer.chunks.get(0, [])]
+    lengths = [len(chunk.data) for chunk in answer.pieces()]
     expect_equal(sorted({*lengths[:-1]}), [300_000], "lengths of all chunks but the last:")
     answer = await stage.worker.get([run.key], accept_codecs=CODECS, chunk_nbytes=1 << 31)
     expect(value_in(answer.payload()) == "0123456789" * (LARGE // 10), "the text", "another")
@@ -160,7 +159,7 @@ async def goes_on_at_an_offset(stage: Stage) -> None:
     """A transfer goes on at an offset; with another fingerprint or checksum it starts again."""
     run = await held_large(stage)
     whole = await stage.worker.get([run.key], accept_codecs=["text"])
-    first, second = whole.chunks[0][0], whole.chunks[0][1]
+    first, second = whole.pieces()[:2]
     expect_equal(second.offset, len(first.data), "the offset of the second chunk")
     asked = {
         "accept_codecs": ["text"],
@@ -172,7 +171,7 @@ async def goes_on_at_an_offset(stage: Stage) -> None:
     expect(rest.data == whole.payload().data[second.offset :], "the rest of the text", "another")
     for wrong in ({"fingerprint": "another"}, {"received_crc32": first.crc32 ^ 1}):
         answer = await stage.worker.get([run.key], **(asked | wrong))
-        expect_equal(answer.chunks[0][0].offset, 0, f"with {wrong} the first chunk at the offset")
+        expect_equal(answer.pieces()[0].offset, 0, f"with {wrong} the first chunk at the offset")
         expect(answer.payload().data == whole.payload().data, "the whole text", "another")
 
 
@@ -214,7 +213,7 @@ async def compressed_only_if_accepted(stage: Stage) -> None:
     """To a caller that accepts no compression values go as they are, whatever they are."""
     small, large = await held(stage, "x" * 50_000), (await held_large(stage)).key
     answer = await stage.worker.get([small, large], accept_codecs=CODECS)
-    used = {answer.payload(0).compression, *(chunk.compression for chunk in answer.chunks[1])}
+    used = {answer.payload(0).compression, *(chunk.compression for chunk in answer.pieces(1))}
     expect_equal(used, {""}, "the compressions")
 
 
