@@ -130,7 +130,10 @@ class Link(Generic[In, Out]):
         while not self._ended.done():  # then the session may go on over another stream
             batch = self.session.next(self._take)
             if batch is not None:
-                await write(batch)
+                try:
+                    await write(batch)
+                except asyncio.InvalidStateError:
+                    await self._ended  # the stream is over: reading says why
             elif self._finishing:
                 return
             else:

@@ -141,3 +141,27 @@ async def test_an_error_in_receiving_ends_the_run(call: grpc.aio.StreamStreamCal
     )
     with pytest.raises(MalformedMessage, match="not like that"):
         await link.run(call.read, call.write)
+
+
+async def test_of_a_stream_that_is_over_the_reading_says_why(
+    call: grpc.aio.StreamStreamCall,
+) -> None:
+    await call.write(pb.FromClient(sequence=2))
+    await call.code()
+    tried = asyncio.Event()
+
+    async def write(batch: pb.FromClient) -> None:
+        tried.set()
+        await call.write(batch)
+
+    async def read() -> object:
+        await tried.wait()
+        return await call.read()
+
+    batches = [pb.FromClient(release=["x"])]
+    link: Link[pb.ToClient, pb.FromClient] = Link(
+        Session(pb.FromClient), lambda: batches.pop() if batches else None, lambda _: None
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await link.run(read, write)
+    assert reason_of_call(caught.value) == "MALFORMED_MESSAGE"
