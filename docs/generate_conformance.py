@@ -45,8 +45,19 @@ thread less can be seen.
 Of a rule that is not kept the report says what was expected, what came, and the sentence of the
 protocol. The exit status is 0 if all rules of the level are kept.
 
+```text
+passed  core run.reports_the_result
+failed  core run.echoes_the_attempt
+             A report carries the attempt that the run was given, with all of
+             its 64 bits.
+             expected: the attempt 9223377534412914695
+             came: 7
+             protocol: "Reports MUST echo it." (RunTask)
+passed  core run.remembers_announcements
+```
+
 To find out why a rule fails, start the worker yourself, under a debugger for instance, and give the
-suite an address to listen at: `gd conformance 127.0.0.1:9000 --rule run.reports --timeout 600`. It
+suite an address to listen at: `gd conformance 127.0.0.1:9000 --rule run.echoes --timeout 600`. It
 waits for the worker to connect there. Rules that end the worker are skipped then.
 
 The **core** rules hold for every worker that takes part in a cluster: it runs tasks, moves data

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gdistributed.conformance.rule import Rule
     from gdistributed.conformance.runner import Verdict
 
-ADDRESS: Final = re.compile(r"[^\s/]*:\d+")
+ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s/:]+):\d+")
 
 
 @click.command()
@@ -59,7 +59,7 @@ def conformance(
     becomes its last word. It is started several times, since some rules end it.
 
     \b
-      gd conformance "gd worker {address} --functions gdistributed.conformance.functions"
+      gd conformance "./my-worker --scheduler {address} --threads 2" --level core
 
     ADDRESS, as HOST:PORT, is where to listen instead for a worker that you start yourself, for
     instance in a debugger; rules that would end it are skipped.

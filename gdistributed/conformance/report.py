@@ -89,9 +89,9 @@ def listing(rules: Iterable[Rule]) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("rule", overflow="fold", max_width=36)
+    table.add_column("rule", no_wrap=True)
     table.add_column("level", no_wrap=True)
-    table.add_column("checks")
+    table.add_column("checks", overflow="fold")
     for rule in rules:
         table.add_row(Text(rule.name), str(rule.level), Text(rule.checks))
     return table
