@@ -32,7 +32,8 @@ gd conformance "COMMAND {address}"
 `{address}` stands for the address of the scheduler that the suite plays. For the worker in Python
 the command is `gd worker {address} --functions gdistributed.conformance.functions`; for the one in
 Go, `build/gd-go-conformance {address}`. Both keep all rules. Give a worker two threads: of one
-thread less can be seen.
+thread less can be seen. The worker is started several times, and always ended; the SIGTERM that it
+should drain at goes to the command's own process, so a shell script had better `exec` the worker.
 
 | option | |
 |---|---|
