@@ -16,7 +16,7 @@ PLACE: Final = "{address}"
 LINES: Final = 12
 LINES_NBYTES: Final = 4096
 END_S: Final = 3.0
-SOON_S: Final = 1.0
+SOON_S: Final = 2.0
 
 
 def words_of(command: str, address: str) -> list[str]:
@@ -73,8 +73,8 @@ class WorkerProcess:
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended: negative is the number of a signal; None while it runs."""
-        return self._process.returncode
+        """How it ended, negative for a signal; None until then and until all it wrote is here."""
+        return self._process.returncode if self._waiting.done() else None
 
     def ended_how(self) -> str:
         """Say how it ended, for people."""
