@@ -24,13 +24,14 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-scale \
+.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-scale \
     clean buf-lint buf-breaking go-lint
 .SILENT:
 .DELETE_ON_ERROR:
 
 help:
 	echo "make demo    a real cluster analyses real data"
+	echo "make demo-languages  one graph in Python, Go and R, on real text"
 	echo "make test    all tests (ARGS= goes to pytest)"
 	echo "make test-slow  those that take long or much memory"
 	echo "make test-go the tests of the Go worker and client alone, with the race detector"
@@ -45,7 +46,11 @@ help:
 	echo "make clean   delete .venv, .tools and caches"
 
 demo: .venv/installed-demo
-	$(VENV)/python docs/examples/flights.py $(ARGS)
+	$(VENV)/python -m docs.examples.flights $(ARGS)
+
+demo-languages: .venv/installed-demo
+	if command -v go >/dev/null; then $(MAKE) --no-print-directory $(GO_WORKER); fi
+	$(VENV)/python -m docs.examples.languages $(ARGS)
 
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)

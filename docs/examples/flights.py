@@ -15,69 +15,24 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dask.array
 import dask.dataframe
 import numpy
 import pandas
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from docs.examples.terminal import ADDRESS, cluster, console, small_table, step
 from gdistributed import Client, Future, progress
 
 COLUMNS = ["month", "day", "carrier", "origin", "dep_delay"]
 TYPES = {"carrier": "str", "origin": "str", "dep_delay": "float64"}
 TOLERANCE = 1e-9
-
-console = Console(highlight=False)
-
-
-# ---- The cluster: three processes, each started as on a command line.
-
-
-@contextmanager
-def cluster(folder: Path) -> Iterator[str]:
-    """Run a scheduler and two workers; the scheduler's address."""
-    scheduler_file = folder / "scheduler.json"
-    joins = f"--scheduler-file={scheduler_file}"
-    with ExitStack() as processes:
-        processes.enter_context(gd("scheduler", "--port=0", joins))
-        for name in ("ada", "bob"):
-            processes.enter_context(gd("worker", f"--name={name}", "--nthreads=1", joins))
-        while not scheduler_file.exists():
-            time.sleep(0.02)
-        yield json.loads(scheduler_file.read_text())["address"]
-
-
-@contextmanager
-def gd(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a `gd` command below this program, and end it at the end."""
-    console.print(f"[dim]$ gd {' '.join(arguments)}[/dim]", soft_wrap=True)
-    command = [sys.executable, "-m", "gdistributed", *arguments, "--log-level=warning"]
-    process = subprocess.Popen([*command, "--stop-with-parent"], stdin=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-@contextmanager
-def step(title: str) -> Iterator[None]:
-    console.print(f"\n[bold]{title}[/bold]")
-    start = time.perf_counter()
-    yield
-    console.print(f"[dim]{time.perf_counter() - start:.1f} s[/dim]")
+WORKERS = [("gd", "worker", ADDRESS, f"--name={name}", "--nthreads=1") for name in ("ada", "bob")]
 
 
 # ---- The data: one CSV file a month, as it might come from a real archive.
@@ -219,19 +174,12 @@ def show_delays(delays: pandas.DataFrame) -> None:
     console.print(table)
 
 
-def small_table(*texts: str, numbers: list[str]) -> Table:
-    table = Table(*texts, box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in numbers:
-        table.add_column(title, justify="right")
-    return table
-
-
 def main() -> None:
     data = data_folder()
     airlines = pandas.read_csv(data / "airlines.csv")
     flights = pandas.read_csv(data / "flights.csv.zip", usecols=COLUMNS, dtype=TYPES)
     names = dict(zip(airlines.carrier, airlines.name, strict=True))
-    with tempfile.TemporaryDirectory() as scratch, cluster(Path(scratch)) as address:
+    with tempfile.TemporaryDirectory() as scratch, cluster(Path(scratch), *WORKERS) as address:
         files = split_by_month(flights, Path(scratch))
         console.print(f"{len(flights):,} flights in {len(files)} files")
         with Client(address) as client:

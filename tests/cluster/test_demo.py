@@ -15,7 +15,7 @@ from tests.tools import ROOT
 
 def test_the_demo_ends_well_and_shows_what_it_found() -> None:
     done = subprocess.run(
-        [sys.executable, "docs/examples/flights.py"],
+        [sys.executable, "-m", "docs.examples.flights"],
         capture_output=True,
         text=True,
         timeout=110,

@@ -28,7 +28,7 @@ as_frame <- function(columns) as.data.frame(columns, stringsAsFactors = FALSE)
 # Answer calls until the worker ends.
 serve <- function() {
   input <- file("stdin", open = "rb")
-  output <- file("/dev/stdout", open = "wb")
+  output <- file("/dev/stdout", open = "wb", raw = TRUE) # a pipe, and no ordinary file
   sink(stderr()) # what functions print is for people, and must not come between messages
   .say(output, list(hello = list(
     protocol = 1, version = paste(R.version$major, R.version$minor, sep = "."),

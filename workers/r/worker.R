@@ -11,7 +11,7 @@ offer("zipf.fit", function(table) {
   line <- lm(log(count) ~ log(rank), data = table)
   list(
     slope = unname(coef(line)[2]), intercept = unname(coef(line)[1]),
-    r_squared = summary(line)$r.squared, words = nrow(table)
+    residual = sigma(line), r_squared = summary(line)$r.squared, words = nrow(table)
   )
 }, "Fit a line to ranks and counts: a table with the column count.")
 
