@@ -13,7 +13,11 @@ GRPCURL := .tools/bin/grpcurl-$(GRPCURL_VERSION)
 GO_PLUGINS := .tools/bin/protoc-gen-go-$(PROTOC_GEN_GO_VERSION)-$(PROTOC_GEN_GO_GRPC_VERSION)
 GO_PROGRAMS := build/gd-go-worker build/gd-go-conformance
 GO_SOURCES := $(shell find workers/go -name '*.go' -o -name 'go.*' 2>/dev/null)
+TYPESCRIPT := workers/typescript
+TYPESCRIPT_WORKER := $(TYPESCRIPT)/build/main.js
+TYPESCRIPT_TYPES := $(TYPESCRIPT)/src/gen/scheduler.ts
 PROTO_ENV := .tools/proto
+PROTO_FILES := $(wildcard proto/gdistributed/v1/*.proto)
 
 # Test files run side by side, for most tests wait for processes.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -25,7 +29,7 @@ unexport LANG
 endif
 
 .PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-scale \
-    clean buf-lint buf-breaking go-lint
+    clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -36,9 +40,9 @@ help:
 	echo "make test-slow  those that take long or much memory"
 	echo "make test-go the tests of the Go worker and client alone, with the race detector"
 	echo "make test-dask  dask's own test suites, computed by gdistributed (half an hour)"
-	echo "make lint    ruff, mypy, buf, go vet"
+	echo "make lint    ruff, mypy, buf, go vet, tsc"
 	echo "make format  let ruff put the code in order"
-	echo "make proto   generate the Python stubs from proto/; LANG=go those of Go (or make proto-go)"
+	echo "make proto   generate the Python stubs from proto/; LANG=go, typescript ... for others"
 	echo "make docs    write the pages of docs/ that are made from code"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
@@ -49,13 +53,14 @@ demo: .venv/installed-demo
 	$(VENV)/python -m docs.examples.flights $(ARGS)
 
 demo-languages: .venv/installed-demo
-	if command -v go >/dev/null; then $(MAKE) --no-print-directory $(GO_WORKER); fi
+	if command -v go >/dev/null; then $(MAKE) --no-print-directory build/gd-go-worker; fi
 	$(VENV)/python -m docs.examples.languages $(ARGS)
 
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)
 	$(network_tools)
 	$(call if_there,Rscript,true,the tests that need R)
+	$(call if_there,npm,$(MAKE) --no-print-directory $(TYPESCRIPT_WORKER),the tests of the worker in TypeScript)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-slow: .venv/installed-test
@@ -71,7 +76,7 @@ lint: .venv/installed-test
 	echo "ruff check"; $(VENV)/ruff check --quiet
 	echo "ruff format --check"; $(VENV)/ruff format --quiet --check
 	echo "mypy"; $(VENV)/mypy --no-error-summary
-	$(call if_there,npm,$(MAKE) --no-print-directory buf-lint buf-breaking,buf lint and buf breaking)
+	$(call if_there,npm,$(MAKE) --no-print-directory buf-lint buf-breaking typescript-lint,buf and tsc)
 	$(call if_there,go,$(MAKE) --no-print-directory go-lint,go vet and gofmt)
 
 format: .venv/installed-test
@@ -79,7 +84,8 @@ format: .venv/installed-test
 	$(VENV)/ruff check --fix
 	if command -v gofmt >/dev/null; then gofmt -w workers/go; fi
 
-proto: $(PROTO_ENV)/installed $(if $(filter go,$(PROTO_FLAGS)),$(GO_PLUGINS))
+proto: $(PROTO_ENV)/installed $(if $(filter go,$(PROTO_FLAGS)),$(GO_PLUGINS)) \
+    $(if $(filter typescript,$(PROTO_FLAGS)),$(TYPESCRIPT)/node_modules/installed)
 	echo "generating from proto/gdistributed/v1"
 	$(PROTO_ENV)/bin/python proto/generate.py $(PROTO_FLAGS)
 
@@ -109,6 +115,7 @@ bench-scale: .venv/installed-test
 
 clean:
 	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/build $(TYPESCRIPT)/src/gen
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- Python: pip installs uv, uv the rest (3 s with empty caches where pip takes 26). Where uv does not
@@ -175,6 +182,20 @@ $(GO_PROGRAMS): build/%: $(GO_SOURCES)
 go-lint:
 	echo "gofmt -l"; test -z "$$(cd workers/go && gofmt -l . | tee /dev/stderr)"
 	echo "go vet"; cd workers/go && go vet ./...
+
+$(TYPESCRIPT)/node_modules/installed: $(TYPESCRIPT)/package-lock.json
+	echo "installing the packages of the TypeScript worker"
+	cd $(TYPESCRIPT) && npm ci --silent && touch node_modules/installed
+
+$(TYPESCRIPT_TYPES): $(PROTO_FILES) $(TYPESCRIPT)/node_modules/installed
+	cd $(TYPESCRIPT) && npm run --silent types && touch src/gen/scheduler.ts
+
+$(TYPESCRIPT_WORKER): $(wildcard $(TYPESCRIPT)/src/*.ts) $(TYPESCRIPT)/tsconfig.json $(TYPESCRIPT_TYPES)
+	echo "building the TypeScript worker"
+	cd $(TYPESCRIPT) && npm run --silent build && touch build/main.js
+
+typescript-lint: $(TYPESCRIPT_TYPES)
+	echo "tsc"; cd $(TYPESCRIPT) && npm run --silent check
 
 $(BUF):
 	echo "installing buf $(BUF_VERSION)"

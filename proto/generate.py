@@ -1,21 +1,29 @@
 """Generate everything that follows from the `.proto` files (`make proto` runs this).
 
-    python proto/generate.py [--language python|go] [--output DIRECTORY]
+    python proto/generate.py [--language NAME] [--output DIRECTORY]
 
-For Python: the messages, the gRPC stubs, the types of both, and `gdistributed.protoset` (the
-descriptors with their comments) in `DIRECTORY/gdistributed/v1`; the directory is this repository
-unless told otherwise. Needs the packages of `proto/requirements.txt`. For Go: the messages and the
-gRPC stubs, in `DIRECTORY/workers/go/gen`; needs protoc-gen-go and protoc-gen-go-grpc on PATH or in
-`.tools/bin`, where make puts them.
-Another language is one more function in `LANGUAGES`.
+DIRECTORY is this repository unless told otherwise; `make proto` has what is needed.
+
+- python (the default): the messages, the gRPC stubs, the types of both, and `gdistributed.protoset`
+  (the descriptors with their comments), in `gdistributed/v1`. Needs `proto/requirements.txt`.
+- go: the messages and the gRPC stubs, in `workers/go/gen`. Needs protoc-gen-go and
+  protoc-gen-go-grpc on PATH or in `.tools/bin`, where make puts them.
+- typescript: the types alone, in `workers/typescript/src/gen`, since @grpc/proto-loader reads the
+  `.proto` files at run time. Needs npm, and `npm ci` in `workers/typescript`.
+- r: nothing, and says why.
+- any other: whatever protoc's plugin of that language makes, in `build/proto/NAME`. Needs
+  protoc-gen-NAME on PATH; where protoc-gen-grpc-NAME is there too, it makes the stubs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import grpc_tools
@@ -74,18 +82,47 @@ def generate_go(output: Path) -> None:
     )
 
 
-LANGUAGES: dict[str, Callable[[Path], None]] = {"python": generate_python, "go": generate_go}
+def generate_typescript(output: Path) -> None:
+    target = output / "workers/typescript/src/gen"
+    folder, environment = PROTO.parent / "workers/typescript", os.environ | {"OUT_DIR": str(target)}
+    if subprocess.run(["npm", "run", "--silent", "types"], cwd=folder, env=environment).returncode:
+        sys.exit("npm could not generate the types, see above")
+
+
+def explain_r(_output: Path) -> None:
+    print(
+        "nothing to generate for R: workers/r speaks lines of JSON below a Python worker, and the "
+        "package RProtoBuf reads the .proto files themselves"
+    )
+
+
+def generate_by_plugins(language: str, output: Path) -> None:
+    if shutil.which(f"protoc-gen-{language}") is None:
+        sys.exit(f"protoc-gen-{language} is not on PATH: install protoc's plugin of that language")
+    target = output / "build/proto" / language
+    target.mkdir(parents=True, exist_ok=True)
+    run_protoc(sources(), f"--{language}_out={target}")
+    if shutil.which(f"protoc-gen-grpc-{language}"):
+        run_protoc(sources(), f"--grpc-{language}_out={target}")
+
+
+LANGUAGES: dict[str, Callable[[Path], None]] = {
+    "python": generate_python,
+    "go": generate_go,
+    "typescript": generate_typescript,
+    "r": explain_r,
+}
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Generate code from the .proto files.")
-    arguments.add_argument("--language", choices=LANGUAGES, default="python")
+    arguments.add_argument("--language", default="python")
     arguments.add_argument("--output", type=Path, default=PROTO.parent)
     chosen = arguments.parse_args()
     # protoc looks for its plugins (protoc-gen-mypy, protoc-gen-go) on PATH.
     plugins = [str(Path(sys.executable).parent), str(PROTO.parent / ".tools/bin")]
     os.environ["PATH"] = os.pathsep.join([*plugins, os.environ["PATH"]])
-    LANGUAGES[chosen.language](chosen.output)
+    LANGUAGES.get(chosen.language, partial(generate_by_plugins, chosen.language))(chosen.output)
 
 
 if __name__ == "__main__":

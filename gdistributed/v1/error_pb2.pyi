@@ -115,7 +115,9 @@ class TaskError(_message.Message):
     open set; empty for an exception of the user's own code.
     """
     retryable: _builtins.bool
-    """retryable says that running the task again may help."""
+    """retryable says that running the task again may help. TaskTemplate.retries counts only for errors
+    that say so; an error of a user's function SHOULD.
+    """
     counts: _builtins.bool
     """counts says that this failure is counted against the retries that the task is allowed. The
     graceful retirement of a worker does not count.

@@ -227,7 +227,9 @@ class TaskTemplate(_message.Message):
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """timeout of one run of a task; absent means none."""
+        """timeout of one run of a task; absent means none. The worker enforces it: it errs the task with the
+        kind TASK_ERROR_KIND_TIMEOUT and the reason TASK_TIMEOUT.
+        """
 
     @_builtins.property
     def result_codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -1073,7 +1073,9 @@ class FromWorker(_message.Message):
 
     @_builtins.property
     def inventory(self) -> Global___Inventory:
-        """inventory of what the worker holds and does, in pieces; after a hello that did not resume."""
+        """inventory of what the worker holds and does, in pieces; after a hello that did not resume. A worker
+        whose hello had the epoch 0 has nothing to bring and MAY leave it out.
+        """
 
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat:
@@ -1718,7 +1720,10 @@ Global___RevokeAnswer: _TypeAlias = RevokeAnswer  # noqa: Y015
 
 @_typing.final
 class MissingData(_message.Message):
-    """MissingData says that a value was not where it should have been."""
+    """MissingData says that a value was not where it should have been. The scheduler takes back, by
+    ToWorker.cancel, the tasks of this worker that need the value, and has them run once it is to be had;
+    until then the worker keeps them without a report.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1853,7 +1858,9 @@ class ToWorker(_message.Message):
 
     @_builtins.property
     def fetch(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dependency]:
-        """fetch: values that the worker is to copy from peers."""
+        """fetch: values that the worker is to copy from peers. Of a worker with RuntimeOffer.decodes these are
+        results of its own runtimes only.
+        """
 
     @_builtins.property
     def run(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunTask]:

@@ -107,7 +107,8 @@ class WorkerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PutData(self, request_iterator, context):
-        """PutData stores values on the worker. Each value is stored when its last chunk has come.
+        """PutData stores values on the worker. Each value is stored when its last chunk has come. The worker
+        does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.

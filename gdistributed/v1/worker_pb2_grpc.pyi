@@ -53,7 +53,8 @@ class WorkerStub:
     says so.
     """
     PutData: _grpc.StreamUnaryMultiCallable[_worker_pb2.PutDataRequest, _worker_pb2.PutDataResponse]
-    """PutData stores values on the worker. Each value is stored when its last chunk has come.
+    """PutData stores values on the worker. Each value is stored when its last chunk has come. The worker
+    does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
@@ -124,7 +125,8 @@ class WorkerAsyncStub(WorkerStub):
     says so.
     """
     PutData: _aio.StreamUnaryMultiCallable[_worker_pb2.PutDataRequest, _worker_pb2.PutDataResponse]  # type: ignore[assignment]
-    """PutData stores values on the worker. Each value is stored when its last chunk has come.
+    """PutData stores values on the worker. Each value is stored when its last chunk has come. The worker
+    does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
@@ -204,7 +206,8 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_worker_pb2.PutDataRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.PutDataResponse, _abc.Awaitable[_worker_pb2.PutDataResponse]]:
-        """PutData stores values on the worker. Each value is stored when its last chunk has come.
+        """PutData stores values on the worker. Each value is stored when its last chunk has come. The worker
+        does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -108,6 +109,42 @@ def test_the_go_stubs_are_fresh(tmp_path: Path) -> None:
     fresh = {path.name: path.read_bytes() for path in (tmp_path / generated).rglob("*.go")}
     committed = {path.name: path.read_bytes() for path in (ROOT / generated).rglob("*.go")}
     assert committed == fresh, "run: make proto-go"
+
+
+def test_the_types_of_typescript_are_generated(tmp_path: Path) -> None:
+    python = require(TOOLS / "proto/bin/python", "make test installs it")
+    require(ROOT / "workers/typescript/node_modules/.bin/tsc", "make test installs it (needs npm)")
+    generate = [python, ROOT / "proto/generate.py", "--language", "typescript"]
+    subprocess.run([*generate, "--output", tmp_path], check=True)
+    types = tmp_path / "workers/typescript/src/gen/gdistributed/v1"
+    assert "'worker_id'?: (string);" in (types / "WorkerHello.ts").read_text()
+
+
+PLUGIN = """#!{python}
+import sys
+from google.protobuf.compiler import plugin_pb2
+request = plugin_pb2.CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
+answer = plugin_pb2.CodeGeneratorResponse(supported_features=1)
+answer.file.add(name="{name}.txt", content="\\n".join(request.file_to_generate))
+sys.stdout.buffer.write(answer.SerializeToString())
+"""
+
+
+def test_any_language_with_a_plugin_is_generated(tmp_path: Path) -> None:
+    python = require(TOOLS / "proto/bin/python", "make test installs it")
+    for name in ("toy", "grpc-toy"):
+        plugin = tmp_path / f"protoc-gen-{name}"
+        plugin.write_text(PLUGIN.format(python=python, name=name))
+        plugin.chmod(0o755)
+    generate = [python, ROOT / "proto/generate.py", "--output", tmp_path, "--language"]
+    environment = os.environ | {"PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]])}
+    subprocess.run([*generate, "toy"], check=True, env=environment)
+    for name in ("toy", "grpc-toy"):
+        made = (tmp_path / f"build/proto/toy/{name}.txt").read_text()
+        assert "gdistributed/v1/worker.proto" in made.splitlines()
+    lacking = subprocess.run([*generate, "lojban"], capture_output=True, text=True, check=False)
+    assert lacking.returncode == 1
+    assert lacking.stderr.startswith("protoc-gen-lojban is not on PATH")
 
 
 def test_the_page_is_fresh() -> None:

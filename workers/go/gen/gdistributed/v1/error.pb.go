@@ -124,7 +124,8 @@ type TaskError struct {
 	// reason: a stable word in capitals, for programs: "KILLED_WORKER", "CODEC_UNSUPPORTED", ... An
 	// open set; empty for an exception of the user's own code.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	// retryable says that running the task again may help.
+	// retryable says that running the task again may help. TaskTemplate.retries counts only for errors
+	// that say so; an error of a user's function SHOULD.
 	Retryable bool `protobuf:"varint,8,opt,name=retryable,proto3" json:"retryable,omitempty"`
 	// counts says that this failure is counted against the retries that the task is allowed. The
 	// graceful retirement of a worker does not count.

@@ -256,7 +256,8 @@ type TaskTemplate struct {
 	AllowOtherWorkers bool `protobuf:"varint,7,opt,name=allow_other_workers,json=allowOtherWorkers,proto3" json:"allow_other_workers,omitempty"`
 	// resources that a task holds while it runs, by name; for instance {"GPU": 1}.
 	Resources map[string]float64 `protobuf:"bytes,8,rep,name=resources,proto3" json:"resources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
-	// timeout of one run of a task; absent means none.
+	// timeout of one run of a task; absent means none. The worker enforces it: it errs the task with the
+	// kind TASK_ERROR_KIND_TIMEOUT and the reason TASK_TIMEOUT.
 	Timeout *durationpb.Duration `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// result_codecs: codecs in which the results are to travel, best first; empty means the runtime's
 	// default. A task whose result none of them can say errs with the reason CODEC_UNSUPPORTED. The

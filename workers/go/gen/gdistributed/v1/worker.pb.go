@@ -2093,7 +2093,8 @@ type FromWorker struct {
 	Acknowledged uint64 `protobuf:"varint,2,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
 	// hello opens the session; only in the first message of a stream.
 	Hello *WorkerHello `protobuf:"bytes,3,opt,name=hello,proto3" json:"hello,omitempty"`
-	// inventory of what the worker holds and does, in pieces; after a hello that did not resume.
+	// inventory of what the worker holds and does, in pieces; after a hello that did not resume. A worker
+	// whose hello had the epoch 0 has nothing to bring and MAY leave it out.
 	Inventory *Inventory `protobuf:"bytes,4,opt,name=inventory,proto3" json:"inventory,omitempty"`
 	// heartbeat: the worker's loop works.
 	Heartbeat *Heartbeat `protobuf:"bytes,5,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
@@ -3255,7 +3256,9 @@ func (x *RevokeAnswer) GetGivenBack() bool {
 	return false
 }
 
-// MissingData says that a value was not where it should have been.
+// MissingData says that a value was not where it should have been. The scheduler takes back, by
+// ToWorker.cancel, the tasks of this worker that need the value, and has them run once it is to be had;
+// until then the worker keeps them without a report.
 type MissingData struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// key of the value.
@@ -3405,7 +3408,8 @@ type ToWorker struct {
 	// free: values that are no longer wanted. The worker drops them, but not what was put there and not
 	// claimed yet: that is another value than the scheduler means.
 	Free []string `protobuf:"bytes,11,rep,name=free,proto3" json:"free,omitempty"`
-	// fetch: values that the worker is to copy from peers.
+	// fetch: values that the worker is to copy from peers. Of a worker with RuntimeOffer.decodes these are
+	// results of its own runtimes only.
 	Fetch []*Dependency `protobuf:"bytes,12,rep,name=fetch,proto3" json:"fetch,omitempty"`
 	// run: tasks to run.
 	Run []*RunTask `protobuf:"bytes,13,rep,name=run,proto3" json:"run,omitempty"`

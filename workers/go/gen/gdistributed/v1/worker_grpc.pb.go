@@ -54,7 +54,8 @@ type WorkerClient interface {
 	// A key that the worker does not hold, or cannot encode, is no error of the call: its DataItem
 	// says so.
 	GetData(ctx context.Context, in *GetDataRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetDataResponse], error)
-	// PutData stores values on the worker. Each value is stored when its last chunk has come.
+	// PutData stores values on the worker. Each value is stored when its last chunk has come. The worker
+	// does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 	//
 	// Errors:
 	// - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
@@ -221,7 +222,8 @@ type WorkerServer interface {
 	// A key that the worker does not hold, or cannot encode, is no error of the call: its DataItem
 	// says so.
 	GetData(*GetDataRequest, grpc.ServerStreamingServer[GetDataResponse]) error
-	// PutData stores values on the worker. Each value is stored when its last chunk has come.
+	// PutData stores values on the worker. Each value is stored when its last chunk has come. The worker
+	// does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 	//
 	// Errors:
 	// - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
