@@ -108,6 +108,7 @@ simulate: .venv/installed-test
 	    $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST)) $(ARGS)
 
 bench: .venv/bin/uv
+	$(call if_there,go,$(MAKE) --no-print-directory build/gd-go-worker,the workloads with workers in Go)
 	$(VENV)/python benchmarks/run.py $(ARGS)
 
 bench-scale: .venv/installed-test

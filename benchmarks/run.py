@@ -18,10 +18,12 @@ from harness.descendants import adopt_orphans
 from harness.environments import EnvironmentFailed, python_of
 from harness.machine import machine_facts, weather
 from harness.outcomes import DONE, Results
+from harness.places import GO_WORKER
 from harness.report import text_report
 from harness.rounds import run_rounds
 from harness.targets import TARGETS
 from systems import OURS, SYSTEMS, SystemEntry, system_named
+from systems.cluster import GO
 from workloads import WORKLOADS
 from workloads.workload import Workload
 
@@ -39,6 +41,7 @@ def main() -> int:
         workloads=[_bounded(WORKLOADS[name], asked.timeout) for name in asked.workloads],
         quick=asked.quick,
     )
+    tell_what_is_left_out(results)
     before = weather()
     try:
         pythons = {
@@ -59,6 +62,13 @@ def main() -> int:
         asked.json.write_text(json.dumps(_as_json(results, facts), indent=1) + "\n")
     ours = [outcome for outcome in results.outcomes if outcome.system == OURS]
     return int(any(outcome.state != DONE for outcome in ours))
+
+
+def tell_what_is_left_out(results: Results) -> None:
+    """Print which workloads are not measured for want of a worker in Go."""
+    names = [workload.name for workload in results.workloads if GO in workload.needs]
+    if names and not GO_WORKER.exists():
+        print(f"no worker in Go (make build/gd-go-worker): no {', '.join(names)}", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:

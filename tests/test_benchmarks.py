@@ -12,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import run
 from harness.machine import available_mib
 from harness.outcomes import DONE, TIMEOUT, Outcome, Results
+from harness.places import GO_WORKER
 from harness.ratios import cost_growth, over_best
 from harness.report import text_report
 from harness.rounds import run_rounds
@@ -22,6 +24,8 @@ from systems import SYSTEMS
 from workloads import WORKLOADS
 from workloads.peaks import PeakMemory
 from workloads.workload import percentile
+
+from tests.tools import require
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTS = {"commit": "abc", "processor": "one", "cpus": 2, "time": "now"}
@@ -162,6 +166,28 @@ def test_what_moves_is_measured(folder: Path, tmp_path: Path) -> None:
     (outcome,) = json.loads(file.read_text())["outcomes"]
     assert len(outcome["samples"]) == 8
     assert min(outcome["samples"]) > 1.5  # the source is 1, and what has come as much again
+
+
+def test_workers_in_go_are_measured(folder: Path, tmp_path: Path) -> None:
+    require(GO_WORKER, "make test builds it (needs Go)")
+    file = tmp_path / "out.json"
+    chosen = "--workloads=map-10000-go,python-to-python,python-to-go,go-to-python"
+    ran = run_benchmarks(folder, "--systems=gdistributed", chosen, f"--json={file}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    numbers = [len(outcome["samples"]) for outcome in json.loads(file.read_text())["outcomes"]]
+    assert numbers == [3, 8, 8, 8]
+    assert "256 MiB Python to Go, over Python to Python" in ran.stdout
+    assert living_below(folder) == []
+
+
+def test_without_a_worker_in_go_its_workloads_are_left_out_with_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    results = results_of(workloads=("latency", "python-to-go", "map-10000-go"))
+    monkeypatch.setattr(run, "GO_WORKER", tmp_path / "none")
+    run.tell_what_is_left_out(results)
+    line = "no worker in Go (make build/gd-go-worker): no python-to-go, map-10000-go\n"
+    assert capsys.readouterr().err == line
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is shared")

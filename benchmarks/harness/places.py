@@ -10,3 +10,4 @@ CHECKOUT: Final = BENCHMARKS.parent
 ENVIRONMENTS: Final = CHECKOUT / ".tools" / "bench"
 REQUIREMENTS: Final = BENCHMARKS / "requirements"
 MEASURE: Final = BENCHMARKS / "measure.py"
+GO_WORKER: Final = CHECKOUT / "build" / "gd-go-worker"

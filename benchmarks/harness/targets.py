@@ -188,4 +188,22 @@ TARGETS: Final = (
         bound=3.0,
         at_least=True,
     ),
+    Target(
+        "256 MiB Python to Go, over Python to Python",
+        partial(
+            over_other,
+            system=OURS,
+            workload_name="python-to-go",
+            other_name="python-to-python",
+            metric_name="later",
+        ),
+        bound=1.0,
+        at_least=True,
+    ),
+    Target(
+        "map+gather of 10,000 in Go, over Python's",
+        partial(over_other, system=OURS, workload_name="map-10000-go", other_name="map-10000"),
+        bound=0.9,
+        at_least=True,
+    ),
 )

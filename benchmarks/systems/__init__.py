@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from harness.places import GO_WORKER
+
 from systems.cluster import (
     BY_SOCKET,
+    GO,
     GRAPHS,
     SCHEDULER_PROCESS,
     SHARED_ARRAYS,
@@ -59,13 +62,14 @@ _ENTRIES = (
         OURS,
         environment="gdistributed",
         adapter="systems.gdistributed_system:GdistributedSystem",
+        lacks=frozenset() if GO_WORKER.exists() else frozenset({GO}),
         distributions=("gdistributed", "grpcio", "protobuf", "uvloop", "dask", "numpy"),
     ),
     SystemEntry(
         "dask",
         environment="dask",
         adapter="systems.dask_system:DaskSystem",
-        lacks=frozenset({SHARED_ARRAYS}),
+        lacks=frozenset({GO, SHARED_ARRAYS}),
         distributions=_DASK,
     ),
     SystemEntry(
@@ -73,14 +77,14 @@ _ENTRIES = (
         environment="dask",
         adapter="systems.dask_system:DaskSystem",
         options={"worker_saturation": float("inf")},
-        lacks=frozenset({SHARED_ARRAYS}),
+        lacks=frozenset({GO, SHARED_ARRAYS}),
         distributions=_DASK,
     ),
     SystemEntry(
         "ray",
         environment="ray",
         adapter="systems.ray_system:RaySystem",
-        lacks=frozenset({BY_SOCKET, GRAPHS, SCHEDULER_PROCESS, SHARED_ARRAYS, TRANSFERS}),
+        lacks=frozenset({BY_SOCKET, GO, GRAPHS, SCHEDULER_PROCESS, SHARED_ARRAYS, TRANSFERS}),
         distributions=("ray", "numpy"),
     ),
 )

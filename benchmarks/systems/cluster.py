@@ -17,6 +17,8 @@ BY_SOCKET = "by socket"
 """Values between processes of one machine can be sent as they are between machines."""
 SHARED_ARRAYS = "shared arrays"
 """A task can make its result in memory that other processes map."""
+GO = "Go"
+"""Workers in Go beside those in Python."""
 
 
 class Cluster(Protocol):
@@ -54,6 +56,14 @@ class Cluster(Protocol):
 
     def scheduler_process_id(self) -> int:
         """Process id of the scheduler."""
+
+    def go_workers(
+        self, count: int
+    ) -> AbstractContextManager[tuple[Any, Callable[[str], Callable[..., Any]]]]:
+        """Run workers in Go beside the others, of one thread each, called go-0, go-1 ...
+
+        The system's own client, and what finds their functions by name.
+        """
 
 
 class System(Protocol):

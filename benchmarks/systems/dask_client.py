@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 
 class DaskClientCluster:
@@ -50,3 +50,6 @@ class DaskClientCluster:
 
     def compute(self, collection: Any) -> Any:  # noqa: ANN401
         return self._client.compute(collection).result()
+
+    def go_workers(self, count: int) -> NoReturn:
+        raise NotImplementedError("dask.distributed has workers in Python only")

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from subprocess import PIPE, Popen
+from typing import Any, Final
 
 import psutil
+from harness.places import GO_WORKER
 
-from gdistributed import Client, LocalCluster, wait
+from gdistributed import Client, LocalCluster, remote, wait
 from gdistributed.errors import NotFound
 from systems.cluster import Cluster
 from systems.dask_client import DaskClientCluster
+
+START_TIMEOUT_S: Final = 60.0
+
+
+class GdistributedCluster(DaskClientCluster):
+    """A `Cluster` of gdistributed, which may have workers in Go too."""
+
+    @contextmanager
+    def go_workers(self, count: int) -> Iterator[tuple[Client, Callable[[str], Any]]]:
+        client: Client = self._client
+        npython = len(client.ncores())
+        with ExitStack() as processes:
+            for number in range(count):
+                options = [f"--name=go-{number}", "--nthreads=1", "--log-level=error"]
+                command = [str(GO_WORKER), client.scheduler_address, *options]
+                worker = processes.enter_context(
+                    Popen([*command, "--stop-with-parent"], stdin=PIPE)
+                )
+                processes.callback(worker.kill)
+            client.wait_for_workers(npython + count, timeout=START_TIMEOUT_S)
+            yield client, partial(remote, runtime="go")
 
 
 class GdistributedSystem:
@@ -35,7 +58,7 @@ class GdistributedSystem:
                     return False
                 return True
 
-            yield DaskClientCluster(client, wait, _scheduler_process_id, knows)
+            yield GdistributedCluster(client, wait, _scheduler_process_id, knows)
 
 
 def _scheduler_process_id() -> int:

@@ -59,6 +59,9 @@ class RayCluster:
     def scheduler_process_id(self) -> NoReturn:
         raise NotImplementedError("the process that submits keeps Ray's records of its tasks")
 
+    def go_workers(self, count: int) -> NoReturn:
+        raise NotImplementedError("Ray has no workers in Go")
+
 
 class RaySystem:
     """Ray on this machine."""

@@ -10,6 +10,7 @@ from workloads import (
     collecting,
     exchanging,
     graph,
+    languages,
     latency,
     mapping,
     memory,
@@ -33,5 +34,6 @@ _ALL: Final[tuple[Workload, ...]] = (
     *collecting.WORKLOADS,
     *exchanging.WORKLOADS,
     *memory.WORKLOADS,
+    *languages.WORKLOADS,
 )
 WORKLOADS: Final = {workload.name: workload for workload in _ALL}

@@ -81,6 +81,16 @@ def large(nbytes: int) -> Any:  # noqa: ANN401
     return _array(nbytes, 1)
 
 
+def some_bytes(nbytes: int, _number: int) -> bytes:
+    """Return bytes that do not compress, others each time."""
+    return os.urandom(nbytes)
+
+
+def length(data: bytes, _number: int = 0) -> int:
+    """Return the length of what must be here for that."""
+    return len(data)
+
+
 def small(number: int) -> bytes:
     """Return 1 KiB, another one for each number."""
     return number.to_bytes(8, "little") * 128
