@@ -15,9 +15,7 @@ GO_PROGRAMS := build/gd-go-worker build/gd-go-conformance
 GO_SOURCES := $(shell find workers/go -name '*.go' -o -name 'go.*' 2>/dev/null)
 TYPESCRIPT := workers/typescript
 TYPESCRIPT_WORKER := $(TYPESCRIPT)/build/main.js
-TYPESCRIPT_TYPES := $(TYPESCRIPT)/src/gen/scheduler.ts
 PROTO_ENV := .tools/proto
-PROTO_FILES := $(wildcard proto/gdistributed/v1/*.proto)
 
 # Test files run side by side, for most tests wait for processes.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -188,14 +186,11 @@ $(TYPESCRIPT)/node_modules/installed: $(TYPESCRIPT)/package-lock.json
 	echo "installing the packages of the TypeScript worker"
 	cd $(TYPESCRIPT) && npm ci --silent && touch node_modules/installed
 
-$(TYPESCRIPT_TYPES): $(PROTO_FILES) $(TYPESCRIPT)/node_modules/installed
-	cd $(TYPESCRIPT) && npm run --silent types && touch src/gen/scheduler.ts
-
-$(TYPESCRIPT_WORKER): $(wildcard $(TYPESCRIPT)/src/*.ts) $(TYPESCRIPT)/tsconfig.json $(TYPESCRIPT_TYPES)
+$(TYPESCRIPT_WORKER): $(wildcard $(TYPESCRIPT)/src/*.ts) $(TYPESCRIPT)/tsconfig.json $(TYPESCRIPT)/node_modules/installed
 	echo "building the TypeScript worker"
 	cd $(TYPESCRIPT) && npm run --silent build && touch build/main.js
 
-typescript-lint: $(TYPESCRIPT_TYPES)
+typescript-lint: $(TYPESCRIPT)/node_modules/installed
 	echo "tsc"; cd $(TYPESCRIPT) && npm run --silent check
 
 $(BUF):

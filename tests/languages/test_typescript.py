@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from docs.examples import languages
 from gdistributed import Client, TaskError, remote
 from gdistributed.client.remote_functions import RemoteFunction
-from gdistributed.errors import CodecUnsupported, TaskTimeout, UnknownFunction
+from gdistributed.errors import CodecUnsupported, UnknownFunction
 from tests.cluster.proxy import proxy_to
 from tests.processes import GD, GdProcess, address_of, started
 from tests.tools import ROOT, require
@@ -62,16 +63,10 @@ def processes() -> Iterator[ExitStack]:
 
 
 def test_it_is_small() -> None:
-    code = {
-        file.stem: sum(
-            1
-            for line in file.read_text().splitlines()
-            if line.strip() and not re.match(r"import |\s*(//|/\*\*)", line)
-        )
-        for file in (FOLDER / "src").glob("*.ts")
-    }
-    assert code["worker"] + code["session"] < 300  # what docs/other-languages.md tells
-    assert sum(code.values()) < 650
+    sources = [file for file in (FOLDER / "src").rglob("*.ts") if "gen" not in file.parts]
+    lines = [line for file in sources for line in file.read_text().splitlines()]
+    assert len(lines) < 300  # what docs/other-languages.md tells, comments and blank lines included
+    assert max(map(len, lines)) <= 120
 
 
 def test_it_keeps_all_core_rules() -> None:
@@ -92,10 +87,9 @@ def test_its_packages_come_from_whatever_registry_is_configured() -> None:
 
 def test_one_graph_goes_through_python_and_typescript(client: Client) -> None:
     counts = client.map(ts("wordcount.Count"), client.map(str.lower, TEXTS))
-    total = client.submit(ts("wordcount.Merge"), *counts)
-    most = client.submit(lambda counts: max(counts, key=lambda word: (counts[word], word)), total)
-    assert total.result() == {"the": 3, "cat": 2, "and": 1, "dog": 2, "bird": 1, "a": 3, "zoo": 1}
-    assert most.result() == "the"
+    total = client.submit(lambda *counts: dict(sum(map(Counter, counts), Counter())), *counts)
+    expected = {"the": 3, "cat": 2, "and": 1, "dog": 2, "bird": 1, "a": 3, "zoo": 1}
+    assert client.submit(ts("conformance.echo"), total).result() == expected
 
 
 def test_it_counts_real_text_as_python_does(client: Client) -> None:
@@ -111,40 +105,38 @@ def test_it_counts_real_text_as_python_does(client: Client) -> None:
     ids=repr,
 )
 def test_values_go_there_and_back(client: Client, value: object) -> None:
-    assert client.submit(ts("plain.Echo"), value).result() == value
+    assert client.submit(ts("conformance.echo"), value).result() == value
 
 
 def test_large_values_move_both_ways(client: Client) -> None:
-    moved = client.submit(ts("plain.Echo"), client.submit(lambda: bytes(range(256)) * 80_000))
+    moved = client.submit(ts("conformance.echo"), client.submit(lambda: bytes(range(256)) * 80_000))
     assert moved.result() == bytes(range(256)) * 80_000
     assert client.submit(len, moved).result() == 256 * 80_000
 
 
 def test_results_inside_arguments_and_arguments_by_name(client: Client) -> None:
     four = client.submit(abs, -4)
-    assert client.submit(ts("plain.Echo"), [1, {"a": four}]).result() == [1, {"a": 4}]
-    assert client.submit(ts("plain.Echo"), value=four).result() == {"value": 4}
+    assert client.submit(ts("conformance.echo"), [1, {"a": four}]).result() == [1, {"a": 4}]
+    assert client.submit(ts("conformance.echo"), value=four).result() == {"value": 4}
 
 
-def test_what_it_cannot_read_it_keeps_and_copies(client: Client) -> None:
-    scattered = client.scatter({"x": {1, 2}}, workers=["tess"])["x"]
-    assert client.submit(len, scattered).result() == 2
-    echoed = client.submit(ts("plain.Echo"), "to be copied")
-    client.replicate([scattered, echoed], n=2)
-    assert all(len(holders) == 2 for holders in client.who_has([scattered, echoed]).values())
-    with pytest.raises(CodecUnsupported, match="python/pickle5"):
-        client.submit(ts("plain.Echo"), scattered).result()
+def test_what_it_cannot_read_fails_the_task(client: Client) -> None:
+    with pytest.raises(CodecUnsupported, match="set"):
+        client.submit(ts("conformance.echo"), client.submit(set, [1])).result()
+
+
+def test_a_result_is_copied(client: Client) -> None:
+    echoed = client.submit(ts("conformance.echo"), "to be copied")
+    client.replicate([echoed], n=2)
+    (holders,) = client.who_has([echoed]).values()
+    assert len(holders) == 2
 
 
 def test_an_error_reaches_the_client(client: Client) -> None:
     with pytest.raises(TaskError, match=r"^RangeError: out of reach") as caught:
-        client.submit(ts("fails.Error"), "out of reach").result()
+        client.submit(ts("conformance.fail"), "out of reach").result()
     assert caught.value.runtime == "typescript"
     assert re.search(r"at .*functions\.js:\d+", "\n".join(caught.value.__notes__))
-
-
-def test_a_task_that_failed_is_tried_again(client: Client, tmp_path: Path) -> None:
-    assert client.submit(ts("fails.Once"), str(tmp_path / "there"), retries=1).result() is None
 
 
 def test_a_wrong_name_is_refused_with_near_ones(client: Client) -> None:
@@ -152,27 +144,15 @@ def test_a_wrong_name_is_refused_with_near_ones(client: Client) -> None:
         client.submit(ts("wordcount.Cuont"), "a").result()
 
 
-def test_a_task_that_takes_too_long_is_ended(client: Client) -> None:
-    for _ in range(3):  # more often than it has threads
-        with pytest.raises(TaskTimeout):
-            client.submit(ts("plain.Spin"), timeout=0.2, pure=False).result()
-    assert client.submit(ts("plain.Echo"), "again").result() == "again"
-
-
-def test_a_cancelled_task_ends(processes: ExitStack, address: str) -> None:
-    begun(processes, address, "--name", "spinner", "--nthreads", "1")
+def test_a_cancelled_task_makes_room(processes: ExitStack, address: str) -> None:
+    begun(processes, address, "--name", "waiter", "--nthreads", "1")
     with Client(address) as client:
-        spinning = client.submit(ts("plain.Spin"), workers=["spinner"], pure=False)
-        after = client.submit(ts("plain.Echo"), "after", workers=["spinner"])
-        while spinning.key not in client.processing()[spinner_address(client)]:
+        waiting = client.submit(ts("conformance.wait"), 3600, workers=["waiter"], pure=False)
+        after = client.submit(ts("conformance.echo"), "after", workers=["waiter"])
+        while not any(waiting.key in keys for keys in client.processing().values()):
             pass
-        spinning.cancel()
+        waiting.cancel()
         assert after.result() == "after"
-
-
-def spinner_address(client: Client) -> str:
-    workers = client.scheduler_info()["workers"]
-    return next(where for where, worker in workers.items() if worker["name"] == "spinner")
 
 
 # ---- Workers that come and go
@@ -183,11 +163,11 @@ def test_a_killed_worker_costs_nothing_but_time(processes: ExitStack) -> None:
     victim = begun(processes, address, "--name", "victim")
     begun(processes, address, "--name", "other")
     with Client(address) as client:
-        slept = client.map(ts("plain.Sleep"), [0.05] * 20, pure=False)
+        slept = client.map(ts("conformance.wait"), [0.05] * 20, pure=False)
         slept[0].result()
         victim.send_signal(signal.SIGKILL)
         victim.wait()
-        assert client.gather(slept) == [None] * 20
+        assert all(ended > began for began, ended in client.gather(slept))
 
 
 def test_a_worker_gives_its_data_away_and_leaves(processes: ExitStack) -> None:
@@ -201,7 +181,7 @@ def test_a_worker_gives_its_data_away_and_leaves(processes: ExitStack) -> None:
         assert leaving.wait() == 0
         (info,) = client.scheduler_info()["workers"].values()
         assert info["name"] == "staying"
-        assert client.submit(ts("plain.Echo"), moment).result() == found
+        assert client.submit(ts("conformance.echo"), moment).result() == found
 
 
 def test_a_session_goes_on_when_a_connection_broke(processes: ExitStack) -> None:
@@ -209,12 +189,12 @@ def test_a_session_goes_on_when_a_connection_broke(processes: ExitStack) -> None
     with proxy_to(address) as proxy:
         worker = begun(processes, proxy.address)
         with Client(address) as client:
-            kept = client.submit(ts("plain.Echo"), "kept")
+            kept = client.submit(ts("conformance.echo"), "kept")
             kept.result()
-            sleeping = client.submit(ts("plain.Sleep"), 0.3)
+            sleeping = client.submit(ts("conformance.wait"), 0.3)
             proxy.cut()
             worker.wait_for("resumed")
-            assert sleeping.result() is None
+            assert len(sleeping.result()) == 2
             assert client.submit(ts("wordcount.Count"), kept).result() == {"kept": 1}
 
 
@@ -227,7 +207,7 @@ def test_a_worker_goes_over_to_a_new_scheduler(processes: ExitStack) -> None:
     started(processes, "scheduler", "--port", address.rpartition(":")[2])
     worker.wait_for("registered", times=2)
     with Client(address) as client:
-        assert client.submit(ts("plain.Echo"), 1).result() == 1
+        assert client.submit(ts("conformance.echo"), 1).result() == 1
 
 
 def test_a_worker_whose_name_is_taken_ends_and_says_so(address: str) -> None:
@@ -246,7 +226,7 @@ def test_the_function_of_the_readme_runs(tmp_path: Path, address: str) -> None:
     (copy / "node_modules").symlink_to(FOLDER / "node_modules")
     (tmp_path / "proto").symlink_to(ROOT / "proto")
     functions = copy / "src/functions.ts"
-    functions.write_text(functions.read_text().replace("  ...conformance,\n", entry))
+    functions.write_text(functions.read_text().replace('  "wordcount.Count": countWords,\n', entry))
     subprocess.run(
         [copy / "node_modules/.bin/tsc", "--noUnusedLocals", "false"], cwd=copy, check=True
     )

@@ -1,95 +1,85 @@
-// Values between workers: in one message, or in chunks when they are large.
+// The protocol, which is read from `proto/`, and values: in codecs that every language reads, and in chunks.
 
-import { status, type ServiceError } from "@grpc/grpc-js";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { DataChunk__Output } from "./gen/gdistributed/v1/DataChunk";
-import type { DataItem__Output } from "./gen/gdistributed/v1/DataItem";
-import type { GetDataRequest__Output } from "./gen/gdistributed/v1/GetDataRequest";
-import type { GetDataResponse } from "./gen/gdistributed/v1/GetDataResponse";
-import type { Payload__Output } from "./gen/gdistributed/v1/Payload";
-import type { Peer__Output } from "./gen/gdistributed/v1/Peer";
-import type { StoredData } from "./gen/gdistributed/v1/StoredData";
-import { OPTIONS, insecure, v1 } from "./protocol";
-import { crc32 } from "./crc32";
-import { converted, Failure } from "./values";
+import { credentials, loadPackageDefinition } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
 
-const CHUNK_NBYTES = 1 << 20;
-const CHUNK_NBYTES_MAX = 4 << 20;
-const BUSY_MS = 100; // after which a peer is asked again that answers as many as it can
+/** A plain object with the fields of a message in `proto/`. A larger worker may want types: `npm run types`. */
+export type Message = any;
 
-/** A value that lies here, as StoredData describes it. */
-export interface Held extends StoredData {
-  payload: Payload__Output;
-  nbytes: number;
-  put: number;
+const protocol = loadSync(["gdistributed/v1/scheduler.proto", "gdistributed/v1/server.proto"], {
+  includeDirs: [join(__dirname, "../../../proto")],
+  keepCase: true, // names as in the .proto files
+  longs: String, // a number of JavaScript has 53 bits, an attempt 64
+  enums: String,
+  defaults: true,
+});
+export const v1 = (loadPackageDefinition(protocol) as Message).gdistributed.v1;
+export const OPTIONS = {
+  "grpc.max_receive_message_length": 256 << 20, // Limits.message_nbytes; gRPC's own limit is 4 MiB
+  "grpc.keepalive_time_ms": 10_000, // pings find a dead peer
+  "grpc.max_reconnect_backoff_ms": 5_000,
+  "grpc.enable_http_proxy": 0,
+};
+export const connected = (service: Message, to: string) => new service(to, credentials.createInsecure(), OPTIONS);
+
+/** Why a task fails, if not by its function. */
+export const failure = (reason: string, message: string) => Object.assign(new Error(message), { reason });
+
+/** What a TaskError says of whatever was thrown. */
+export function described(thrown: Message): Message {
+  const { name, message, stack, reason } = thrown instanceof Error ? (thrown as Message) : new Error(String(thrown));
+  const kind = reason ? { kind: "TASK_ERROR_KIND_SYSTEM", reason } : { kind: "TASK_ERROR_KIND_USER", retryable: true };
+  return { type: name, message, traceback: stack, runtime: "typescript", counts: true, ...kind };
 }
 
-/** Answer GetData. */
-export function* answers(request: GetDataRequest__Output, held: Map<string, Held>): Generator<GetDataResponse> {
-  for (const [index, key] of request.keys.entries()) {
-    const value = held.get(key);
-    try {
-      if (value === undefined) yield { items: [{ index, missing: true }] };
-      else yield* pieces(index, value, converted(value.payload, request.accept_codecs), request.chunk_nbytes || CHUNK_NBYTES);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      yield { items: [{ index, error: error.error }] };
-    }
+export const CODECS = ["null", "raw", "text", "json"];
+export const typeOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** The codecs that say a value. JSON.stringify would say NaN and a Map, too, but as null and {}. */
+function codecsOf(value: unknown): string[] {
+  if (value === null) return ["null", "json"];
+  if (typeof value === "string") return ["text", "json"];
+  if (value instanceof Uint8Array) return ["raw"];
+  if (typeof value === "boolean" || Number.isFinite(value)) return ["json"];
+  const isPlain = ["Array", "Object"].includes(typeOf(value));
+  return isPlain && Object.values(value as object).every((each) => codecsOf(each).includes("json")) ? ["json"] : [];
+}
+
+/** Say a value in the first of these codecs that can. */
+export function encode(value: unknown, accepts: string[]): Message {
+  const able = codecsOf(value);
+  const codec = accepts.length > 0 ? accepts.find((each) => able.includes(each)) : able[0];
+  if (!codec) throw failure("CODEC_UNSUPPORTED", `a ${typeOf(value)} can be said in [${able}], not in [${accepts}]`);
+  return { codec, data: Buffer.from(codec === "json" ? JSON.stringify(value) : ((value ?? "") as string)) };
+}
+
+/** Read a value; an object {"$ref": KEY} in it stands for the result of that key. */
+export function decode({ codec, data, refs }: Message, results = new Map<string, unknown>()): unknown {
+  if (codec === "" || codec === "null") return null;
+  if (codec === "raw") return data;
+  if (codec === "text") return String(data);
+  if (codec !== "json") throw failure("CODEC_UNSUPPORTED", `a value comes in ${codec}, not in one of [${CODECS}]`);
+  return JSON.parse(String(data), (_, value) => (refs.includes(value?.$ref) ? results.get(value.$ref) : value));
+}
+
+/** Cut a value for GetData, if it is large. */
+export function* cut({ index, value, ...about }: Message, nbytes = 1 << 20): Generator<Message> {
+  const { codec, data } = value;
+  if (data.length <= nbytes) return yield { items: [{ index, value, ...about }] };
+  const first = { ...about, value: { codec }, data_nbytes: data.length, fingerprint: `${codec}-${crc32(data)}` };
+  for (let offset = 0; offset < data.length; offset += nbytes) {
+    const piece = data.subarray(offset, offset + nbytes);
+    yield { chunk: { index, header: offset === 0 ? first : null, offset, crc32: crc32(piece), data: piece } };
   }
 }
 
-function* pieces(index: number, { nbytes, type }: Held, payload: Payload__Output, wanted: number): Generator<GetDataResponse> {
-  const length = Math.min(wanted, CHUNK_NBYTES_MAX);
-  const { data, buffers, ...rest } = payload;
-  const whole = Buffer.concat([data, ...buffers]);
-  if (whole.length <= length) return yield { items: [{ index, nbytes, type, value: payload }] };
-  const lengths = { data_nbytes: data.length, buffer_nbytes: buffers.map((buffer) => buffer.length) };
-  const fingerprint = `${rest.codec}-${whole.length}-${crc32(whole.subarray(0, CHUNK_NBYTES))}`;
-  for (let offset = 0; offset < whole.length; offset += length) {
-    const piece = whole.subarray(offset, offset + length);
-    const header = offset === 0 ? { value: rest, ...lengths, nbytes, type, fingerprint } : null;
-    yield { chunk: { index, header, offset, crc32: crc32(piece), data: piece } };
-  }
-}
-
-/** Values that come in items and chunks; `items` has those that are whole. */
-export class Incoming {
-  readonly items = new Map<number, DataItem__Output>();
-  #header: DataChunk__Output["header"] = null;
-  #whole: Buffer[] = [];
-  #nbytes = 0;
-
-  take({ items, chunk }: { items: DataItem__Output[]; chunk: DataChunk__Output | null }): void {
-    for (const item of items) this.items.set(item.index, item);
-    if (chunk === null) return;
-    if (chunk.header !== null) [this.#header, this.#whole, this.#nbytes] = [chunk.header, [], 0];
-    if (Number(chunk.offset) !== this.#nbytes || crc32(chunk.data) !== chunk.crc32) throw new Error("a damaged chunk");
-    this.#whole.push(chunk.data);
-    this.#nbytes += chunk.data.length;
-    const { value, nbytes, type, data_nbytes, buffer_nbytes } = this.#header!;
-    const lengths = [data_nbytes, ...buffer_nbytes].map(Number);
-    if (this.#nbytes < lengths.reduce((sum, length) => sum + length)) return;
-    const whole = Buffer.concat(this.#whole);
-    let end = 0;
-    const [data, ...buffers] = lengths.map((length) => whole.subarray(end, (end += length)));
-    this.items.set(chunk.index, { index: chunk.index, nbytes, type, value: { ...value!, data: data!, buffers }, outcome: "value" });
-  }
-}
-
-const clients = new Map<string, InstanceType<typeof v1.Worker>>();
-
-/** Ask a peer for a value in one of these codecs, or as the peer likes to say it when none is named. */
-export async function fetched(peer: Peer__Output, key: string, accept_codecs: string[]): Promise<DataItem__Output> {
-  if (!clients.has(peer.address)) clients.set(peer.address, new v1.Worker(peer.address, insecure(), OPTIONS));
-  const { worker_id } = peer;
-  const incoming = new Incoming();
-  try {
-    const answers = clients.get(peer.address)!.GetData({ worker_id, keys: [key], accept_codecs });
-    for await (const response of answers) incoming.take(response);
-    return incoming.items.get(0)!;
-  } catch (error) {
-    if ((error as ServiceError).code !== status.RESOURCE_EXHAUSTED) throw error;
-    await sleep(BUSY_MS);
-    return fetched(peer, key, accept_codecs);
-  }
+/** Join what GetData has said of one value. */
+export function joined(responses: Message[]): Message {
+  const { items, chunk } = responses[0];
+  if (!chunk) return items[0];
+  if (responses.some(({ chunk }) => crc32(chunk.data) !== chunk.crc32)) throw new Error("a chunk is damaged");
+  const data = Buffer.concat(responses.map(({ chunk }) => chunk.data));
+  return { ...chunk.header, value: { ...chunk.header.value, data } };
 }
