@@ -25,6 +25,7 @@ from gdistributed.errors import (
     UnpicklableArgument,
     WaitTimeout,
 )
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import scheduler_pb2, worker_pb2
 from gdistributed.wire.hosts import is_on_this_host
 
@@ -177,7 +178,8 @@ class Moving(Asking):
         data
             A list, tuple, set or dict of values; anything else is a single value.
         workers
-            Names, addresses or hosts of the workers to put them on; all by default, in turn.
+            Names, addresses or hosts of the workers to put them on; by default all that run Python
+            code, in turn, or all where there is none.
         broadcast
             Whether each value goes to all of these workers, or to how many.
         direct
@@ -247,7 +249,7 @@ class Moving(Asking):
         return futures
 
     async def _workers_for(self, workers: Workers, timeout_s: float) -> list[Worker]:
-        """Return the workers that are meant; wait for a first one."""
+        """Return the workers that are meant, or else those of Python; wait for a first one."""
         names = set(worker_names(workers))
         await self.wait_for_workers(1, timeout_s)
         request = scheduler_pb2.ListWorkersRequest(page_size=10_000)
@@ -255,6 +257,15 @@ class Moving(Asking):
         answer = await connection.ask(
             connection.scheduler.ListWorkers, request, "listing the workers"
         )
+        takers = [worker for worker in answer.workers if not worker.data_address]
+        if names:
+            takers = [
+                worker
+                for worker in takers
+                if names & {worker.name, worker.address, worker.host, worker.worker_id}
+            ]
+        else:
+            takers = [worker for worker in takers if PYTHON in worker.runtimes] or takers
         found = [
             Worker(
                 worker.address,
@@ -262,9 +273,7 @@ class Moving(Asking):
                 announced_in(worker.software.capabilities),
                 worker.same_host,
             )
-            for worker in answer.workers
-            if not worker.data_address  # it takes no values
-            if not names or names & {worker.name, worker.address, worker.host, worker.worker_id}
+            for worker in takers
         ]
         if not found and names:
             raise NotFound(f"no worker is called {', '.join(sorted(names))}")

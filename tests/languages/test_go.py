@@ -62,6 +62,18 @@ def client(address: str) -> Iterator[Client]:
         yield client
 
 
+def test_what_is_scattered_goes_to_workers_of_python_unless_another_is_named(
+    client: Client,
+) -> None:
+    anywhere = client.scatter(list(range(8)), hash=False)
+    (ada,) = set(client.who_has(anywhere).values())
+    there = client.scatter(7, workers="gopher", hash=False)
+    (gopher,) = client.who_has([there]).values()
+    assert ada != gopher
+    lengths = client.map(remote("builtins.abs", runtime="python"), anywhere)
+    assert client.gather(lengths) == list(range(8))
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start `gd` commands, or Go workers with `program="go"`, which end with the test."""

@@ -13,7 +13,7 @@ const text = (value: string) => ({ type: "string", default: value }) as const;
 const options = { name: text(""), nthreads: text("1"), host: text("127.0.0.1"), port: text("0") };
 const { values: given, positionals } = parseArgs({ allowPositionals: true, strict: false, options });
 const software = { protocol_major: 1, name: "gdistributed-typescript", version: "0.1.0" };
-const offers = Object.keys(functions).map((name) => ({ name }));
+const offers = Object.entries(functions).map(([name, [description]]) => ({ name, description }));
 const runtimes = [{ runtime: "typescript", functions: offers, decodes: CODECS, encodes: CODECS }];
 const [worker_id, nthreads] = [randomUUID(), Number(given.nthreads)];
 const hello: Message = { software, worker_id, name: given.name, nthreads, runtimes, epoch: 0 };
@@ -119,7 +119,7 @@ async function perform(run: Message): Promise<void> {
     const args = await argumentsOf(task);
     setImmediate(beginNext);
     await new Promise((begin) => Object.assign(task, { begin, state: "ready" }));
-    const value = (await functions[task.name]!(...args)) ?? null;
+    const value = (await functions[task.name]![1](...args)) ?? null;
     const payload = encode(value, result_codecs);
     const stored = { key, attempt, value, nbytes: payload.data.length, type: typeOf(value) };
     const inline = v1.Payload.serialize(payload);
