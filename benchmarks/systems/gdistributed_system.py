@@ -12,7 +12,7 @@ from typing import Any, Final
 import psutil
 from harness.places import GO_WORKER
 
-from gdistributed import Client, LocalCluster, remote, wait
+from gdistributed import Client, LocalCluster, wait
 from gdistributed.errors import NotFound
 from systems.cluster import Cluster
 from systems.dask_client import DaskClientCluster
@@ -25,6 +25,8 @@ class GdistributedCluster(DaskClientCluster):
 
     @contextmanager
     def go_workers(self, count: int) -> Iterator[tuple[Client, Callable[[str], Any]]]:
+        from gdistributed import remote  # commits that have none are measured, too
+
         client: Client = self._client
         npython = len(client.ncores())
         with ExitStack() as processes:
