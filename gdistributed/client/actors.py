@@ -367,6 +367,8 @@ class ActorLink:
         cause = "the stream ended"
         try:
             while isinstance(response := await stream.read(), worker_pb2.CallActorResponse):
+                if response.HasField("error") and self._is_closing:
+                    break  # the actor went with our goodbye, before our end got here
                 reply = self._replies.pop(response.number, None)
                 if reply is not None:
                     reply.set_result(response)
@@ -400,8 +402,7 @@ class ActorLink:
 
     async def _explain(self, cause: str) -> Exception:
         """Find out whether the worker is there still."""
-        connection = self._connection
-        if connection.status in ("closing", "closed"):
+        if self._is_closing:
             return ClientClosed("the client was closed before the actor answered")
         where = f"the worker at {self._address} ({cause})"
         if await self._lives():
@@ -413,6 +414,10 @@ class ActorLink:
             f"the actor lived on {where}, which is gone, and its state with it; calls that were "
             f"under way may or may not have been made: submit the actor again for a new one"
         )
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._connection.status in ("closing", "closed")
 
     async def _lives(self) -> bool:
         async with open_channel(self._address) as channel:
