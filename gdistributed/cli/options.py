@@ -11,7 +11,7 @@ import click
 
 from gdistributed.cli.logs import LEVELS
 from gdistributed.errors import UsageError
-from gdistributed.settings import LOOPBACK
+from gdistributed.settings import LOOPBACK, PYTHON
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -49,7 +49,7 @@ class Runtime(click.ParamType):  # type: ignore[type-arg]
         name, _, command = str(value).partition("=")
         if not (RUNTIME.fullmatch(name) and command.strip()):
             self.fail(f"{value!r} is not NAME=COMMAND, like r='Rscript worker.R'", param, ctx)
-        if name == "python":
+        if name == PYTHON:
             self.fail("Python runs in the worker itself; see --functions", param, ctx)
         return name, command
 

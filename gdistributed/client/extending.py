@@ -10,6 +10,7 @@ from gdistributed.client.base import ClientBase
 from gdistributed.data.codecs import encode
 from gdistributed.data.failures import exception_from_failure
 from gdistributed.plugins import CODE_SUFFIXES, NannyPlugin, SchedulerPlugin, WorkerPlugin
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import extensions_pb2 as pb
 
 ROLES: Final = {WorkerPlugin: "worker", NannyPlugin: "nanny", SchedulerPlugin: "scheduler"}
@@ -135,7 +136,7 @@ class Extending(ClientBase):
         await self._remove("scheduler", name)
 
     async def _add(self, extension: pb.Extension) -> None:
-        extension.runtime = "python"
+        extension.runtime = PYTHON
         request = pb.AddExtensionRequest(extension=extension)
         doing = f"adding {extension.name!r}"
         answer = await self.connection.ask(

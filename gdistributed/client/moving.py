@@ -14,6 +14,7 @@ from gdistributed.client.connection import Connection
 from gdistributed.client.future import Future, settled
 from gdistributed.client.gathering import gathered
 from gdistributed.client.keys import Key, wire_name
+from gdistributed.client.listing import list_workers
 from gdistributed.client.options import Workers, worker_names
 from gdistributed.data.codecs.compression import agreed_on, announced_in
 from gdistributed.data.sizes import sizeof
@@ -252,12 +253,8 @@ class Moving(Asking):
         """Return the workers that are meant, or else those of Python; wait for a first one."""
         names = set(worker_names(workers))
         await self.wait_for_workers(1, timeout_s)
-        request = scheduler_pb2.ListWorkersRequest(page_size=10_000)
-        connection = self.connection
-        answer = await connection.ask(
-            connection.scheduler.ListWorkers, request, "listing the workers"
-        )
-        takers = [worker for worker in answer.workers if not worker.data_address]
+        listed = await list_workers(self.connection)
+        takers = [worker for worker in listed if not worker.data_address]
         if names:
             takers = [
                 worker
@@ -279,7 +276,7 @@ class Moving(Asking):
             raise NotFound(f"no worker is called {', '.join(sorted(names))}")
         if not found:
             raise WaitTimeout("there is no worker to put data on")
-        paused = {each.worker_id for each in answer.workers if each.status == PAUSED}
+        paused = {each.worker_id for each in listed if each.status == PAUSED}
         return [each for each in found if each.worker_id not in paused] or found
 
 

@@ -173,7 +173,7 @@ class Meeting:
 
     async def _wait_for_a_visit(self) -> None:
         visits = self.scheduler.visits
-        await self.until(lambda: bool(visits) or None, "a stream of the worker", needs_stream=False)
+        await self.until(lambda: bool(visits), "a stream of the worker", needs_stream=False)
 
     async def arrive(self) -> None:
         """Wait for the worker's first stream; for one that a person starts without end.
@@ -233,7 +233,7 @@ class Meeting:
         Violation
             If it does not come before the rule's time is up, or cannot come any more.
         """
-        while (found := look()) is None:
+        while not (found := look()):
             if self._process is not None and self._process.exit_status is not None:
                 raise Violation(what, f"{self._process.ended_how()};\n{self._process.last_words()}")
             if needs_stream and self.conversation.visit.is_over:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,9 @@ from gdistributed.v1 import scheduler_pb2_grpc, worker_pb2
 from gdistributed.wire.software import own_software
 from tests.client.functions import append_line, coroutine_inc, fail, inc, wait_for_file
 from tests.processes import Cluster, running_cluster
+from tests.waiting import until
+
+TIMEOUT_S = 30.0
 
 
 @pytest.fixture
@@ -33,14 +35,6 @@ def open_cluster() -> Iterator[LocalCluster]:
     """A cluster whose scheduler runs code of users, all in this process."""
     with LocalCluster(n_workers=1, processes=False, allow_run=True) as cluster:
         yield cluster
-
-
-def until(condition: Any) -> None:  # noqa: ANN401
-    """Wait until something holds that another process brings about."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # ---- run
@@ -118,10 +112,13 @@ def test_a_function_that_ends_programs_does_not_end_the_worker(client: Client) -
 def test_nobody_need_wait(client: Client, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     assert list(client.run(append_line, str(trace), "x", wait=False).values()) == [None, None]
-    until(lambda: trace.exists() and trace.read_text() == "x\nx\n")
+    until(lambda: trace.exists() and trace.read_text() == "x\nx\n", timeout_s=TIMEOUT_S)
     client.run(fail, "nobody waits", wait=False)
     for address in client.ncores():
-        until(lambda: "nobody waits" in str(client.get_worker_logs(workers=address)))  # noqa: B023
+        until(
+            lambda: "nobody waits" in str(client.get_worker_logs(workers=address)),  # noqa: B023
+            timeout_s=TIMEOUT_S,
+        )
 
 
 def test_functions_that_do_not_end_are_in_nobodys_way(
@@ -192,9 +189,9 @@ def test_what_is_processed_and_where(client: Client, cluster: LocalCluster, tmp_
     file = tmp_path / "go on"
     first, second = (cluster.workers[name].address for name in ("0", "1"))
     future = client.submit(wait_for_file, str(file), key="waiter", workers="0")
-    until(lambda: client.processing() == {first: ("waiter",), second: ()})
+    until(lambda: client.processing() == {first: ("waiter",), second: ()}, timeout_s=TIMEOUT_S)
     assert client.processing(workers="1") == {second: ()}
-    until(lambda: client.call_stack(future))
+    until(lambda: client.call_stack(future), timeout_s=TIMEOUT_S)
     stacks = client.call_stack(future)
     assert list(stacks) == [first]
     outermost = stacks[first]["waiter"][0]
@@ -223,7 +220,7 @@ async def until_file(file: str) -> None:
 def test_where_a_coroutine_is(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "go on"
     future = client.submit(hold_on, str(file), key="coroutine")
-    until(lambda: client.call_stack(future))
+    until(lambda: client.call_stack(future), timeout_s=TIMEOUT_S)
     [stacks] = client.call_stack(future).values()
     functions = [line.partition(", in ")[2].partition("\n")[0] for line in stacks["coroutine"]]
     assert functions[:2] == ["hold_on", "until_file"]

@@ -6,8 +6,7 @@ import os
 import queue
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from gdistributed import Center, Client, Event, Lock, Queue, Semaphore, Variable, rpc
 from tests.cluster.proxy import Proxy, proxy_to
 from tests.processes import Cluster, running_cluster
+from tests.waiting import until
 
 TIMEOUT_S = 30
 
@@ -30,11 +30,6 @@ def own_cluster() -> Iterator[Cluster]:
 def proxy(own_cluster: Cluster) -> Iterator[Proxy]:
     with proxy_to(own_cluster.address) as proxy:
         yield proxy
-
-
-def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        time.sleep(0.01)
 
 
 def waiting(address: str, name: str) -> int:

@@ -24,7 +24,8 @@ from gdistributed.errors import DataLost
 from gdistributed.runtime.context import current_task
 from tests.client.functions import add, append_line, inc, wait_for_file
 from tests.cluster.nursery import Nursery, worker_process
-from tests.processes import TIMEOUT_S, GdProcess
+from tests.processes import GdProcess
+from tests.waiting import until
 
 StartNursery = Callable[..., Nursery]
 KILLS = 20
@@ -107,13 +108,6 @@ def note_and_wait(log: str, gate: str) -> str:
 
 def lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_late_reports_of_a_worker_that_was_stopped_past_its_grace_change_nothing(

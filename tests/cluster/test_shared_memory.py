@@ -20,8 +20,9 @@ from gdistributed import Client, shared_array, wait
 from gdistributed.data.shared_memory import SharedMemory, held_nbytes, same_host
 from gdistributed.settings import WorkerSettings
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc, worker_pb2, worker_pb2_grpc
-from tests.processes import TIMEOUT_S, Cluster, GdProcess, address_of, running_cluster, started
+from tests.processes import Cluster, GdProcess, address_of, running_cluster, started
 from tests.segments import living_segments, shared_files
+from tests.waiting import until
 
 NBYTES = 2**22
 
@@ -60,14 +61,6 @@ def segments_of(*processes: GdProcess) -> set[str]:
 def names_in(cluster: Cluster) -> set[str]:
     with Client(cluster.address, set_as_default=False) as client:
         return {str(each["name"]) for each in client.scheduler_info()["workers"].values()}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def kill(process: GdProcess) -> None:

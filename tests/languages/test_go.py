@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from gdistributed.wire.software import own_software
 from tests.cluster.proxy import proxy_to
 from tests.processes import GdProcess, address_of, started
 from tests.tools import ROOT, require
+from tests.waiting import until
 
 MODULE = ROOT / "workers/go"
 PAGE = MODULE / "README.md"
@@ -87,13 +87,6 @@ def start() -> Iterator[Start]:
             return worker
 
         yield start
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"it never came to this: {what}"
-        time.sleep(0.01)
 
 
 class CenterElsewhere(center_pb2_grpc.CenterServicer):
@@ -241,9 +234,9 @@ def test_a_cancelled_task_ends_in_go(client: Client) -> None:
         def executing() -> list[str]:
             return list(gopher.GetStatus(worker_pb2.GetStatusRequest()).executing)
 
-        wait_until(lambda: executing() == [sleeping.key], "the task runs")
+        until(lambda: executing() == [sleeping.key], "the task runs", TIMEOUT_S)
         sleeping.cancel()
-        wait_until(lambda: executing() == [], "nothing runs")
+        until(lambda: executing() == [], "nothing runs", TIMEOUT_S)
 
 
 # ---- Workers that come and go

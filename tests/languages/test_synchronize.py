@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from gdistributed import CancelledError, Client, TaskError, remote
 from tests.processes import TIMEOUT_S, address_of, started
 from tests.tools import ROOT, TOOLS, require
+from tests.waiting import until
 
 SCRIPT = ROOT / "workers/shell/synchronize.sh"
 PAGE = ROOT / "docs/synchronize.md"
@@ -28,13 +28,6 @@ WORDS, TOTAL, SLEEP = (
 )
 PATH = f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"
 LEASE = "3s"
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"it never came to this: {what}"
-        time.sleep(0.01)
 
 
 def command_of(process: psutil.Process) -> str:
@@ -98,7 +91,7 @@ def start(processes: ExitStack, client: Client, tmp_path: Path) -> Callable[[str
     def start(name: str) -> ShellWorker:
         worker = ShellWorker(client.scheduler_address, name, tmp_path)
         processes.callback(worker.close)
-        wait_until(lambda: name in names(client), f"{name} joins")
+        until(lambda: name in names(client), f"{name} joins")
         return worker
 
     return start
@@ -161,7 +154,7 @@ def test_another_one_finishes_when_it_is_killed(
     one = start("one")
     middle = client.submit(SLEEP, 2, key="middle", workers=["one"], allow_other_workers=True)
     end = client.submit(lambda slept, number: (slept, number), middle, ada)
-    wait_until(lambda: one.runs("sleep 2"), "the task runs")
+    until(lambda: one.runs("sleep 2"), "the task runs")
     start("two")
     one.kill()
     assert end.result() == (None, 3)
@@ -173,9 +166,9 @@ def test_a_task_that_is_cancelled_is_ended(
 ) -> None:
     shelly = start("shelly")
     future = client.submit(SLEEP, 1000)
-    wait_until(lambda: shelly.runs("sleep 1000"), "the task runs")
+    until(lambda: shelly.runs("sleep 1000"), "the task runs")
     future.cancel()
-    wait_until(lambda: not shelly.runs("sleep 1000"), "the task is ended")
+    until(lambda: not shelly.runs("sleep 1000"), "the task is ended")
     with pytest.raises(CancelledError):
         future.result()
     assert client.submit(TOTAL, [1, 2]).result() == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -25,8 +25,10 @@ from gdistributed.services.nanny.restarts import (
 from gdistributed.v1 import nanny_pb2, nanny_pb2_grpc
 from gdistributed.wire.channel import open_channel
 from gdistributed.wire.status import reason_of_call
+from tests.waiting import until_async
 
 AT_ONCE = duration_pb2.Duration()
+TIMEOUT_S = 30.0
 
 
 @pytest.fixture
@@ -47,16 +49,9 @@ async def calls(nanny: Nanny) -> AsyncIterator[nanny_pb2_grpc.NannyAsyncStub]:
         yield nanny_pb2_grpc.NannyStub(channel)  # type: ignore[misc]
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def joined(scheduler: Scheduler, worker_id: str) -> None:
     """Wait until the scheduler knows a worker."""
-    await until(lambda: worker_id in scheduler.brain.books.workers)
+    await until_async(lambda: worker_id in scheduler.brain.books.workers, TIMEOUT_S)
 
 
 # Life with the scheduler
@@ -80,7 +75,7 @@ async def test_a_killed_worker_is_known_at_once_with_how_it_ended_and_another_fo
     first = (await calls.Start(nanny_pb2.StartRequest())).process
     await joined(scheduler, first.worker_id)
     os.kill(first.process_id, signal.SIGSEGV)
-    await until(lambda: nanny.worker.starts == 2)
+    await until_async(lambda: nanny.worker.starts == 2, TIMEOUT_S)
     death = scheduler.brain.deaths[first.worker_id]
     assert death.exit is not None
     assert (death.exit.signal, death.exit.cause) == (signal.SIGSEGV, "killed")
@@ -162,7 +157,7 @@ async def test_a_worker_that_does_not_start_ends_its_nanny(tmp_path: Path) -> No
 async def test_a_nanny_ends_with_a_worker_that_the_scheduler_sends_away() -> None:
     async with Scheduler() as scheduler:
         nanny = await Nanny(scheduler.address_to_workers, nthreads=1)
-        await until(lambda: scheduler.brain.books.workers)
+        await until_async(lambda: scheduler.brain.books.workers, TIMEOUT_S)
     async with asyncio.timeout(30):
         await nanny.wait_stopped()
     assert nanny.failure is None

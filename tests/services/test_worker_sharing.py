@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import operator
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -24,12 +23,14 @@ from gdistributed.wire.channel import open_channel
 from gdistributed.wire.server import Server
 from tests.segments import living_segments
 from tests.services.stage import Line, Stage, payload, peer
+from tests.waiting import until_async
 
 if TYPE_CHECKING:
     Stub = worker_pb2_grpc.WorkerAsyncStub
 
 Context = grpc.aio.ServicerContext[Any, Any]
 NBYTES = 2**21
+TIMEOUT_S = 10.0
 
 
 def depend(key: str, *holders: int) -> worker_pb2.Dependency:
@@ -42,15 +43,8 @@ def segments() -> set[str]:
 
 
 async def segments_become(names: set[str]) -> None:
-    """Wait until these are all."""
-    await until(lambda: segments() == names)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so: the end of a call takes a moment to arrive."""
-    async with asyncio.timeout(10):
-        while not is_so():
-            await asyncio.sleep(0.01)
+    """Wait until these are all: the end of a call takes a moment to arrive."""
+    await until_async(lambda: segments() == names, TIMEOUT_S)
 
 
 async def ask(stub: Stub, *keys: str, same_host: str) -> worker_pb2.GetDataResponse:
@@ -234,7 +228,7 @@ async def test_small_values_come_together_and_are_written_to_as_if_they_had_been
         assert worker.data[key].sum() == int(key) * 2**17
     kept = found["0"]
     found.clear()
-    await until(lambda: len(segments()) == 1)  # that in which it lies
+    await until_async(lambda: len(segments()) == 1, TIMEOUT_S)  # that in which it lies
     assert kept.sum() == 1
     del kept
     await segments_become(set())

@@ -13,15 +13,16 @@ from gdistributed.v1 import worker_pb2
 THEME: Final = Theme("leaving", "a worker leaves without a loss")
 
 
-def says_closing(stage: Stage) -> bool | None:
-    """Say whether a heartbeat had the status CLOSING."""
-    return (
-        any(
+async def closing(stage: Stage) -> None:
+    """Wait for a heartbeat with the status CLOSING."""
+
+    def is_said() -> bool:
+        return any(
             message.heartbeat.status == worker_pb2.WORKER_STATUS_CLOSING
             for message in stage.conversation.messages
         )
-        or None
-    )
+
+    await stage.until(is_said, "a heartbeat with the status CLOSING")
 
 
 @THEME.core("ToWorker", "goodbye: the worker is to stop.", own_worker=True)
@@ -45,7 +46,7 @@ async def drains_on_sigterm(stage: Stage) -> None:
     running = stage.run("wait", 0.5)
     await stage.settle()
     stage.process.terminate()
-    await stage.until(lambda: says_closing(stage), "a heartbeat with the status CLOSING")
+    await closing(stage)
     answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "alone", "of what it holds alone")
     await stage.finished(running)
@@ -63,7 +64,7 @@ async def drains_when_it_is_told(stage: Stage) -> None:
     stage.welcome(await stage.next_visit())
     await stage.settle()
     stage.say(drain=True)
-    await stage.until(lambda: says_closing(stage), "a heartbeat with the status CLOSING")
+    await closing(stage)
     run = stage.run("echo", 1)
     stage.say(revoke=[run.named()])
     answer = await stage.answer("revoked", run, f"an answer to the revoke of {run}")

@@ -58,14 +58,14 @@ async def beats(stage: Stage) -> None:
     seen = 0
     bound_s = BEATS * SLOW * HEARTBEAT_MS / 1000
 
-    def enough() -> bool | None:
+    def enough() -> bool:
         nonlocal seen
         messages = stage.conversation.messages
         for message in messages[seen:]:
             if message.HasField("heartbeat"):
                 times.append(asyncio.get_running_loop().time())
         seen = len(messages)
-        return (len(times) > BEATS and times[-1] - times[-1 - BEATS] < bound_s) or None
+        return len(times) > BEATS and times[-1] - times[-1 - BEATS] < bound_s
 
     seen = len(stage.conversation.messages)
     await stage.until(enough, f"{BEATS} heartbeats within {bound_s:g} s")
@@ -195,8 +195,8 @@ async def brings_an_inventory(stage: Stage) -> None:
         expect_no_report(stage, run)
 
 
-def _is_complete(messages: Iterable[worker_pb2.FromWorker]) -> bool | None:
-    return any(message.inventory.last for message in messages) or None
+def _is_complete(messages: Iterable[worker_pb2.FromWorker]) -> bool:
+    return any(message.inventory.last for message in messages)
 
 
 def _names(run: Run, pieces: Iterable[worker_pb2.Inventory], kind: str) -> bool:

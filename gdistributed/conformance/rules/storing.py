@@ -145,7 +145,5 @@ async def deletes(stage: Stage) -> None:
     request = worker_pb2.DeleteDataRequest(worker_id=stage.hello.worker_id, keys=[key, unknown])
     answer = await stage.worker.call("DeleteData", request)
     expect_equal(list(answer.deleted), [key], "as deleted")
-    await stage.until(
-        lambda: key in stage.conversation.each("dropped") or None, f"{key!r} among `dropped`"
-    )
+    await stage.until(lambda: key in stage.conversation.each("dropped"), f"{key!r} among `dropped`")
     expect_equal((await stage.worker.get([key])).outcome(), "missing", "afterwards the value is")

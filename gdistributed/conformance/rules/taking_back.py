@@ -118,6 +118,4 @@ async def claims_in_vain(stage: Stage) -> None:
     """A claim of a value that the worker does not hold is answered by `dropped`."""
     key = stage.new_key()
     stage.say(claim=[worker_pb2.ClaimedData(key=key)])
-    await stage.until(
-        lambda: key in stage.conversation.each("dropped") or None, f"{key!r} among `dropped`"
-    )
+    await stage.until(lambda: key in stage.conversation.each("dropped"), f"{key!r} among `dropped`")

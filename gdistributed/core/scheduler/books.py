@@ -23,6 +23,7 @@ from gdistributed.core.scheduler.records import (
     WorkerRecord,
 )
 from gdistributed.core.scheduler.states import QUEUED, RELEASED, State
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
 # Shares of a rank: the user's priority above all, then the place in the order of arrival.
@@ -372,7 +373,7 @@ class Books:
         """
         runtime, name = function.runtime, function.name  # of code, which has none, it is empty
         is_announced = bool(name) and self.offers.has(runtime, name)
-        if runtime == "python" and not is_announced:
+        if runtime == PYTHON and not is_announced:
             name = ""
         workers = () if template.allow_other_workers else tuple(sorted(template.workers))
         resources = tuple(sorted(template.resources.items()))

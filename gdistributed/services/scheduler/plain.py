@@ -11,6 +11,7 @@ from google.protobuf import json_format, struct_pb2
 from gdistributed.core.worker.synchronizing import SAFE_CODECS
 from gdistributed.data.codecs import encode
 from gdistributed.errors import BadGraph, SerializationError
+from gdistributed.settings import PYTHON
 from gdistributed.v1 import scheduler_pb2, value_pb2
 
 # Codecs that can be shown to a person as they are.
@@ -40,7 +41,7 @@ def graph_of(
             raise BadGraph(f"the key {key!r} stands for two tasks", (key,)).with_reason("BAD_TASK")
         keys.append(key)
         number = len(keys)
-        runtime = plain.runtime or "python"
+        runtime = plain.runtime or PYTHON
         function_id = f"{runtime}:{plain.function}"
         batch.functions.add(id=function_id, runtime=runtime, name=plain.function)
         batch.templates.add(

@@ -178,8 +178,9 @@ class StandIn:
         """Take in what the worker says of itself and of its tasks."""
         if request.status == CLOSING:
             self.brain.is_draining = True
+        runs = to_be_run(self.brain)
         for outcome in request.outcomes:
-            run = to_be_run(self.brain).get((outcome.key, outcome.attempt))
+            run = runs.pop((outcome.key, outcome.attempt), None)
             if run is not None:
                 self._take_outcome(run, outcome)
             else:

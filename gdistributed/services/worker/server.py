@@ -30,7 +30,7 @@ from gdistributed.services.worker.publishing import Publishing
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
-from gdistributed.settings import LOOPBACK, WorkerSettings
+from gdistributed.settings import LOOPBACK, PYTHON, WorkerSettings
 from gdistributed.v1 import center_pb2, extensions_pb2_grpc, worker_pb2
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.server import Server
@@ -343,7 +343,7 @@ class Worker(Server):
             same_host=self._shell.shared_memory.same_host if self._shell is not None else "",
             runtimes=[
                 worker_pb2.RuntimeOffer(
-                    runtime="python",
+                    runtime=PYTHON,
                     version=platform.python_version(),
                     runs_code=True,
                     any_name=True,
