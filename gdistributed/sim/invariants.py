@@ -118,7 +118,7 @@ def check_empty(simulation: Simulation) -> None:
     left = [key for key in books.tasks]
     if left:
         raise InvariantBroken(f"the scheduler still knows {left[:10]} [36]")
-    if +books.counts or books.kept_nbytes or books.copying or books.crowds:
+    if books.counts() or books.kept_nbytes or books.copying or books.crowds:
         raise InvariantBroken("the scheduler still moves data [36]")
     if books.reserved:
         raise InvariantBroken("the scheduler's counts do not return to zero [36]")

@@ -76,7 +76,7 @@ def drawn(random: Random) -> Options:
         has_nannies=random.random() < 0.5,
         resend_nbytes=random.choice([1, 500, 64 * MIB, 64 * MIB]),
         closed_max=random.choice([1, 32]),
-        rarely=random.choice([0.0, 0.0, 0.01, 0.1]),
+        rarely=random.choice([0.0, 0.0, 0.02, 0.2]),
         scheduler=SchedulerSettings(
             prefetch_s=random.choice([0.0, 0.05, 1.0]),
             prefetch_tasks_min=random.choice([1, 2, 10]),

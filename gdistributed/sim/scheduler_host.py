@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import Message
 
 from gdistributed.core.scheduler.brain import SchedulerBrain
-from gdistributed.core.scheduler.story import Story
+from gdistributed.core.scheduler.events import Events
 from gdistributed.core.session import Session
 from gdistributed.errors import ClusterError, InvariantBroken, ProtocolError, UsageError
 from gdistributed.settings import SchedulerSettings
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gdistributed.sim.worker_host import WorkerHost
 
 
-# What the story notes, by the name of the rare situation that it tells of.
+# What is remarked of tasks, by the name of the rare situation that it tells of.
 NAMED: Final = {
     "its value was adopted": "late adoption",
     "its run was adopted": "late adoption",
@@ -40,16 +40,16 @@ NAMED: Final = {
 }
 
 
-class CountedStory(Story):
-    """A story that counts the rare situations in it."""
+class CountedEvents(Events):
+    """Events among which it counts the rare situations."""
 
     def __init__(self, reached: Counter[str]) -> None:
         super().__init__()
         self._reached = reached
 
-    def note(self, now: float, key: str, text: str, worker: str = "") -> None:
-        """Add a line."""
-        super().note(now, key, text, worker)
+    def remark(self, now: float, key: str, text: str, worker: str = "") -> None:
+        """Add a note about a task."""
+        super().remark(now, key, text, worker)
         if text in NAMED:
             self._reached[NAMED[text]] += 1
 
@@ -73,7 +73,7 @@ class SchedulerHost(Host):
         super().__init__(world, "scheduler", world.random.uniform(0.0, 1e6))
         self.network = network
         self.brain = SchedulerBrain(settings)
-        self.brain.story = CountedStory(world.reached)
+        self.brain.events = CountedEvents(world.reached)
         self.brain.workers.rarely = self.brain.clients.rarely = world.rarely
         member = center_pb2.Member(id="scheduler", role="scheduler", address="scheduler")
         self.reports = LocationReports(self, network, center, self.brain.books)

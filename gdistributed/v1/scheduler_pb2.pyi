@@ -1825,7 +1825,7 @@ class WatchEventsRequest(_message.Message):
     """limit: end the call after so many events; 0 means no limit."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """kinds wanted: "task", "worker", "client", "graph"; empty means all."""
+        """kinds wanted: "task", "worker", "client", "data"; empty means all."""
 
     def __init__(
         self,
@@ -1882,18 +1882,23 @@ class Event(_message.Message):
     TO_FIELD_NUMBER: _builtins.int
     WORKER_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """revision: one more for each event."""
     kind: _builtins.str
-    """kind: "task", "worker", "client" or "graph"."""
+    """kind: "task", "worker", "client" or "data"."""
     subject: _builtins.str
-    """subject: key of the task, or name of the worker, client or graph."""
+    """subject: key of the task or of the data, or name of the worker or client."""
     to: _builtins.str
-    """to: state after: a task's state, or "joined", "left", "paused", ..."""
+    """to: state after: a task's state, or "joined", "left", "paused", ... Of a note about a task, which
+    changes no state and has an empty `from`, a few words.
+    """
     worker: _builtins.str
     """worker by name, where one took part."""
     detail: _builtins.str
     """detail in words."""
+    prefix: _builtins.str
+    """prefix of the task."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """time at which it happened."""
@@ -1908,10 +1913,11 @@ class Event(_message.Message):
         to: _builtins.str = ...,
         worker: _builtins.str = ...,
         detail: _builtins.str = ...,
+        prefix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "from", b"from", "kind", b"kind", "revision", b"revision", "subject", b"subject", "time", b"time", "to", b"to", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "from", b"from", "kind", b"kind", "prefix", b"prefix", "revision", b"revision", "subject", b"subject", "time", b"time", "to", b"to", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -319,7 +319,7 @@ class SchedulerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """WatchEvents streams what happens, from a revision on.
+        """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 
         Errors:
         - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch

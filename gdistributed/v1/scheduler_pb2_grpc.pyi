@@ -143,7 +143,7 @@ class SchedulerStub:
     Errors: none of its own.
     """
     WatchEvents: _grpc.UnaryStreamMultiCallable[_scheduler_pb2.WatchEventsRequest, _scheduler_pb2.WatchEventsResponse]
-    """WatchEvents streams what happens, from a revision on.
+    """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 
     Errors:
     - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch
@@ -331,7 +331,7 @@ class SchedulerAsyncStub(SchedulerStub):
     Errors: none of its own.
     """
     WatchEvents: _aio.UnaryStreamMultiCallable[_scheduler_pb2.WatchEventsRequest, _scheduler_pb2.WatchEventsResponse]  # type: ignore[assignment]
-    """WatchEvents streams what happens, from a revision on.
+    """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 
     Errors:
     - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch
@@ -606,7 +606,7 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.WatchEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_scheduler_pb2.WatchEventsResponse], _abc.AsyncIterator[_scheduler_pb2.WatchEventsResponse]]:
-        """WatchEvents streams what happens, from a revision on.
+        """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 
         Errors:
         - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch

@@ -423,7 +423,6 @@ class Limits(_message.Message):
     MESSAGE_NBYTES_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     GRACE_FIELD_NUMBER: _builtins.int
-    TIMINGS_FIELD_NUMBER: _builtins.int
     inline_nbytes: _builtins.int
     """inline_nbytes: a result whose encoding is not larger than this rides along with the message
     that reports it. Default 16,384.
@@ -432,8 +431,6 @@ class Limits(_message.Message):
     """chunk_nbytes: size of the pieces in which larger data moves. Default 1,048,576."""
     message_nbytes: _builtins.int
     """message_nbytes: no message may be larger than this. Default 268,435,456."""
-    timings: _builtins.bool
-    """timings says that reports should carry TaskTimings."""
     @_builtins.property
     def heartbeat(self) -> _duration_pb2.Duration:
         """heartbeat: how often a heartbeat is expected. Default 1 second."""
@@ -450,11 +447,10 @@ class Limits(_message.Message):
         message_nbytes: _builtins.int = ...,
         heartbeat: _duration_pb2.Duration | None = ...,
         grace: _duration_pb2.Duration | None = ...,
-        timings: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grace", b"grace", "heartbeat", b"heartbeat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_nbytes", b"chunk_nbytes", "grace", b"grace", "heartbeat", b"heartbeat", "inline_nbytes", b"inline_nbytes", "message_nbytes", b"message_nbytes", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_nbytes", b"chunk_nbytes", "grace", b"grace", "heartbeat", b"heartbeat", "inline_nbytes", b"inline_nbytes", "message_nbytes", b"message_nbytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

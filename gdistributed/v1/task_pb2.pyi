@@ -375,7 +375,8 @@ class TaskFinished(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     RUN_NS_FIELD_NUMBER: _builtins.int
     HOLDERS_FIELD_NUMBER: _builtins.int
-    TIMINGS_FIELD_NUMBER: _builtins.int
+    FETCH_NS_FIELD_NUMBER: _builtins.int
+    WAIT_NS_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the task."""
@@ -387,6 +388,10 @@ class TaskFinished(_message.Message):
     """type of the result in its language, for people."""
     run_ns: _builtins.int
     """run_ns: how long the function ran, in nanoseconds of the worker's monotonic clock."""
+    fetch_ns: _builtins.int
+    """fetch_ns: how long the run waited on the worker for data from others, in nanoseconds."""
+    wait_ns: _builtins.int
+    """wait_ns: how long it waited there for a thread, in nanoseconds."""
     value: _builtins.bytes
     """value: the result itself as a serialised Payload, when it is small (Limits.inline_nbytes). Its
     codec is the first of TaskTemplate.result_codecs that says the result, or the runtime's default:
@@ -395,10 +400,6 @@ class TaskFinished(_message.Message):
     @_builtins.property
     def holders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """holders: peers (see Peer) that hold the result. The scheduler fills it in for clients."""
-
-    @_builtins.property
-    def timings(self) -> Global___TaskTimings:
-        """timings in detail; only when the scheduler asked for them in its welcome."""
 
     def __init__(
         self,
@@ -409,12 +410,13 @@ class TaskFinished(_message.Message):
         type: _builtins.str = ...,
         run_ns: _builtins.int = ...,
         holders: _abc.Iterable[_builtins.int] | None = ...,
-        timings: Global___TaskTimings | None = ...,
+        fetch_ns: _builtins.int = ...,
+        wait_ns: _builtins.int = ...,
         value: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "holders", b"holders", "key", b"key", "nbytes", b"nbytes", "run_ns", b"run_ns", "timings", b"timings", "type", b"type", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "fetch_ns", b"fetch_ns", "holders", b"holders", "key", b"key", "nbytes", b"nbytes", "run_ns", b"run_ns", "type", b"type", "value", b"value", "wait_ns", b"wait_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -430,20 +432,21 @@ class TaskErred(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     RUN_NS_FIELD_NUMBER: _builtins.int
-    TIMINGS_FIELD_NUMBER: _builtins.int
+    FETCH_NS_FIELD_NUMBER: _builtins.int
+    WAIT_NS_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the task."""
     attempt: _builtins.int
     """attempt that the worker was given."""
     run_ns: _builtins.int
     """run_ns: how long the function ran, in nanoseconds of the worker's monotonic clock."""
+    fetch_ns: _builtins.int
+    """fetch_ns: how long the run waited on the worker for data from others, in nanoseconds."""
+    wait_ns: _builtins.int
+    """wait_ns: how long it waited there for a thread, in nanoseconds."""
     @_builtins.property
     def error(self) -> _error_pb2.TaskError:
         """error that was raised."""
-
-    @_builtins.property
-    def timings(self) -> Global___TaskTimings:
-        """timings in detail; only when the scheduler asked for them in its welcome."""
 
     def __init__(
         self,
@@ -452,55 +455,16 @@ class TaskErred(_message.Message):
         attempt: _builtins.int = ...,
         error: _error_pb2.TaskError | None = ...,
         run_ns: _builtins.int = ...,
-        timings: Global___TaskTimings | None = ...,
+        fetch_ns: _builtins.int = ...,
+        wait_ns: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "timings", b"timings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "key", b"key", "run_ns", b"run_ns", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "fetch_ns", b"fetch_ns", "key", b"key", "run_ns", b"run_ns", "wait_ns", b"wait_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskErred: _TypeAlias = TaskErred  # noqa: Y015
-
-@_typing.final
-class TaskTimings(_message.Message):
-    """TaskTimings says where a task's time went. All times are nanoseconds of the worker's monotonic
-    clock since the task was received, so that no clock is compared with another's.
-    """
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FETCH_START_NS_FIELD_NUMBER: _builtins.int
-    FETCH_END_NS_FIELD_NUMBER: _builtins.int
-    RUN_START_NS_FIELD_NUMBER: _builtins.int
-    RUN_END_NS_FIELD_NUMBER: _builtins.int
-    STORED_NS_FIELD_NUMBER: _builtins.int
-    fetch_start_ns: _builtins.int
-    """fetch_start_ns: the first missing dependency was asked for; 0 when none was missing."""
-    fetch_end_ns: _builtins.int
-    """fetch_end_ns: the last missing dependency had arrived."""
-    run_start_ns: _builtins.int
-    """run_start_ns: the function began."""
-    run_end_ns: _builtins.int
-    """run_end_ns: the function returned."""
-    stored_ns: _builtins.int
-    """stored_ns: the result was stored and its report was written."""
-    def __init__(
-        self,
-        *,
-        fetch_start_ns: _builtins.int = ...,
-        fetch_end_ns: _builtins.int = ...,
-        run_start_ns: _builtins.int = ...,
-        run_end_ns: _builtins.int = ...,
-        stored_ns: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fetch_end_ns", b"fetch_end_ns", "fetch_start_ns", b"fetch_start_ns", "run_end_ns", b"run_end_ns", "run_start_ns", b"run_start_ns", "stored_ns", b"stored_ns"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___TaskTimings: _TypeAlias = TaskTimings  # noqa: Y015
 
 @_typing.final
 class Peer(_message.Message):

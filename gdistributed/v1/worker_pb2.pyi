@@ -1481,6 +1481,7 @@ class Heartbeat(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     BANDWIDTHS_FIELD_NUMBER: _builtins.int
+    TRANSFERS_FIELD_NUMBER: _builtins.int
     status: Global___WorkerStatus.ValueType
     """status of the worker."""
     @_builtins.property
@@ -1491,16 +1492,23 @@ class Heartbeat(_message.Message):
     def bandwidths(self) -> _containers.RepeatedCompositeFieldContainer[Global___Bandwidth]:
         """bandwidths measured since the last heartbeat."""
 
+    @_builtins.property
+    def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]:
+        """transfers that ended since the last heartbeat: calls by which values came from peers. At most
+        1,000; of more, the latest ones.
+        """
+
     def __init__(
         self,
         *,
         status: Global___WorkerStatus.ValueType = ...,
         metrics: Global___WorkerMetrics | None = ...,
         bandwidths: _abc.Iterable[Global___Bandwidth] | None = ...,
+        transfers: _abc.Iterable[Global___Transfer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bandwidths", b"bandwidths", "metrics", b"metrics", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bandwidths", b"bandwidths", "metrics", b"metrics", "status", b"status", "transfers", b"transfers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1626,6 +1634,50 @@ class Bandwidth(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Bandwidth: _TypeAlias = Bandwidth  # noqa: Y015
+
+@_typing.final
+class Transfer(_message.Message):
+    """Transfer is one call by which the sender fetched values from a peer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    NBYTES_FIELD_NUMBER: _builtins.int
+    DURATION_NS_FIELD_NUMBER: _builtins.int
+    ENDED_NS_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    worker_id: _builtins.str
+    """worker_id of the peer."""
+    values: _builtins.int
+    """values: how many came."""
+    nbytes: _builtins.int
+    """nbytes: size of the values in memory."""
+    duration_ns: _builtins.int
+    """duration_ns: how long the call took, in nanoseconds."""
+    ended_ns: _builtins.int
+    """ended_ns: how long before this heartbeat it ended, in nanoseconds, so that no clock is compared
+    with another's.
+    """
+    shared: _builtins.bool
+    """shared says that values came by shared memory."""
+    def __init__(
+        self,
+        *,
+        worker_id: _builtins.str = ...,
+        values: _builtins.int = ...,
+        nbytes: _builtins.int = ...,
+        duration_ns: _builtins.int = ...,
+        ended_ns: _builtins.int = ...,
+        shared: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ns", b"duration_ns", "ended_ns", b"ended_ns", "nbytes", b"nbytes", "shared", b"shared", "values", b"values", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transfer: _TypeAlias = Transfer  # noqa: Y015
 
 @_typing.final
 class TaskAttempt(_message.Message):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.orders import replicate, retire
-from gdistributed.core.scheduler.story import explain
 from gdistributed.settings import SchedulerSettings
 from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script

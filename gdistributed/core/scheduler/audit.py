@@ -79,8 +79,8 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
     for client in books.clients.values():
         yield from _about_client(brain, client)
     counts = Counter(task.state for task in books.tasks.values())
-    if +counts != +books.counts:
-        yield f"tasks by state are {dict(counts)}, the books say {dict(books.counts)}"
+    if counts != books.counts():
+        yield f"tasks by state are {dict(counts)}, the books say {dict(books.counts())}"
     kept = sum(len(task.value) for task in books.tasks.values())
     if kept != books.kept_nbytes:
         yield f"{kept} bytes are kept, the books say {books.kept_nbytes}"

@@ -22,7 +22,7 @@ from gdistributed.core.scheduler.records import (
     TemplateRecord,
     WorkerRecord,
 )
-from gdistributed.core.scheduler.states import QUEUED, RELEASED, State
+from gdistributed.core.scheduler.states import FORGOTTEN, QUEUED, RELEASED, State
 from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
@@ -52,6 +52,8 @@ class Books:
         Workers by name, address, host and id.
     offers
         What the workers offer by name.
+    data
+        Stands for the prefix of data that clients brought, which has none.
     dry, loaded
         Workers with threads for which they have nothing, but for those for which something was
         asked back; and workers that may have more than they can begin, which is corrected when
@@ -81,7 +83,7 @@ class Books:
     prefixes: dict[str, PrefixRecord] = field(default_factory=dict)
     templates: dict[bytes, TemplateRecord] = field(default_factory=dict)
     requirements: dict[tuple[object, ...], RequirementRecord] = field(default_factory=dict)
-    counts: Counter[State] = field(default_factory=Counter)
+    data: PrefixRecord = field(default_factory=lambda: PrefixRecord(""))
     names: dict[str, WorkerRecord] = field(default_factory=dict)
     called: dict[str, dict[WorkerRecord, None]] = field(default_factory=dict)
     offers: Offers = field(default_factory=Offers)
@@ -101,10 +103,19 @@ class Books:
 
     # Tasks
 
+    def counts(self) -> Counter[State]:
+        """Count the tasks by state; states in which there are none are left out."""
+        total: Counter[State] = Counter()
+        for prefix in (self.data, *self.prefixes.values()):
+            total.update(prefix.counts)
+        del total[FORGOTTEN]
+        return +total
+
     def add_task(self, task: TaskRecord) -> None:
         """Enter a new task, and tie it to its dependencies."""
         self.tasks[task.key] = task
-        self.counts[RELEASED] += 1
+        prefix = task.template.prefix if task.template is not None else self.data
+        prefix.counts[RELEASED] += 1
         for dependency in task.dependencies:
             if dependency.dependents is None:
                 dependency.dependents = {}

@@ -2,7 +2,7 @@
 
 One method for each thing that can happen. Each notes facts, settles all that follows from them,
 then takes decisions on books that agree, and settles again. A peer's mistake is skipped and noted
-in the story, never an exception; an exception here is a bug of ours.
+among the events, never an exception; an exception here is a bug of ours.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from gdistributed.core.scheduler import (
     suspects,
     wants,
 )
+from gdistributed.core.scheduler.activity import Activity
 from gdistributed.core.scheduler.books import Books
 from gdistributed.core.scheduler.estimates import Bandwidths
+from gdistributed.core.scheduler.events import TASK, Events
 from gdistributed.core.scheduler.hearing import hear_client, hear_worker
 from gdistributed.core.scheduler.offers import decodes_of
 from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
@@ -34,9 +36,7 @@ from gdistributed.core.scheduler.states import (
     FORGOTTEN,
     State,
 )
-from gdistributed.core.scheduler.story import Story
 from gdistributed.core.scheduler.transitions import TRANSITIONS, next_state
-from gdistributed.core.scheduler.watching import Watchers
 from gdistributed.core.session import Session, Sessions
 from gdistributed.errors import InvariantBroken, MalformedMessage, NameTaken
 from gdistributed.settings import SchedulerSettings
@@ -89,10 +89,10 @@ class SchedulerBrain:
         The last deaths of workers, by id: what a nanny finds out may come after the loss.
     locations
         Changes of who holds what, for a Center in another process; None when nobody asks.
-    watchers
-        Events for those who watch.
-    story
-        What happened to tasks.
+    events
+        What happened: of it the stories of tasks are made.
+    activity
+        What was run and moved lately.
     reconsider
         Puts a task on the worklist: a fact about it has changed.
     """
@@ -107,8 +107,8 @@ class SchedulerBrain:
         self.client_sessions: Sessions[scheduler_pb2.ToClient] = Sessions(scheduler_pb2.ToClient)
         self.departed: dict[str, str] = {}
         self.agenda = Agenda()
-        self.story = Story()
-        self.watchers = Watchers()
+        self.events = Events()
+        self.activity = Activity()
         self.now = 0.0
         self.worker_numbers = 0
         self.epoch = epoch
@@ -210,7 +210,7 @@ class SchedulerBrain:
             ahead_tasks=self.settings.prefetch_tasks_min * hello.nthreads,
         )
         self.books.add_worker(worker)
-        self.watchers.note(now, "worker", name, "", "joined", detail=hello.address)
+        self.events.note(now, "worker", name, "", "joined", detail=hello.address)
         self.departed.pop(worker.id, None)
         if hello.epoch:
             liveness.expect_inventory(self, worker)
@@ -225,7 +225,7 @@ class SchedulerBrain:
         self.now = now
         worker = self.books.workers.get(worker_id)
         if worker is None:
-            self.story.note(now, worker_id, "a message of a worker that is not known, skipped")
+            self.events.remark(now, worker_id, "a message of a worker that is not known, skipped")
             return
         liveness.heard_of(self, worker)
         hear_worker(self, worker, batch)
@@ -253,7 +253,7 @@ class SchedulerBrain:
         exit: nanny_pb2.WorkerExit | None = None,
     ) -> None:
         """Do without a worker; what follows is not settled yet."""
-        self.watchers.note(self.now, "worker", worker.name, "", "left", detail=cause)
+        self.events.note(self.now, "worker", worker.name, "", "left", detail=cause)
         self.worker_sessions.end(worker.id)
         self.departed[worker.id] = cause
         loss.lose_worker(self, worker, cause, died, exit)
@@ -311,7 +311,7 @@ class SchedulerBrain:
             is_returning=bool(hello.resume.session_id),
         )
         self.books.clients[client.id] = client
-        self.watchers.note(now, "client", client.name, "", "joined")
+        self.events.note(now, "client", client.name, "", "joined")
         self._count_workers_for(client)
         return client
 
@@ -346,7 +346,7 @@ class SchedulerBrain:
         client = self.books.clients.get(client_id)
         if client is None:
             return
-        self.watchers.note(now, "client", client.name, "", "left", detail=cause)
+        self.events.note(now, "client", client.name, "", "left", detail=cause)
         pieces.give_up_all(self, client, cause)
         wants.release(self, client, [task.key for task in client.wants])
         del self.books.clients[client_id]
@@ -376,20 +376,16 @@ class SchedulerBrain:
         if edge is None:
             raise InvariantBroken(f"no edge leads from {origin} to {target}: {task.key!r}")
         task.state = target
-        counts = self.books.counts
+        prefix = task.template.prefix if task.template is not None else self.books.data
+        counts = prefix.counts
         counts[origin] -= 1
-        if target is not FORGOTTEN:
-            counts[target] += 1
+        counts[target] += 1
         edge(self, task)
         if task.processing_on is not None:
             worker = task.processing_on.name
         else:
             worker = task.who_has[-1].name if task.who_has else ""
-        self.story.append((self.now, task.key, target, worker))
-        if self.watchers.watching:
-            self.watchers.note(
-                self.now, "task", task.key, origin, target, worker=worker, prefix=task.prefix
-            )
+        self.events.append((self.now, TASK, task.key, origin, target, worker, prefix.name, ""))
 
     def settle(self) -> None:
         """Take every edge that follows from the facts."""
@@ -403,6 +399,8 @@ class SchedulerBrain:
 
     def decide(self) -> None:
         """Settle, then hand out what is ready to those that have room."""
+        self.events.trim()
+        self.activity.trim()
         self.settle()
         if self.done:
             holders.let_go(self)

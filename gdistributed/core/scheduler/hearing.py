@@ -54,7 +54,7 @@ def _settled(take: Take) -> Take:
 
 
 def _missing(brain: SchedulerBrain, worker: WorkerRecord, missing: worker_pb2.MissingData) -> None:
-    brain.story.note(brain.now, missing.key, "was not found where it should be", worker.name)
+    brain.events.remark(brain.now, missing.key, "was not found where it should be", worker.name)
     loss.lose_replica(brain, worker, missing)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def take_piece(brain: SchedulerBrain, worker: WorkerRecord, piece: worker_pb2.Inventory) -> None:
     """Add a piece to a worker's inventory, and apply it when it was the last."""
     if worker.inventory is None:
-        brain.story.note(brain.now, worker.id, "an inventory that was not expected, skipped")
+        brain.events.remark(brain.now, worker.id, "an inventory that was not expected, skipped")
         return
     worker.inventory.MergeFrom(piece)
     if not piece.last:
@@ -87,7 +87,7 @@ def _adopt_value(
         task.nbytes, task.type = stored.nbytes, stored.type
     brain.books.add_replica(task, worker)
     reconcile.adopt.add(key=stored.key, attempt=stored.attempt)
-    brain.story.note(brain.now, task.key, "its value was adopted", worker.name)
+    brain.events.remark(brain.now, task.key, "its value was adopted", worker.name)
     brain.reconsider(task)
 
 
@@ -117,4 +117,4 @@ def _adopt_run(
     task.attempt = run.attempt
     brain.books.begin_run(task, worker, brain.expected_ns(task))
     brain.transition(task, PROCESSING)
-    brain.story.note(brain.now, task.key, "its run was adopted", worker.name)
+    brain.events.remark(brain.now, task.key, "its run was adopted", worker.name)

@@ -50,7 +50,7 @@ def watch_worker(brain: SchedulerBrain, worker: WorkerRecord) -> None:
         return
     if worker.is_responsive and silence_s >= settings.unresponsive_s and worker.is_connected:
         worker.is_responsive = False
-        brain.watchers.note(brain.now, "worker", worker.name, "", "unresponsive")
+        brain.events.note(brain.now, "worker", worker.name, "", "unresponsive")
         refresh(brain, worker)
     limit_s = settings.unresponsive_s if worker.is_responsive else settings.worker_ttl_s
     # Never at once: a worker without a stream is silent, and that is another matter.
@@ -63,7 +63,7 @@ def heard_of(brain: SchedulerBrain, worker: WorkerRecord) -> None:
     worker.last_seen = brain.now
     if not worker.is_responsive:
         worker.is_responsive = True
-        brain.watchers.note(brain.now, "worker", worker.name, "unresponsive", "running")
+        brain.events.note(brain.now, "worker", worker.name, "unresponsive", "running")
         refresh(brain, worker)
 
 
@@ -75,7 +75,7 @@ def suspend_worker(brain: SchedulerBrain, worker: WorkerRecord) -> None:
     silent_until = max(worker.last_seen + settings.silence_s, now + grace_s / 3)
     worker.lost_at = min(now + grace_s, silent_until)
     brain.agenda.at(worker.lost_at, _end_grace_of_worker, brain, worker)
-    brain.watchers.note(now, "worker", worker.name, "", "suspended", detail="its stream broke")
+    brain.events.note(now, "worker", worker.name, "", "suspended", detail="its stream broke")
     refresh(brain, worker)
 
 
@@ -91,7 +91,7 @@ def resume_worker(
         return None
     worker.is_connected = worker.is_responsive = True
     worker.last_seen = brain.now
-    brain.watchers.note(brain.now, "worker", worker.name, "", "resumed")
+    brain.events.note(brain.now, "worker", worker.name, "", "resumed")
     refresh(brain, worker)
     return session
 
@@ -128,7 +128,7 @@ def suspend_client(brain: SchedulerBrain, client: ClientRecord) -> None:
         client.missed = OrderedDict()
     client.gone_at = brain.now + brain.settings.limits.grace_s
     brain.agenda.at(client.gone_at, _end_grace_of_client, brain, client)
-    brain.watchers.note(brain.now, "client", client.name, "", "suspended")
+    brain.events.note(brain.now, "client", client.name, "", "suspended")
 
 
 def resume_client(
@@ -142,7 +142,7 @@ def resume_client(
     if session is None:
         return None
     client.is_live = True
-    brain.watchers.note(brain.now, "client", client.name, "", "resumed")
+    brain.events.note(brain.now, "client", client.name, "", "resumed")
     return session
 
 

@@ -77,7 +77,7 @@ def _blame(
     executing = executing or worker.seceded
     for task in islice(executing, worker.nthreads):
         task.deaths += (death,)
-        brain.story.note(brain.now, task.key, "was executing as its worker died", worker.name)
+        brain.events.remark(brain.now, task.key, "was executing as its worker died", worker.name)
         if len(task.deaths) >= brain.settings.allowed_failures:
             task.error = reports.killed_worker(task)
 

@@ -57,7 +57,7 @@ def note_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) 
     brain.cuts[worker, holder] = Cut(brain.now + length_s, counts_until, tries)
     brain.agenda.at(counts_until, _forget_cut, brain, worker, holder)
     detail = f"got no answer from {holder.name}"
-    brain.watchers.note(brain.now, "worker", worker.name, "", "cut", detail=detail)
+    brain.events.note(brain.now, "worker", worker.name, "", "cut", detail=detail)
 
 
 def _forget_cut(brain: SchedulerBrain, worker: WorkerRecord, holder: WorkerRecord) -> None:
@@ -95,7 +95,7 @@ def suits(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> bool
 def strand(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> None:
     """A ready task reaches its data on no worker that may run it; see to it for one of these."""
     brain.books.stranded[task] = None
-    brain.story.note(brain.now, task.key, "its data cannot be reached", worker.name)
+    brain.events.remark(brain.now, task.key, "its data cannot be reached", worker.name)
     if brain.stranded_until <= brain.now:
         brain.stranded_until = brain.now + RETRY_S
         brain.agenda.at(brain.stranded_until, try_again, brain)

@@ -352,7 +352,7 @@ class ClientRecord:
 
 @dataclass(slots=True, eq=False)
 class PrefixRecord:
-    """What was learned of one kind of task.
+    """What was learned of one kind of task, and what has become of its tasks.
 
     Attributes
     ----------
@@ -360,11 +360,33 @@ class PrefixRecord:
         Run time, exponentially weighted; 0 until one has run.
     nbytes
         Size of its results, exponentially weighted.
+    counts
+        Tasks by state; of the state forgotten, those that ever came to it.
+    finished, failed
+        Runs that had a result, and that raised.
+    run_ns, fetch_ns, wait_ns
+        How long all runs ran, and waited on workers for data and for a thread.
+    result_nbytes
+        Size of all results.
+    run_counts
+        Runs by the number of bits of their time in nanoseconds.
+    queued_s, handed_s
+        Sums of which the times in the states queued and processing are made; see `activity`.
     """
 
     name: str
     duration_ns: float = 0.0
     nbytes: int = 0
+    counts: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    finished: int = 0
+    failed: int = 0
+    run_ns: int = 0
+    fetch_ns: int = 0
+    wait_ns: int = 0
+    result_nbytes: int = 0
+    run_counts: dict[int, int] = field(default_factory=dict)
+    queued_s: float = 0.0
+    handed_s: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -68,7 +68,7 @@ def arrived(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> No
     if targets is None or worker not in targets:
         return
     origin = _end_copy(brain, task, worker)
-    brain.watchers.note(brain.now, "data", task.key, "", "copied", worker=worker.name)
+    brain.events.note(brain.now, "data", task.key, "", "copied", worker=worker.name)
     if origin is not None and origin in task.who_has and len(task.who_has) > 1:
         brain.books.remove_replica(task, origin)
         brain.workers.to(origin.id, len(task.key)).free.append(task.key)
@@ -80,7 +80,7 @@ def failed(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> Non
     if targets is None or worker not in targets:
         return
     origin = _end_copy(brain, task, worker)
-    brain.watchers.note(brain.now, "data", task.key, "", "not copied", worker=worker.name)
+    brain.events.note(brain.now, "data", task.key, "", "not copied", worker=worker.name)
     if origin is not None and origin in brain.retiring:
         brain.retiring[origin].todo[task] = None
 
@@ -190,7 +190,7 @@ def retire(brain: SchedulerBrain, worker: WorkerRecord, leaves_anyway: bool = Fa
         retirement.leaves_anyway |= leaves_anyway
         return
     brain.retiring[worker] = Retirement(dict(worker.has), leaves_anyway)
-    brain.watchers.note(brain.now, "worker", worker.name, "", "retiring")
+    brain.events.note(brain.now, "worker", worker.name, "", "retiring")
     liveness.refresh(brain, worker)
     for task in worker.processing:
         if task not in worker.started and task not in worker.revoked:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler import actors, crowds, liveness, reach, replicas, reports
+from gdistributed.core.scheduler.activity import note_run, note_transfer
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
@@ -26,6 +27,8 @@ def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.H
     worker.metrics = message.metrics
     for each in message.bandwidths:
         brain.bandwidths.learn(each.host, worker.host, each.bytes_per_second)
+    for transfer in message.transfers:
+        note_transfer(brain, worker, transfer)
     if (session := brain.worker_sessions.of(worker.id)) is not None:
         session.acknowledge_soon()
     status = message.status or worker_pb2.WORKER_STATUS_RUNNING
@@ -35,7 +38,7 @@ def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.H
             replicas.retire(brain, worker, leaves_anyway=True)
         liveness.refresh(brain, worker)
         name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
-        brain.watchers.note(brain.now, "worker", worker.name, "", name)
+        brain.events.note(brain.now, "worker", worker.name, "", name)
     if status == PAUSED:
         _take_back_waiting(brain, worker)
 
@@ -80,7 +83,7 @@ def seceded(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.Secessi
         brain.books.rejoin(task)
     else:
         brain.books.secede(task)
-    brain.story.note(brain.now, task.key, "rejoined" if run.rejoined else "seceded", worker.name)
+    brain.events.remark(brain.now, task.key, "rejoined" if run.rejoined else "seceded", worker.name)
 
 
 def finished(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskFinished) -> None:
@@ -111,6 +114,7 @@ def take_result(
         brain.retiring[worker].todo[task] = None
     if not has_waited:  # how long it was without a thread says nothing about its kind
         learn_run(task.template.prefix, report.run_ns, report.nbytes)
+    note_run(brain, task, worker, report, report.nbytes)
     if task.wanted_by:
         report.holders.append(worker.number)
         brain.report = report
@@ -126,10 +130,11 @@ def erred(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskErre
         return
     brain.books.end_run(task)
     worker.busy_since = brain.now
+    note_run(brain, task, worker, report, 0, failed=1)
     assert task.template is not None
     if report.error.retryable and task.failures < task.template.retries:
         task.failures += 1
-        brain.story.note(brain.now, task.key, f"failed: {report.error.type}", worker.name)
+        brain.events.remark(brain.now, task.key, f"failed: {report.error.type}", worker.name)
     else:
         task.error = report.error
         task.error.key = task.error.key or task.key
@@ -188,4 +193,4 @@ def dropped(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:
 
 
 def _note_late(brain: SchedulerBrain, worker: WorkerRecord, key: str) -> None:
-    brain.story.note(brain.now, key, "late report, dropped", worker.name)
+    brain.events.remark(brain.now, key, "late report, dropped", worker.name)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gdistributed.core.scheduler import replicas, reports
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     ACTIVE,
@@ -27,7 +28,6 @@ from gdistributed.core.scheduler.states import (
     WAITING,
     State,
 )
-from gdistributed.core.scheduler.story import explain
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -106,7 +106,7 @@ def released_to_forgotten(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def waiting_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:
     """All it needs is in memory: wait for a turn."""
-    brain.books.push_ready(task)
+    _enter_queue(brain, task)
 
 
 def waiting_to_no_worker(brain: SchedulerBrain, task: TaskRecord) -> None:
@@ -133,23 +133,27 @@ def _give_up_waiting(brain: SchedulerBrain, task: TaskRecord, since: float) -> N
 
 def queued_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
     """A dependency was lost."""
-    brain.books.leave_queue(task)
+    _leave_queue(brain, task)
 
 
 def queued_to_no_worker(brain: SchedulerBrain, task: TaskRecord) -> None:
     """The last worker that may run it is gone."""
-    brain.books.leave_queue(task)
+    _leave_queue(brain, task)
     waiting_to_no_worker(brain, task)
 
 
 def queued_to_processing(brain: SchedulerBrain, task: TaskRecord) -> None:
     """It was decided who runs it, and noted in the books; who decided tells the worker."""
+    assert task.template is not None
+    prefix = task.template.prefix
+    prefix.queued_s += brain.now
+    prefix.handed_s -= brain.now
 
 
 def no_worker_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:
     """A worker came that may run it."""
     _leave_unrunnable(brain, task)
-    brain.books.push_ready(task)
+    _enter_queue(brain, task)
 
 
 def no_worker_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
@@ -159,6 +163,7 @@ def no_worker_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def processing_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Its run came to nothing: run it again."""
+    _end_hand_out(brain, task)
     brain.reconsider(task)
 
 
@@ -169,7 +174,7 @@ def waiting_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def queued_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Nobody needs it any more."""
-    brain.books.leave_queue(task)
+    _leave_queue(brain, task)
     _let_go_unharmed(brain, task)
 
 
@@ -193,7 +198,7 @@ def waiting_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def queued_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Its result came from elsewhere."""
-    brain.books.leave_queue(task)
+    _leave_queue(brain, task)
     waiting_to_memory(brain, task)
 
 
@@ -238,7 +243,7 @@ def waiting_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def queued_to_erred(brain: SchedulerBrain, task: TaskRecord) -> None:
     """It was given up while it waited for its turn."""
-    brain.books.leave_queue(task)
+    _leave_queue(brain, task)
     waiting_to_erred(brain, task)
 
 
@@ -290,7 +295,25 @@ def _let_go_unharmed(brain: SchedulerBrain, task: TaskRecord) -> None:
     _let_go(brain, task)
 
 
+def _enter_queue(brain: SchedulerBrain, task: TaskRecord) -> None:
+    assert task.template is not None
+    task.template.prefix.queued_s -= brain.now
+    brain.books.push_ready(task)
+
+
+def _leave_queue(brain: SchedulerBrain, task: TaskRecord) -> None:
+    assert task.template is not None
+    task.template.prefix.queued_s += brain.now
+    brain.books.leave_queue(task)
+
+
+def _end_hand_out(brain: SchedulerBrain, task: TaskRecord) -> None:
+    assert task.template is not None
+    task.template.prefix.handed_s += brain.now
+
+
 def _call_off(brain: SchedulerBrain, task: TaskRecord) -> None:
+    _end_hand_out(brain, task)
     worker: WorkerRecord | None = brain.books.end_run(task)
     if worker is not None:
         reports.say_cancel(brain, worker, task)

@@ -26,7 +26,7 @@ def announce(brain: SchedulerBrain, client: ClientRecord, template: task_pb2.Tas
     if len(functions) == len(names):
         client.templates[template.id] = brain.books.intern_template(template, functions)
     else:
-        brain.story.note(brain.now, template.prefix, "its function was not announced")
+        brain.events.remark(brain.now, template.prefix, "its function was not announced")
 
 
 def submit(brain: SchedulerBrain, client: ClientRecord, graph: scheduler_pb2.SubmitGraph) -> None:

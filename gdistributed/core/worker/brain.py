@@ -45,6 +45,7 @@ from gdistributed.core.worker.records import (
     PeerRecord,
     RunRecord,
     State,
+    note_times,
 )
 from gdistributed.core.worker.seceding import rejoin, secede
 from gdistributed.core.worker.serving import Serving
@@ -134,8 +135,7 @@ class WorkerBrain:
         self.runs: dict[str, RunRecord] = {}
         self.data: dict[str, DataRecord] = {}
         self.ready: list[tuple[int, int, RunRecord]] = []
-        self.arrivals = 0
-        self.puts = 0
+        self.arrivals = self.puts = 0
         self.ready_count = 0
         self.fetching_count = 0
         self.fetching_nbytes = 0
@@ -168,6 +168,7 @@ class WorkerBrain:
             if run is None:
                 continue
             if run.state is EXECUTING:
+                note_times(run, report, now)
                 data = self.hold(run.key, report.nbytes, report.type)
                 data.is_freed = False
                 data.attempt = run.attempt
@@ -179,6 +180,7 @@ class WorkerBrain:
             if run is None:
                 continue
             if run.state is EXECUTING:
+                note_times(run, failure, now)
                 self.mail(failure.ByteSize()).erred.append(failure)
             self.move(run, ENDED)
         for name in rescheduled:

@@ -50,7 +50,7 @@ def receive(brain: WorkerBrain, task: worker_pb2.RunTask) -> None:
         free(brain, [key])  # of an older run: the scheduler has not taken it
     expected_ns = task.expected_ns
     cost_ns = min(max(expected_ns, RUN_NS_MIN), brain.slot_ns) if expected_ns else brain.slot_ns
-    run = brain.runs[key] = RunRecord(key, attempt, task, cost_ns)
+    run = brain.runs[key] = RunRecord(key, attempt, task, cost_ns, ready_at=brain.now)
     is_complete = True
     for dependency in task.dependencies:
         is_complete &= _use(brain, run, dependency)

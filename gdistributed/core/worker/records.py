@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gdistributed.v1 import error_pb2, worker_pb2
+from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 
 
 class State(StrEnum):
@@ -70,6 +70,10 @@ class RunRecord:
         Why it failed without being run.
     has_seceded
         It executes and has left its thread to others.
+    ready_at
+        When it was received, or later, when the last of its values had come.
+    fetch_ns
+        How long it waited for values.
     """
 
     key: str
@@ -81,6 +85,19 @@ class RunRecord:
     waiting_on: int = 0
     error: error_pb2.TaskError | None = None
     has_seceded: bool = False
+    ready_at: float = 0.0
+    fetch_ns: int = 0
+
+
+def note_times(
+    run: RunRecord, report: task_pb2.TaskFinished | task_pb2.TaskErred, now: float
+) -> None:
+    """Say in the report of a run how long it waited for data and for a thread."""
+    if run.fetch_ns:
+        report.fetch_ns = run.fetch_ns
+    wait_ns = int((now - run.ready_at) * 1e9) - report.run_ns
+    if wait_ns > 0:
+        report.wait_ns = wait_ns
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)

@@ -32,6 +32,8 @@ from gdistributed.core.worker.records import (
 )
 from gdistributed.v1 import error_pb2, task_pb2
 
+NS: Final = 1_000_000_000
+
 if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
 
@@ -53,6 +55,8 @@ def received_to_ready(brain: WorkerBrain, run: RunRecord) -> None:
 
 def waiting_to_ready(brain: WorkerBrain, run: RunRecord) -> None:
     """The last of its values has come."""
+    run.fetch_ns = int((brain.now - run.ready_at) * NS)
+    run.ready_at = brain.now
     _line_up(brain, run)
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
+from gdistributed.core.scheduler.events import Event
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import State
-from gdistributed.core.scheduler.watching import Happening
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
 STATES: Final = {state: task_pb2.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
@@ -81,16 +81,17 @@ def describe_client(client: ClientRecord) -> scheduler_pb2.ClientDescription:
     )
 
 
-def describe_event(event: Happening, now: float) -> scheduler_pb2.Event:
+def describe_event(revision: int, event: Event, now: float) -> scheduler_pb2.Event:
     """Describe an event; its time is told by the clock on the wall."""
     message = scheduler_pb2.Event(
-        revision=event.revision,
+        revision=revision,
         time=timestamp(event.now, now),
         kind=event.kind,
         subject=event.subject,
         to=event.target,
         worker=event.worker,
         detail=event.detail,
+        prefix=event.prefix,
     )
     setattr(message, "from", event.origin)  # a word that Python keeps for itself
     return message

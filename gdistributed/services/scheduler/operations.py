@@ -128,7 +128,7 @@ class Operations:
     async def _until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds; it is looked at whenever there are new events."""
         while not holds():
-            await self._shell.news.wait()
+            await self._shell.news()
 
 
 def _timeout_s(

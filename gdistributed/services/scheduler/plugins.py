@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from gdistributed.core.scheduler.watching import Happening
+from gdistributed.core.scheduler.events import TASK, Event
 from gdistributed.plugins import SchedulerPlugin
 from gdistributed.services.extending import overriding
 from gdistributed.services.scheduler.shell import Shell
@@ -31,24 +31,26 @@ class Plugins:
         self._all: list[Any] = []
         self._moved: list[Any] = []  # those that are told of transitions
         self._addresses: dict[str, str] = {}  # of the workers, by name
+        self._told = 0  # number of the last event that they were told
 
     def listen(self, plugins: Iterable[Any]) -> None:
         """Tell these plugins from now on, and no others."""
-        watchers = self._shell.brain.watchers
-        watchers.watching -= bool(self._moved)
         self._all = list(plugins)
         self._moved = overriding(self._all, "transition", SchedulerPlugin)
-        watchers.watching += bool(self._moved)
-        watchers.fresh = [] if self._all else None
-        self._shell.happened = self._tell if self._all else None
+        self._told = self._shell.brain.events.last
+        listeners = self._shell.listeners
+        if self._tell in listeners:
+            listeners.remove(self._tell)
+        if self._all:
+            listeners.append(self._tell)
         workers = self._shell.brain.books.workers.values()
         self._addresses = {worker.name: worker.address for worker in workers}
 
     def _tell(self) -> None:
-        watchers = self._shell.brain.watchers
-        fresh, watchers.fresh = watchers.fresh or [], []
-        for event in fresh:
-            if event.kind == "task":
+        events = self._shell.brain.events
+        fresh, self._told = events.since(self._told + 1), events.last
+        for event in map(Event._make, fresh):
+            if event.kind == TASK and event.origin:
                 for plugin in self._moved:
                     _call(
                         plugin.transition,
@@ -60,7 +62,7 @@ class Plugins:
             elif event.target in ("joined", "left"):
                 self._tell_of_peer(event)
 
-    def _tell_of_peer(self, event: Happening) -> None:
+    def _tell_of_peer(self, event: Event) -> None:
         has_joined, name = event.target == "joined", event.subject
         if event.kind == "worker":
             if has_joined:

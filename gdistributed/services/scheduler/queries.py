@@ -5,18 +5,19 @@ They change nothing except by the same events as streams do, and take no decisio
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from gdistributed.core.scheduler import orders
+from gdistributed.core.scheduler.events import Event
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
-from gdistributed.core.scheduler.story import explain
-from gdistributed.core.scheduler.watching import Happening
 from gdistributed.data.transfer import fetch_each
 from gdistributed.services.scheduler import plain
 from gdistributed.services.scheduler.console import CONSOLE_ID
@@ -26,10 +27,10 @@ from gdistributed.services.scheduler.descriptions import (
     describe_event,
     describe_task,
     describe_worker,
-    duration,
     timestamp,
 )
 from gdistributed.services.scheduler.shell import Shell
+from gdistributed.services.scheduler.summary import summarise
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.v1 import value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -40,6 +41,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 RESULT_TIMEOUT_S = 30.0
 KEEP_S = 600.0
+# So long at least lies between two messages to one who watches.
+PAUSE_S = 0.05
 
 
 class Queries:
@@ -148,7 +151,7 @@ class Queries:
         return pb.ListTasksResponse(
             tasks=[describe_task(task, full) for task in tasks],
             next_page_token=token,
-            revision=self._shell.brain.watchers.revision,
+            revision=self._shell.brain.events.last,
         )
 
     async def CancelTasks(
@@ -181,10 +184,10 @@ class Queries:
         brain, now = self._shell.brain, self._shell.now()
         story = [
             pb.StoryLine(
-                time=timestamp(line.now, now),
-                text=f"{line.state} on {line.worker}" if line.worker else line.state,
+                time=timestamp(event.now, now),
+                text=f"{event.target} on {event.worker}" if event.worker else event.target,
             )
-            for line in brain.story.of(request.key)
+            for event in brain.events.of(request.key)
         ]
         task = brain.books.tasks.get(request.key)
         if task is None and story:
@@ -206,7 +209,7 @@ class Queries:
         return pb.ListWorkersResponse(
             workers=[describe_worker(worker, now) for worker in workers],
             next_page_token=token,
-            revision=brain.watchers.revision,
+            revision=brain.events.last,
         )
 
     async def ListClients(
@@ -245,55 +248,36 @@ class Queries:
 
     async def GetSummary(self, _request: pb.GetSummaryRequest, _: Context) -> pb.GetSummaryResponse:
         """Count tasks by state, workers, and memory."""
-        brain = self._shell.brain
-        books = brain.books
-        summary = self._summary()
-        counted = pb.GetSummaryResponse(
-            tasks={str(state): count for state, count in books.counts.items() if count},
-            workers=len(books.workers),
-            nthreads=books.nthreads,
-            clients=sum(1 for client in self._shell.client_links),
-            held_nbytes=sum(worker.held_nbytes for worker in books.workers.values()),
-            memory_limit_nbytes=sum(
-                worker.memory_limit_nbytes for worker in books.workers.values()
-            ),
-            uptime=duration(self._shell.uptime_s),
-            revision=brain.watchers.revision,
-        )
-        summary.MergeFrom(counted)
-        return summary
+        return summarise(self._shell, self._summary())
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, _: Context
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         """Stream events, from a revision on."""
-        shell, watchers = self._shell, self._shell.brain.watchers
-        watchers.watching += 1
-        try:
-            revision = request.start_revision or watchers.revision + 1
-            left = request.limit or float("inf")
-            late = grpc.StatusCode.OUT_OF_RANGE, "REVISION_GONE"
-            while left > 0:
-                news = shell.news
-                found = watchers.since(revision)
-                if found is None:
-                    raise StatusError(*late, f"events from revision {revision} on are gone")
-                events = list(found)
-                if not events:
-                    await news.wait()
-                    continue
-                revision = events[-1].revision + 1
-                chosen = [event for event in events if _is_watched(event, request)]
-                chosen = chosen[: int(min(left, len(chosen)))]
-                left -= len(chosen)
-                if chosen:
-                    now = shell.now()
-                    yield pb.WatchEventsResponse(
-                        events=[describe_event(event, now) for event in chosen]
-                    )
-                late = grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_WATCHER"
-        finally:
-            watchers.watching -= 1
+        shell, kept = self._shell, self._shell.brain.events
+        revision = request.start_revision or kept.last + 1
+        left = request.limit or float("inf")
+        late = grpc.StatusCode.OUT_OF_RANGE, "REVISION_GONE"
+        while left > 0:
+            if revision < kept.first:
+                raise StatusError(*late, f"events from revision {revision} on are gone")
+            lines = kept.since(revision)
+            if not lines:
+                await shell.news()
+                continue
+            now = shell.now()
+            events = [
+                describe_event(number, Event(*line), now)
+                for number, line in enumerate(lines, revision)
+                if _is_watched(line, request)
+            ]
+            events = events[: int(min(left, len(events)))]
+            left -= len(events)
+            revision += len(lines)
+            if events:
+                yield pb.WatchEventsResponse(events=events)
+                await asyncio.sleep(PAUSE_S)  # what happens meanwhile goes out together
+            late = grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_WATCHER"
 
     def _task(self, key: str) -> TaskRecord:
         task = self._shell.brain.books.tasks.get(key)
@@ -307,9 +291,10 @@ class Queries:
         return task
 
 
-def _is_watched(event: Happening, request: pb.WatchEventsRequest) -> bool:
+def _is_watched(line: Sequence[object], request: pb.WatchEventsRequest) -> bool:
+    _, kind, subject, _, _, _, prefix, _ = line
     return (
-        (not request.kinds or event.kind in request.kinds)
-        and (not request.prefix or event.prefix == request.prefix)
-        and (not request.key or event.subject == request.key)
+        (not request.kinds or kind in request.kinds)
+        and (not request.prefix or prefix == request.prefix)
+        and (not request.key or subject == request.key)
     )

@@ -51,7 +51,7 @@ async def _restarted(
         async with asyncio.timeout(timeout_s):
             await nanny.Restart(request)
             while (successor := _successor(shell, worker)) is None:
-                await shell.news.wait()
+                await shell.news()
     except TimeoutError:
         return "", f"no other process of it joined within {timeout_s:g} s"
     except grpc.aio.AioRpcError as error:

@@ -19,8 +19,10 @@ from gdistributed.services.center.service import CenterService
 from gdistributed.services.extending import Extended
 from gdistributed.services.extensible import RunnerService
 from gdistributed.services.scheduler import relay
+from gdistributed.services.scheduler.activity import ActivityService
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
 from gdistributed.services.scheduler.extensions import ExtensionsService
+from gdistributed.services.scheduler.load import Load
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
 from gdistributed.services.scheduler.names_elsewhere import NamesElsewhere
 from gdistributed.services.scheduler.operations import CAPABILITIES, Operations
@@ -34,6 +36,7 @@ from gdistributed.services.stand_in.enlisting import Enlisting
 from gdistributed.services.stand_in.queries import StandInService, add_stand_in_service
 from gdistributed.settings import LOOPBACK, SchedulerSettings
 from gdistributed.v1 import (
+    activity_pb2_grpc,
     center_pb2,
     center_pb2_grpc,
     extensions_pb2_grpc,
@@ -134,6 +137,7 @@ class Scheduler(Server):
         self._membership: Membership | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._enlisting: Enlisting | None = None
+        self._load = Load()
         self._begin()
 
     @property
@@ -171,6 +175,8 @@ class Scheduler(Server):
             self._shell, self._channels, stand_ins, self._welcome, self._summary, self.stop
         )
         self.add_servicer(scheduler_pb2_grpc.add_SchedulerServicer_to_server, self.service)
+        self.activity = ActivityService(self._shell, self._load, self._summary)
+        self.add_servicer(activity_pb2_grpc.add_ActivityServicer_to_server, self.activity)
         self.add_servicer(relay.add_relay_service, relay.RelayService(self._shell, self._channels))
         self._offer_extensions(self._shell)
 
@@ -228,7 +234,8 @@ class Scheduler(Server):
         return told_address(address, self.center_address) if self.center_address else address
 
     async def opened(self) -> None:
-        """Begin to tell a Center elsewhere where data lies."""
+        """Watch the event loop, and begin to tell a Center elsewhere where data lies."""
+        self._load.begin()
         if self._membership is not None and self._shell is not None and self.center_address:
             channel = self._channels.get(self.center_address)
             reporter = LocationReporter(self._shell, channel, self._membership.epoch)
@@ -244,6 +251,7 @@ class Scheduler(Server):
 
     async def closed(self) -> None:
         """End what runs in the background."""
+        await self._load.end()
         if self._extended is not None:
             await self._extended.close()
         if self._reporting is not None:

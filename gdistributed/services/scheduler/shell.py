@@ -49,14 +49,12 @@ class Shell:
         The live streams, by worker and by client; and what stands in for one.
     console
         Waits for results on behalf of those who have no stream.
-    news
-        Set, and at once replaced, whenever there are new events.
     located
         Is called when there are changes of who holds what to report.
     worker_left
         Is called with id and cause when a worker is gone.
-    happened
-        Is called after new events, when the brain is done with them.
+    listeners
+        Are called after new events, when the brain is done with them.
     worker_extensions
         Revision of the list of extensions that a worker must have installed.
     """
@@ -66,11 +64,11 @@ class Shell:
         self.worker_links: Role = {}
         self.client_links: Role = {}
         self.console = Console(self)
-        self.news = asyncio.Event()
         self.located: Callable[[], None] | None = None
         self.worker_left: Callable[[str, str], None] | None = None
-        self.happened: Callable[[], None] | None = None
+        self.listeners: list[Callable[[], None]] = []
         self.worker_extensions = 0
+        self._news: asyncio.Event | None = None
         self._revision = 0
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
         self._started = time.monotonic()
@@ -116,15 +114,22 @@ class Shell:
             for key, text in brain.warnings:
                 logger.warning("a task has to wait", extra={"task": key, "cause": text})
             brain.warnings.clear()
-        if brain.watchers.revision != self._revision:
-            self._revision = brain.watchers.revision
-            self.news.set()
-            self.news = asyncio.Event()
-            if self.happened is not None:
-                self.happened()
+        if brain.events.last != self._revision:
+            self._revision = brain.events.last
+            if self._news is not None:
+                self._news.set()
+                self._news = None
+            for listener in self.listeners:
+                listener()
         if brain.books.moved and self.located is not None:
             self.located()
         self._alarm.set(brain.deadline)
+
+    async def news(self) -> None:
+        """Wait for the next event."""
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()
 
     def _end_departed(self) -> None:
         """End the streams of workers that the brain has given up, and tell who asked to know."""

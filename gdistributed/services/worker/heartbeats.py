@@ -44,7 +44,8 @@ class Heartbeats:
         heartbeat = worker_pb2.Heartbeat(
             status=brain.status,
             metrics=self.metrics(),
-            bandwidths=self._shell.take_bandwidths(),
+            bandwidths=self._shell.transfers.take_bandwidths(),
+            transfers=self._shell.transfers.take(self._shell.now()),
         )
         brain.mail().heartbeat.CopyFrom(heartbeat)
         if self._shell.wake is not None:

@@ -36,15 +36,13 @@ from gdistributed.runtime.threads import Threads
 from gdistributed.services.alarm import Alarm
 from gdistributed.services.jobs import Jobs
 from gdistributed.services.worker.sharing import shared_memory_of
-from gdistributed.settings import MIB
+from gdistributed.services.worker.transfers import Transfers
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
 
 logger = logging.getLogger("gdistributed.worker")
 
 Result = TypeVar("Result")
-
-MEASURED_NBYTES_MIN: Final = 1 * MIB
 
 
 class Shell:
@@ -77,6 +75,8 @@ class Shell:
         By key, for results of tasks that asked for some: codecs in which they are to travel.
     shared_memory
         Large values to and from processes of this machine.
+    transfers
+        The calls by which values came from peers.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -87,6 +87,7 @@ class Shell:
         self.failed: Callable[[Exception], None] | None = None
         self.listeners: list[Any] = []
         self.shared_memory: Final = shared_memory_of(brain, store)
+        self.transfers: Final = Transfers()
         self.received_nbytes = 0
         self.sent_nbytes = 0
         self.codecs: dict[str, Sequence[str]] = {}
@@ -100,7 +101,6 @@ class Shell:
         self._calls: dict[str, Call] = {}
         # What has come of values whose transfer broke off: another holder goes on with it.
         self._parts: WeakKeyDictionary[DataRecord, Growing] = WeakKeyDictionary()
-        self._moved: dict[str, tuple[int, float]] = {}  # bytes and seconds by the peer's host
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
         self._jobs = Jobs(logger)
 
@@ -318,10 +318,10 @@ class Shell:
         """Make a call to a peer, and tell the brain of each value as it comes."""
         peer, records = fetch.peer, dict(fetch.wanted)
         parts = {key: self._parts.pop(data) for key, data in records.items() if data in self._parts}
-        unreachable = is_busy = False
+        unreachable = is_busy = shared = False
+        begun, count, nbytes = self.now(), 0, 0
         try:
             channel = self._channels.get(peer.address, bulk=True)
-            begun, before_nbytes = self.now(), self.received_nbytes
             values = fetch_each(
                 channel,
                 peer.worker_id,
@@ -333,9 +333,12 @@ class Shell:
                 shared_memory=self.shared_memory,
             )
             async for arrived in values:
-                stored = [await self._take_in(fetch, key, incoming) for key, incoming in arrived]
-                self.call(self.brain.fetched, fetch, [each for each in stored if each is not None])
-            self._measure(peer.host, self.received_nbytes - before_nbytes, self.now() - begun)
+                taken = [await self._take_in(fetch, key, incoming) for key, incoming in arrived]
+                stored = [each for each in taken if each is not None]
+                self.call(self.brain.fetched, fetch, stored)
+                count += len(stored)
+                nbytes += sum(each.nbytes for each in stored)
+                shared = shared or any(incoming.opened is not None for _, incoming in arrived)
         except PeerBusy:
             is_busy = True
         except GDistributedError as error:
@@ -344,25 +347,12 @@ class Shell:
                 "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
             )
         finally:
+            self.transfers.note(peer, count, nbytes, begun, self.now(), shared=shared)
             for key, part in parts.items():
                 self._parts[records[key]] = part
             self.call(self.brain.fetch_ended, fetch, unreachable=unreachable, is_busy=is_busy)
         if unreachable and not peer.calls:
             await self._channels.forget(peer.address)
-
-    def _measure(self, host: str, nbytes: int, seconds: float) -> None:
-        """Let a fetch count in the bandwidth from a host; a small one says nothing about it."""
-        if nbytes >= MEASURED_NBYTES_MIN and seconds > 0:
-            before_nbytes, before_s = self._moved.get(host, (0, 0.0))
-            self._moved[host] = before_nbytes + nbytes, before_s + seconds
-
-    def take_bandwidths(self) -> list[worker_pb2.Bandwidth]:
-        """Return what was measured since the last call."""
-        moved, self._moved = self._moved, {}
-        return [
-            worker_pb2.Bandwidth(host=host, bytes_per_second=nbytes / seconds, nbytes=nbytes)
-            for host, (nbytes, seconds) in moved.items()
-        ]
 
     async def _take_in(
         self, fetch: Fetch, key: str, incoming: Incoming

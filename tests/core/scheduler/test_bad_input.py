@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from gdistributed.core.scheduler import orders
-from gdistributed.core.scheduler.story import explain
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.errors import MalformedMessage, NotFound
 from gdistributed.v1 import scheduler_pb2, worker_pb2
 from tests.core.scheduler.script import Script

@@ -6,6 +6,7 @@ import pytest
 
 from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.audit import audit
+from gdistributed.core.scheduler.events import Event
 from gdistributed.core.scheduler.states import MEMORY, QUEUED
 from gdistributed.core.scheduler.transitions import TRANSITIONS
 from gdistributed.errors import InvariantBroken, MalformedMessage, NameTaken
@@ -226,7 +227,7 @@ def test_late_and_double_reports_change_nothing(script: Script) -> None:
     assert script.said("c") == ["finished x"]
     script.finish("w", "never-heard-of", attempt=7)
     assert script.said("w") == ["run x", "free never-heard-of"]
-    assert [line.state for line in script.brain.story.of("x")][-1] == "late report, dropped"
+    assert [event.target for event in script.brain.events.of("x")][-1] == "late report, dropped"
     script.close()
 
 
@@ -281,20 +282,22 @@ def test_a_graph_given_for_a_while_ends(script: Script) -> None:
 
 
 def test_events_are_numbered_and_kept_for_a_while(script: Script) -> None:
-    watchers = script.brain.watchers
-    first = watchers.revision + 1
-    watchers.watching = 1
+    events = script.brain.events
+    first = events.last + 1
     script.submit("c", "x")
-    events = list(watchers.since(first) or ())
-    assert [(event.origin, event.target) for event in events] == [
+    moves = [Event(*line) for line in events.since(first)]
+    assert [(event.origin, event.target) for event in moves] == [
         ("released", "waiting"),
         ("waiting", "queued"),
         ("queued", "processing"),
     ]
-    assert [event.revision for event in events] == list(range(first, first + 3))
-    for _ in range(10_001):
-        watchers.note(0.0, "task", "y", "", "")
-    assert watchers.since(first) is None
+    assert events.last == first + 2
+    for _ in range(50_000):
+        events.remark(0.0, "y", "seen")
+    script.brain.on_time(script.now)
+    assert events.last == first + 50_002
+    assert events.first == events.last - 19_999  # the newest 20,000
+    assert len(events.since(1)) == len(events.since(events.first)) <= 40_000
 
 
 def test_the_table_names_its_edges() -> None:

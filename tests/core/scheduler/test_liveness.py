@@ -110,8 +110,8 @@ def twin() -> worker_pb2.WorkerHello:
 
 def test_words_of_a_worker_that_nobody_knows_are_skipped(script: Script) -> None:
     script.say_worker("stranger", worker_pb2.FromWorker(heartbeat=worker_pb2.Heartbeat()))
-    (line,) = script.brain.story.of("stranger")
-    assert "not known" in line.state
+    (line,) = script.brain.events.of("stranger")
+    assert "not known" in line.target
 
 
 # Clients

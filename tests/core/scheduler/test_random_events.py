@@ -337,7 +337,7 @@ def test_random_events(seed: int) -> None:
     for client in list(books.clients.values()):
         chaos.script.client_leaves(client.id)
     assert not books.tasks
-    assert not +books.counts
+    assert not books.counts()
     assert books.kept_nbytes == 0
     for worker in books.workers.values():
         assert (worker.occupancy_ns, worker.held_nbytes) == (0, 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gdistributed.core.scheduler import orders
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.states import ERRED, MEMORY, PROCESSING, QUEUED, WAITING
-from gdistributed.core.scheduler.story import explain
 from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script
 

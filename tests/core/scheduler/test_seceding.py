@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdistributed.core.scheduler import orders
-from gdistributed.core.scheduler.story import explain
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.states import ERRED, NO_WORKER, PROCESSING
-from gdistributed.core.scheduler.story import explain
 from gdistributed.settings import SchedulerSettings
 from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script

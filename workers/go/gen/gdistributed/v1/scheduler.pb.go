@@ -3462,7 +3462,7 @@ type WatchEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// start_revision: the first revision wanted; 0 means from now on.
 	StartRevision uint64 `protobuf:"varint,1,opt,name=start_revision,json=startRevision,proto3" json:"start_revision,omitempty"`
-	// kinds wanted: "task", "worker", "client", "graph"; empty means all.
+	// kinds wanted: "task", "worker", "client", "data"; empty means all.
 	Kinds []string `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	// prefix: only tasks of this prefix.
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -3592,18 +3592,21 @@ type Event struct {
 	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// time at which it happened.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	// kind: "task", "worker", "client" or "graph".
+	// kind: "task", "worker", "client" or "data".
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	// subject: key of the task, or name of the worker, client or graph.
+	// subject: key of the task or of the data, or name of the worker or client.
 	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// from: state before; empty when there was none.
 	From string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
-	// to: state after: a task's state, or "joined", "left", "paused", ...
+	// to: state after: a task's state, or "joined", "left", "paused", ... Of a note about a task, which
+	// changes no state and has an empty `from`, a few words.
 	To string `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
 	// worker by name, where one took part.
 	Worker string `protobuf:"bytes,7,opt,name=worker,proto3" json:"worker,omitempty"`
 	// detail in words.
-	Detail        string `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
+	// prefix of the task.
+	Prefix        string `protobuf:"bytes,9,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3690,6 +3693,13 @@ func (x *Event) GetWorker() string {
 func (x *Event) GetDetail() string {
 	if x != nil {
 		return x.Detail
+	}
+	return ""
+}
+
+func (x *Event) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
 	}
 	return ""
 }
@@ -5024,7 +5034,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x01(\tR\x03key\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\rR\x05limit\"E\n" +
 	"\x13WatchEventsResponse\x12.\n" +
-	"\x06events\x18\x01 \x03(\v2\x16.gdistributed.v1.EventR\x06events\"\xd5\x01\n" +
+	"\x06events\x18\x01 \x03(\v2\x16.gdistributed.v1.EventR\x06events\"\xed\x01\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
@@ -5033,7 +5043,8 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x04from\x18\x05 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x06 \x01(\tR\x02to\x12\x16\n" +
 	"\x06worker\x18\a \x01(\tR\x06worker\x12\x16\n" +
-	"\x06detail\x18\b \x01(\tR\x06detail\"j\n" +
+	"\x06detail\x18\b \x01(\tR\x06detail\x12\x16\n" +
+	"\x06prefix\x18\t \x01(\tR\x06prefix\"j\n" +
 	"\x17ReportWorkerExitRequest\x12/\n" +
 	"\x04exit\x18\x01 \x01(\v2\x1b.gdistributed.v1.WorkerExitR\x04exit\x12\x1e\n" +
 	"\n" +

@@ -145,7 +145,7 @@ type SchedulerClient interface {
 	//
 	// Errors: none of its own.
 	GetSummary(ctx context.Context, in *GetSummaryRequest, opts ...grpc.CallOption) (*GetSummaryResponse, error)
-	// WatchEvents streams what happens, from a revision on.
+	// WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 	//
 	// Errors:
 	//   - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch
@@ -556,7 +556,7 @@ type SchedulerServer interface {
 	//
 	// Errors: none of its own.
 	GetSummary(context.Context, *GetSummaryRequest) (*GetSummaryResponse, error)
-	// WatchEvents streams what happens, from a revision on.
+	// WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 	//
 	// Errors:
 	//   - OUT_OF_RANGE (REVISION_GONE): `start_revision` is older than what is kept: list, then watch

@@ -728,9 +728,7 @@ type Limits struct {
 	// heartbeat: how often a heartbeat is expected. Default 1 second.
 	Heartbeat *durationpb.Duration `protobuf:"bytes,4,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
 	// grace: how long a session without a stream is kept. Default 15 seconds.
-	Grace *durationpb.Duration `protobuf:"bytes,5,opt,name=grace,proto3" json:"grace,omitempty"`
-	// timings says that reports should carry TaskTimings.
-	Timings       bool `protobuf:"varint,6,opt,name=timings,proto3" json:"timings,omitempty"`
+	Grace         *durationpb.Duration `protobuf:"bytes,5,opt,name=grace,proto3" json:"grace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,13 +796,6 @@ func (x *Limits) GetGrace() *durationpb.Duration {
 		return x.Grace
 	}
 	return nil
-}
-
-func (x *Limits) GetTimings() bool {
-	if x != nil {
-		return x.Timings
-	}
-	return false
 }
 
 // Goodbye ends a session on purpose. A stream that ends without one starts the grace.
@@ -979,14 +970,13 @@ const file_gdistributed_v1_server_proto_rawDesc = "" +
 	"session_id\x18\x05 \x01(\tR\tsessionId\x12\x18\n" +
 	"\aresumed\x18\x06 \x01(\bR\aresumed\x12\x1a\n" +
 	"\breceived\x18\a \x01(\x04R\breceived\x12/\n" +
-	"\x06limits\x18\b \x01(\v2\x17.gdistributed.v1.LimitsR\x06limits\"\xfb\x01\n" +
+	"\x06limits\x18\b \x01(\v2\x17.gdistributed.v1.LimitsR\x06limits\"\xe1\x01\n" +
 	"\x06Limits\x12#\n" +
 	"\rinline_nbytes\x18\x01 \x01(\x04R\finlineNbytes\x12!\n" +
 	"\fchunk_nbytes\x18\x02 \x01(\x04R\vchunkNbytes\x12%\n" +
 	"\x0emessage_nbytes\x18\x03 \x01(\x04R\rmessageNbytes\x127\n" +
 	"\theartbeat\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\theartbeat\x12/\n" +
-	"\x05grace\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12\x18\n" +
-	"\atimings\x18\x06 \x01(\bR\atimings\"!\n" +
+	"\x05grace\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05grace\"!\n" +
 	"\aGoodbye\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"~\n" +
 	"\aClosing\x12\x16\n" +

@@ -580,8 +580,10 @@ type TaskFinished struct {
 	RunNs uint64 `protobuf:"varint,5,opt,name=run_ns,json=runNs,proto3" json:"run_ns,omitempty"`
 	// holders: peers (see Peer) that hold the result. The scheduler fills it in for clients.
 	Holders []uint32 `protobuf:"varint,6,rep,packed,name=holders,proto3" json:"holders,omitempty"`
-	// timings in detail; only when the scheduler asked for them in its welcome.
-	Timings *TaskTimings `protobuf:"bytes,7,opt,name=timings,proto3" json:"timings,omitempty"`
+	// fetch_ns: how long the run waited on the worker for data from others, in nanoseconds.
+	FetchNs uint64 `protobuf:"varint,7,opt,name=fetch_ns,json=fetchNs,proto3" json:"fetch_ns,omitempty"`
+	// wait_ns: how long it waited there for a thread, in nanoseconds.
+	WaitNs uint64 `protobuf:"varint,8,opt,name=wait_ns,json=waitNs,proto3" json:"wait_ns,omitempty"`
 	// value: the result itself as a serialised Payload, when it is small (Limits.inline_nbytes). Its
 	// codec is the first of TaskTemplate.result_codecs that says the result, or the runtime's default:
 	// a reader that lacks it asks a holder by Worker.GetData, with the codecs that it has.
@@ -662,11 +664,18 @@ func (x *TaskFinished) GetHolders() []uint32 {
 	return nil
 }
 
-func (x *TaskFinished) GetTimings() *TaskTimings {
+func (x *TaskFinished) GetFetchNs() uint64 {
 	if x != nil {
-		return x.Timings
+		return x.FetchNs
 	}
-	return nil
+	return 0
+}
+
+func (x *TaskFinished) GetWaitNs() uint64 {
+	if x != nil {
+		return x.WaitNs
+	}
+	return 0
 }
 
 func (x *TaskFinished) GetValue() []byte {
@@ -687,8 +696,10 @@ type TaskErred struct {
 	Error *TaskError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	// run_ns: how long the function ran, in nanoseconds of the worker's monotonic clock.
 	RunNs uint64 `protobuf:"varint,4,opt,name=run_ns,json=runNs,proto3" json:"run_ns,omitempty"`
-	// timings in detail; only when the scheduler asked for them in its welcome.
-	Timings       *TaskTimings `protobuf:"bytes,5,opt,name=timings,proto3" json:"timings,omitempty"`
+	// fetch_ns: how long the run waited on the worker for data from others, in nanoseconds.
+	FetchNs uint64 `protobuf:"varint,5,opt,name=fetch_ns,json=fetchNs,proto3" json:"fetch_ns,omitempty"`
+	// wait_ns: how long it waited there for a thread, in nanoseconds.
+	WaitNs        uint64 `protobuf:"varint,6,opt,name=wait_ns,json=waitNs,proto3" json:"wait_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -751,92 +762,16 @@ func (x *TaskErred) GetRunNs() uint64 {
 	return 0
 }
 
-func (x *TaskErred) GetTimings() *TaskTimings {
+func (x *TaskErred) GetFetchNs() uint64 {
 	if x != nil {
-		return x.Timings
-	}
-	return nil
-}
-
-// TaskTimings says where a task's time went. All times are nanoseconds of the worker's monotonic
-// clock since the task was received, so that no clock is compared with another's.
-type TaskTimings struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// fetch_start_ns: the first missing dependency was asked for; 0 when none was missing.
-	FetchStartNs uint64 `protobuf:"varint,1,opt,name=fetch_start_ns,json=fetchStartNs,proto3" json:"fetch_start_ns,omitempty"`
-	// fetch_end_ns: the last missing dependency had arrived.
-	FetchEndNs uint64 `protobuf:"varint,2,opt,name=fetch_end_ns,json=fetchEndNs,proto3" json:"fetch_end_ns,omitempty"`
-	// run_start_ns: the function began.
-	RunStartNs uint64 `protobuf:"varint,3,opt,name=run_start_ns,json=runStartNs,proto3" json:"run_start_ns,omitempty"`
-	// run_end_ns: the function returned.
-	RunEndNs uint64 `protobuf:"varint,4,opt,name=run_end_ns,json=runEndNs,proto3" json:"run_end_ns,omitempty"`
-	// stored_ns: the result was stored and its report was written.
-	StoredNs      uint64 `protobuf:"varint,5,opt,name=stored_ns,json=storedNs,proto3" json:"stored_ns,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TaskTimings) Reset() {
-	*x = TaskTimings{}
-	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TaskTimings) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TaskTimings) ProtoMessage() {}
-
-func (x *TaskTimings) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TaskTimings.ProtoReflect.Descriptor instead.
-func (*TaskTimings) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *TaskTimings) GetFetchStartNs() uint64 {
-	if x != nil {
-		return x.FetchStartNs
+		return x.FetchNs
 	}
 	return 0
 }
 
-func (x *TaskTimings) GetFetchEndNs() uint64 {
+func (x *TaskErred) GetWaitNs() uint64 {
 	if x != nil {
-		return x.FetchEndNs
-	}
-	return 0
-}
-
-func (x *TaskTimings) GetRunStartNs() uint64 {
-	if x != nil {
-		return x.RunStartNs
-	}
-	return 0
-}
-
-func (x *TaskTimings) GetRunEndNs() uint64 {
-	if x != nil {
-		return x.RunEndNs
-	}
-	return 0
-}
-
-func (x *TaskTimings) GetStoredNs() uint64 {
-	if x != nil {
-		return x.StoredNs
+		return x.WaitNs
 	}
 	return 0
 }
@@ -860,7 +795,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_gdistributed_v1_task_proto_msgTypes[7]
+	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +807,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_task_proto_msgTypes[7]
+	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +820,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{7}
+	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Peer) GetNumber() uint32 {
@@ -965,31 +900,24 @@ const file_gdistributed_v1_task_proto_rawDesc = "" +
 	"\x04keys\x18\x02 \x03(\tR\x04keys\x12\x1f\n" +
 	"\vfirst_order\x18\x03 \x01(\x12R\n" +
 	"firstOrder\x12\x1c\n" +
-	"\targuments\x18\x0f \x03(\fR\targuments\"\xe5\x01\n" +
+	"\targuments\x18\x0f \x03(\fR\targuments\"\xe1\x01\n" +
 	"\fTaskFinished\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x04R\aattempt\x12\x16\n" +
 	"\x06nbytes\x18\x03 \x01(\x04R\x06nbytes\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x15\n" +
 	"\x06run_ns\x18\x05 \x01(\x04R\x05runNs\x12\x18\n" +
-	"\aholders\x18\x06 \x03(\rR\aholders\x126\n" +
-	"\atimings\x18\a \x01(\v2\x1c.gdistributed.v1.TaskTimingsR\atimings\x12\x14\n" +
-	"\x05value\x18\x0f \x01(\fR\x05value\"\xb8\x01\n" +
+	"\aholders\x18\x06 \x03(\rR\aholders\x12\x19\n" +
+	"\bfetch_ns\x18\a \x01(\x04R\afetchNs\x12\x17\n" +
+	"\await_ns\x18\b \x01(\x04R\x06waitNs\x12\x14\n" +
+	"\x05value\x18\x0f \x01(\fR\x05value\"\xb4\x01\n" +
 	"\tTaskErred\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x04R\aattempt\x120\n" +
 	"\x05error\x18\x03 \x01(\v2\x1a.gdistributed.v1.TaskErrorR\x05error\x12\x15\n" +
-	"\x06run_ns\x18\x04 \x01(\x04R\x05runNs\x126\n" +
-	"\atimings\x18\x05 \x01(\v2\x1c.gdistributed.v1.TaskTimingsR\atimings\"\xb2\x01\n" +
-	"\vTaskTimings\x12$\n" +
-	"\x0efetch_start_ns\x18\x01 \x01(\x04R\ffetchStartNs\x12 \n" +
-	"\ffetch_end_ns\x18\x02 \x01(\x04R\n" +
-	"fetchEndNs\x12 \n" +
-	"\frun_start_ns\x18\x03 \x01(\x04R\n" +
-	"runStartNs\x12\x1c\n" +
-	"\n" +
-	"run_end_ns\x18\x04 \x01(\x04R\brunEndNs\x12\x1b\n" +
-	"\tstored_ns\x18\x05 \x01(\x04R\bstoredNs\"i\n" +
+	"\x06run_ns\x18\x04 \x01(\x04R\x05runNs\x12\x19\n" +
+	"\bfetch_ns\x18\x05 \x01(\x04R\afetchNs\x12\x17\n" +
+	"\await_ns\x18\x06 \x01(\x04R\x06waitNs\"i\n" +
 	"\x04Peer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x1b\n" +
 	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x18\n" +
@@ -1019,7 +947,7 @@ func file_gdistributed_v1_task_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_task_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_gdistributed_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_gdistributed_v1_task_proto_goTypes = []any{
 	(TaskState)(0),              // 0: gdistributed.v1.TaskState
 	(*Function)(nil),            // 1: gdistributed.v1.Function
@@ -1028,27 +956,24 @@ var file_gdistributed_v1_task_proto_goTypes = []any{
 	(*TaskArray)(nil),           // 4: gdistributed.v1.TaskArray
 	(*TaskFinished)(nil),        // 5: gdistributed.v1.TaskFinished
 	(*TaskErred)(nil),           // 6: gdistributed.v1.TaskErred
-	(*TaskTimings)(nil),         // 7: gdistributed.v1.TaskTimings
-	(*Peer)(nil),                // 8: gdistributed.v1.Peer
-	nil,                         // 9: gdistributed.v1.TaskTemplate.ResourcesEntry
-	nil,                         // 10: gdistributed.v1.TaskTemplate.AnnotationsEntry
-	(*Payload)(nil),             // 11: gdistributed.v1.Payload
-	(*durationpb.Duration)(nil), // 12: google.protobuf.Duration
-	(*TaskError)(nil),           // 13: gdistributed.v1.TaskError
+	(*Peer)(nil),                // 7: gdistributed.v1.Peer
+	nil,                         // 8: gdistributed.v1.TaskTemplate.ResourcesEntry
+	nil,                         // 9: gdistributed.v1.TaskTemplate.AnnotationsEntry
+	(*Payload)(nil),             // 10: gdistributed.v1.Payload
+	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
+	(*TaskError)(nil),           // 12: gdistributed.v1.TaskError
 }
 var file_gdistributed_v1_task_proto_depIdxs = []int32{
-	11, // 0: gdistributed.v1.Function.code:type_name -> gdistributed.v1.Payload
-	9,  // 1: gdistributed.v1.TaskTemplate.resources:type_name -> gdistributed.v1.TaskTemplate.ResourcesEntry
-	12, // 2: gdistributed.v1.TaskTemplate.timeout:type_name -> google.protobuf.Duration
-	10, // 3: gdistributed.v1.TaskTemplate.annotations:type_name -> gdistributed.v1.TaskTemplate.AnnotationsEntry
-	7,  // 4: gdistributed.v1.TaskFinished.timings:type_name -> gdistributed.v1.TaskTimings
-	13, // 5: gdistributed.v1.TaskErred.error:type_name -> gdistributed.v1.TaskError
-	7,  // 6: gdistributed.v1.TaskErred.timings:type_name -> gdistributed.v1.TaskTimings
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	10, // 0: gdistributed.v1.Function.code:type_name -> gdistributed.v1.Payload
+	8,  // 1: gdistributed.v1.TaskTemplate.resources:type_name -> gdistributed.v1.TaskTemplate.ResourcesEntry
+	11, // 2: gdistributed.v1.TaskTemplate.timeout:type_name -> google.protobuf.Duration
+	9,  // 3: gdistributed.v1.TaskTemplate.annotations:type_name -> gdistributed.v1.TaskTemplate.AnnotationsEntry
+	12, // 4: gdistributed.v1.TaskErred.error:type_name -> gdistributed.v1.TaskError
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_task_proto_init() }
@@ -1068,7 +993,7 @@ func file_gdistributed_v1_task_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_task_proto_rawDesc), len(file_gdistributed_v1_task_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2765,7 +2765,10 @@ type Heartbeat struct {
 	// metrics of the worker.
 	Metrics *WorkerMetrics `protobuf:"bytes,2,opt,name=metrics,proto3" json:"metrics,omitempty"`
 	// bandwidths measured since the last heartbeat.
-	Bandwidths    []*Bandwidth `protobuf:"bytes,3,rep,name=bandwidths,proto3" json:"bandwidths,omitempty"`
+	Bandwidths []*Bandwidth `protobuf:"bytes,3,rep,name=bandwidths,proto3" json:"bandwidths,omitempty"`
+	// transfers that ended since the last heartbeat: calls by which values came from peers. At most
+	// 1,000; of more, the latest ones.
+	Transfers     []*Transfer `protobuf:"bytes,4,rep,name=transfers,proto3" json:"transfers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2817,6 +2820,13 @@ func (x *Heartbeat) GetMetrics() *WorkerMetrics {
 func (x *Heartbeat) GetBandwidths() []*Bandwidth {
 	if x != nil {
 		return x.Bandwidths
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetTransfers() []*Transfer {
+	if x != nil {
+		return x.Transfers
 	}
 	return nil
 }
@@ -3070,6 +3080,98 @@ func (x *Bandwidth) GetNbytes() uint64 {
 	return 0
 }
 
+// Transfer is one call by which the sender fetched values from a peer.
+type Transfer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// worker_id of the peer.
+	WorkerId string `protobuf:"bytes,1,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
+	// values: how many came.
+	Values uint32 `protobuf:"varint,2,opt,name=values,proto3" json:"values,omitempty"`
+	// nbytes: size of the values in memory.
+	Nbytes uint64 `protobuf:"varint,3,opt,name=nbytes,proto3" json:"nbytes,omitempty"`
+	// duration_ns: how long the call took, in nanoseconds.
+	DurationNs uint64 `protobuf:"varint,4,opt,name=duration_ns,json=durationNs,proto3" json:"duration_ns,omitempty"`
+	// ended_ns: how long before this heartbeat it ended, in nanoseconds, so that no clock is compared
+	// with another's.
+	EndedNs uint64 `protobuf:"varint,5,opt,name=ended_ns,json=endedNs,proto3" json:"ended_ns,omitempty"`
+	// shared says that values came by shared memory.
+	Shared        bool `protobuf:"varint,6,opt,name=shared,proto3" json:"shared,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Transfer) GetWorkerId() string {
+	if x != nil {
+		return x.WorkerId
+	}
+	return ""
+}
+
+func (x *Transfer) GetValues() uint32 {
+	if x != nil {
+		return x.Values
+	}
+	return 0
+}
+
+func (x *Transfer) GetNbytes() uint64 {
+	if x != nil {
+		return x.Nbytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetDurationNs() uint64 {
+	if x != nil {
+		return x.DurationNs
+	}
+	return 0
+}
+
+func (x *Transfer) GetEndedNs() uint64 {
+	if x != nil {
+		return x.EndedNs
+	}
+	return 0
+}
+
+func (x *Transfer) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
 // TaskAttempt names one run of a task.
 type TaskAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3083,7 +3185,7 @@ type TaskAttempt struct {
 
 func (x *TaskAttempt) Reset() {
 	*x = TaskAttempt{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3095,7 +3197,7 @@ func (x *TaskAttempt) String() string {
 func (*TaskAttempt) ProtoMessage() {}
 
 func (x *TaskAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3108,7 +3210,7 @@ func (x *TaskAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskAttempt.ProtoReflect.Descriptor instead.
 func (*TaskAttempt) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{33}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TaskAttempt) GetKey() string {
@@ -3142,7 +3244,7 @@ type Secession struct {
 
 func (x *Secession) Reset() {
 	*x = Secession{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3154,7 +3256,7 @@ func (x *Secession) String() string {
 func (*Secession) ProtoMessage() {}
 
 func (x *Secession) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3167,7 +3269,7 @@ func (x *Secession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secession.ProtoReflect.Descriptor instead.
 func (*Secession) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{34}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Secession) GetKey() string {
@@ -3207,7 +3309,7 @@ type RevokeAnswer struct {
 
 func (x *RevokeAnswer) Reset() {
 	*x = RevokeAnswer{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3219,7 +3321,7 @@ func (x *RevokeAnswer) String() string {
 func (*RevokeAnswer) ProtoMessage() {}
 
 func (x *RevokeAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3232,7 +3334,7 @@ func (x *RevokeAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAnswer.ProtoReflect.Descriptor instead.
 func (*RevokeAnswer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{35}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RevokeAnswer) GetKey() string {
@@ -3273,7 +3375,7 @@ type MissingData struct {
 
 func (x *MissingData) Reset() {
 	*x = MissingData{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +3387,7 @@ func (x *MissingData) String() string {
 func (*MissingData) ProtoMessage() {}
 
 func (x *MissingData) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +3400,7 @@ func (x *MissingData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissingData.ProtoReflect.Descriptor instead.
 func (*MissingData) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{36}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MissingData) GetKey() string {
@@ -3335,7 +3437,7 @@ type CrowdedData struct {
 
 func (x *CrowdedData) Reset() {
 	*x = CrowdedData{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3347,7 +3449,7 @@ func (x *CrowdedData) String() string {
 func (*CrowdedData) ProtoMessage() {}
 
 func (x *CrowdedData) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3360,7 +3462,7 @@ func (x *CrowdedData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CrowdedData.ProtoReflect.Descriptor instead.
 func (*CrowdedData) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{37}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CrowdedData) GetKey() string {
@@ -3432,7 +3534,7 @@ type ToWorker struct {
 
 func (x *ToWorker) Reset() {
 	*x = ToWorker{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3546,7 @@ func (x *ToWorker) String() string {
 func (*ToWorker) ProtoMessage() {}
 
 func (x *ToWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3559,7 @@ func (x *ToWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToWorker.ProtoReflect.Descriptor instead.
 func (*ToWorker) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{38}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ToWorker) GetSequence() uint64 {
@@ -3606,7 +3708,7 @@ type ClaimedData struct {
 
 func (x *ClaimedData) Reset() {
 	*x = ClaimedData{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3618,7 +3720,7 @@ func (x *ClaimedData) String() string {
 func (*ClaimedData) ProtoMessage() {}
 
 func (x *ClaimedData) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3631,7 +3733,7 @@ func (x *ClaimedData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimedData.ProtoReflect.Descriptor instead.
 func (*ClaimedData) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{39}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ClaimedData) GetKey() string {
@@ -3674,7 +3776,7 @@ type RunTask struct {
 
 func (x *RunTask) Reset() {
 	*x = RunTask{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +3788,7 @@ func (x *RunTask) String() string {
 func (*RunTask) ProtoMessage() {}
 
 func (x *RunTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +3801,7 @@ func (x *RunTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunTask.ProtoReflect.Descriptor instead.
 func (*RunTask) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{40}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RunTask) GetKey() string {
@@ -3777,7 +3879,7 @@ type Dependency struct {
 
 func (x *Dependency) Reset() {
 	*x = Dependency{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3789,7 +3891,7 @@ func (x *Dependency) String() string {
 func (*Dependency) ProtoMessage() {}
 
 func (x *Dependency) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3802,7 +3904,7 @@ func (x *Dependency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dependency.ProtoReflect.Descriptor instead.
 func (*Dependency) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{41}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Dependency) GetKey() string {
@@ -3848,7 +3950,7 @@ type Reconcile struct {
 
 func (x *Reconcile) Reset() {
 	*x = Reconcile{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3860,7 +3962,7 @@ func (x *Reconcile) String() string {
 func (*Reconcile) ProtoMessage() {}
 
 func (x *Reconcile) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3873,7 +3975,7 @@ func (x *Reconcile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconcile.ProtoReflect.Descriptor instead.
 func (*Reconcile) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{42}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Reconcile) GetAdopt() []*TaskAttempt {
@@ -4109,13 +4211,14 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\x06queued\x18\x03 \x03(\v2\x1c.gdistributed.v1.TaskAttemptR\x06queued\x129\n" +
 	"\bfinished\x18\x04 \x03(\v2\x1d.gdistributed.v1.TaskFinishedR\bfinished\x120\n" +
 	"\x05erred\x18\x05 \x03(\v2\x1a.gdistributed.v1.TaskErredR\x05erred\x12\x12\n" +
-	"\x04last\x18\x06 \x01(\bR\x04last\"\xb8\x01\n" +
+	"\x04last\x18\x06 \x01(\bR\x04last\"\xf1\x01\n" +
 	"\tHeartbeat\x125\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1d.gdistributed.v1.WorkerStatusR\x06status\x128\n" +
 	"\ametrics\x18\x02 \x01(\v2\x1e.gdistributed.v1.WorkerMetricsR\ametrics\x12:\n" +
 	"\n" +
 	"bandwidths\x18\x03 \x03(\v2\x1a.gdistributed.v1.BandwidthR\n" +
-	"bandwidths\"\xdc\x04\n" +
+	"bandwidths\x127\n" +
+	"\ttransfers\x18\x04 \x03(\v2\x19.gdistributed.v1.TransferR\ttransfers\"\xdc\x04\n" +
 	"\rWorkerMetrics\x12\x1f\n" +
 	"\vcpu_percent\x18\x01 \x01(\x01R\n" +
 	"cpuPercent\x12#\n" +
@@ -4140,7 +4243,15 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\tBandwidth\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12(\n" +
 	"\x10bytes_per_second\x18\x02 \x01(\x01R\x0ebytesPerSecond\x12\x16\n" +
-	"\x06nbytes\x18\x03 \x01(\x04R\x06nbytes\"9\n" +
+	"\x06nbytes\x18\x03 \x01(\x04R\x06nbytes\"\xab\x01\n" +
+	"\bTransfer\x12\x1b\n" +
+	"\tworker_id\x18\x01 \x01(\tR\bworkerId\x12\x16\n" +
+	"\x06values\x18\x02 \x01(\rR\x06values\x12\x16\n" +
+	"\x06nbytes\x18\x03 \x01(\x04R\x06nbytes\x12\x1f\n" +
+	"\vduration_ns\x18\x04 \x01(\x04R\n" +
+	"durationNs\x12\x19\n" +
+	"\bended_ns\x18\x05 \x01(\x04R\aendedNs\x12\x16\n" +
+	"\x06shared\x18\x06 \x01(\bR\x06shared\"9\n" +
 	"\vTaskAttempt\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x04R\aattempt\"S\n" +
@@ -4235,7 +4346,7 @@ func file_gdistributed_v1_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_gdistributed_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_gdistributed_v1_worker_proto_goTypes = []any{
 	(WorkerStatus)(0),            // 0: gdistributed.v1.WorkerStatus
 	(*GetDataRequest)(nil),       // 1: gdistributed.v1.GetDataRequest
@@ -4271,127 +4382,129 @@ var file_gdistributed_v1_worker_proto_goTypes = []any{
 	(*Heartbeat)(nil),            // 31: gdistributed.v1.Heartbeat
 	(*WorkerMetrics)(nil),        // 32: gdistributed.v1.WorkerMetrics
 	(*Bandwidth)(nil),            // 33: gdistributed.v1.Bandwidth
-	(*TaskAttempt)(nil),          // 34: gdistributed.v1.TaskAttempt
-	(*Secession)(nil),            // 35: gdistributed.v1.Secession
-	(*RevokeAnswer)(nil),         // 36: gdistributed.v1.RevokeAnswer
-	(*MissingData)(nil),          // 37: gdistributed.v1.MissingData
-	(*CrowdedData)(nil),          // 38: gdistributed.v1.CrowdedData
-	(*ToWorker)(nil),             // 39: gdistributed.v1.ToWorker
-	(*ClaimedData)(nil),          // 40: gdistributed.v1.ClaimedData
-	(*RunTask)(nil),              // 41: gdistributed.v1.RunTask
-	(*Dependency)(nil),           // 42: gdistributed.v1.Dependency
-	(*Reconcile)(nil),            // 43: gdistributed.v1.Reconcile
-	nil,                          // 44: gdistributed.v1.WorkerHello.ResourcesEntry
-	nil,                          // 45: gdistributed.v1.WorkerHello.LabelsEntry
-	(*Payload)(nil),              // 46: gdistributed.v1.Payload
-	(*TaskError)(nil),            // 47: gdistributed.v1.TaskError
-	(*TaskErred)(nil),            // 48: gdistributed.v1.TaskErred
-	(*Function)(nil),             // 49: gdistributed.v1.Function
-	(*Arguments)(nil),            // 50: gdistributed.v1.Arguments
-	(*StackFrame)(nil),           // 51: gdistributed.v1.StackFrame
-	(*TaskFinished)(nil),         // 52: gdistributed.v1.TaskFinished
-	(*Goodbye)(nil),              // 53: gdistributed.v1.Goodbye
-	(*Software)(nil),             // 54: gdistributed.v1.Software
-	(*Resume)(nil),               // 55: gdistributed.v1.Resume
-	(*durationpb.Duration)(nil),  // 56: google.protobuf.Duration
-	(*Welcome)(nil),              // 57: gdistributed.v1.Welcome
-	(*TaskTemplate)(nil),         // 58: gdistributed.v1.TaskTemplate
-	(*Peer)(nil),                 // 59: gdistributed.v1.Peer
-	(*Closing)(nil),              // 60: gdistributed.v1.Closing
+	(*Transfer)(nil),             // 34: gdistributed.v1.Transfer
+	(*TaskAttempt)(nil),          // 35: gdistributed.v1.TaskAttempt
+	(*Secession)(nil),            // 36: gdistributed.v1.Secession
+	(*RevokeAnswer)(nil),         // 37: gdistributed.v1.RevokeAnswer
+	(*MissingData)(nil),          // 38: gdistributed.v1.MissingData
+	(*CrowdedData)(nil),          // 39: gdistributed.v1.CrowdedData
+	(*ToWorker)(nil),             // 40: gdistributed.v1.ToWorker
+	(*ClaimedData)(nil),          // 41: gdistributed.v1.ClaimedData
+	(*RunTask)(nil),              // 42: gdistributed.v1.RunTask
+	(*Dependency)(nil),           // 43: gdistributed.v1.Dependency
+	(*Reconcile)(nil),            // 44: gdistributed.v1.Reconcile
+	nil,                          // 45: gdistributed.v1.WorkerHello.ResourcesEntry
+	nil,                          // 46: gdistributed.v1.WorkerHello.LabelsEntry
+	(*Payload)(nil),              // 47: gdistributed.v1.Payload
+	(*TaskError)(nil),            // 48: gdistributed.v1.TaskError
+	(*TaskErred)(nil),            // 49: gdistributed.v1.TaskErred
+	(*Function)(nil),             // 50: gdistributed.v1.Function
+	(*Arguments)(nil),            // 51: gdistributed.v1.Arguments
+	(*StackFrame)(nil),           // 52: gdistributed.v1.StackFrame
+	(*TaskFinished)(nil),         // 53: gdistributed.v1.TaskFinished
+	(*Goodbye)(nil),              // 54: gdistributed.v1.Goodbye
+	(*Software)(nil),             // 55: gdistributed.v1.Software
+	(*Resume)(nil),               // 56: gdistributed.v1.Resume
+	(*durationpb.Duration)(nil),  // 57: google.protobuf.Duration
+	(*Welcome)(nil),              // 58: gdistributed.v1.Welcome
+	(*TaskTemplate)(nil),         // 59: gdistributed.v1.TaskTemplate
+	(*Peer)(nil),                 // 60: gdistributed.v1.Peer
+	(*Closing)(nil),              // 61: gdistributed.v1.Closing
 }
 var file_gdistributed_v1_worker_proto_depIdxs = []int32{
 	3,  // 0: gdistributed.v1.GetDataResponse.items:type_name -> gdistributed.v1.DataItem
 	8,  // 1: gdistributed.v1.GetDataResponse.chunk:type_name -> gdistributed.v1.DataChunk
-	46, // 2: gdistributed.v1.DataItem.value:type_name -> gdistributed.v1.Payload
-	47, // 3: gdistributed.v1.DataItem.error:type_name -> gdistributed.v1.TaskError
+	47, // 2: gdistributed.v1.DataItem.value:type_name -> gdistributed.v1.Payload
+	48, // 3: gdistributed.v1.DataItem.error:type_name -> gdistributed.v1.TaskError
 	4,  // 4: gdistributed.v1.DataItem.shared:type_name -> gdistributed.v1.SharedValue
-	46, // 5: gdistributed.v1.SharedValue.value:type_name -> gdistributed.v1.Payload
+	47, // 5: gdistributed.v1.SharedValue.value:type_name -> gdistributed.v1.Payload
 	5,  // 6: gdistributed.v1.SharedValue.segments:type_name -> gdistributed.v1.SharedSegment
 	6,  // 7: gdistributed.v1.SharedValue.parts:type_name -> gdistributed.v1.SharedPart
 	7,  // 8: gdistributed.v1.SharedPart.range:type_name -> gdistributed.v1.SharedRange
 	9,  // 9: gdistributed.v1.DataChunk.header:type_name -> gdistributed.v1.DataHeader
-	46, // 10: gdistributed.v1.DataHeader.value:type_name -> gdistributed.v1.Payload
+	47, // 10: gdistributed.v1.DataHeader.value:type_name -> gdistributed.v1.Payload
 	3,  // 11: gdistributed.v1.PutDataRequest.items:type_name -> gdistributed.v1.DataItem
 	8,  // 12: gdistributed.v1.PutDataRequest.chunk:type_name -> gdistributed.v1.DataChunk
 	12, // 13: gdistributed.v1.PutDataResponse.stored:type_name -> gdistributed.v1.StoredData
-	48, // 14: gdistributed.v1.PutDataResponse.failed:type_name -> gdistributed.v1.TaskErred
+	49, // 14: gdistributed.v1.PutDataResponse.failed:type_name -> gdistributed.v1.TaskErred
 	12, // 15: gdistributed.v1.ListDataResponse.data:type_name -> gdistributed.v1.StoredData
-	49, // 16: gdistributed.v1.RunRequest.function:type_name -> gdistributed.v1.Function
-	50, // 17: gdistributed.v1.RunRequest.arguments:type_name -> gdistributed.v1.Arguments
-	46, // 18: gdistributed.v1.RunResponse.value:type_name -> gdistributed.v1.Payload
-	47, // 19: gdistributed.v1.RunResponse.error:type_name -> gdistributed.v1.TaskError
-	50, // 20: gdistributed.v1.CallActorRequest.arguments:type_name -> gdistributed.v1.Arguments
-	46, // 21: gdistributed.v1.CallActorResponse.value:type_name -> gdistributed.v1.Payload
-	47, // 22: gdistributed.v1.CallActorResponse.error:type_name -> gdistributed.v1.TaskError
+	50, // 16: gdistributed.v1.RunRequest.function:type_name -> gdistributed.v1.Function
+	51, // 17: gdistributed.v1.RunRequest.arguments:type_name -> gdistributed.v1.Arguments
+	47, // 18: gdistributed.v1.RunResponse.value:type_name -> gdistributed.v1.Payload
+	48, // 19: gdistributed.v1.RunResponse.error:type_name -> gdistributed.v1.TaskError
+	51, // 20: gdistributed.v1.CallActorRequest.arguments:type_name -> gdistributed.v1.Arguments
+	47, // 21: gdistributed.v1.CallActorResponse.value:type_name -> gdistributed.v1.Payload
+	48, // 22: gdistributed.v1.CallActorResponse.error:type_name -> gdistributed.v1.TaskError
 	0,  // 23: gdistributed.v1.GetStatusResponse.status:type_name -> gdistributed.v1.WorkerStatus
 	32, // 24: gdistributed.v1.GetStatusResponse.metrics:type_name -> gdistributed.v1.WorkerMetrics
 	25, // 25: gdistributed.v1.GetCallStackResponse.stacks:type_name -> gdistributed.v1.TaskStack
-	51, // 26: gdistributed.v1.TaskStack.frames:type_name -> gdistributed.v1.StackFrame
+	52, // 26: gdistributed.v1.TaskStack.frames:type_name -> gdistributed.v1.StackFrame
 	27, // 27: gdistributed.v1.FromWorker.hello:type_name -> gdistributed.v1.WorkerHello
 	30, // 28: gdistributed.v1.FromWorker.inventory:type_name -> gdistributed.v1.Inventory
 	31, // 29: gdistributed.v1.FromWorker.heartbeat:type_name -> gdistributed.v1.Heartbeat
-	34, // 30: gdistributed.v1.FromWorker.started:type_name -> gdistributed.v1.TaskAttempt
+	35, // 30: gdistributed.v1.FromWorker.started:type_name -> gdistributed.v1.TaskAttempt
 	12, // 31: gdistributed.v1.FromWorker.stored:type_name -> gdistributed.v1.StoredData
-	52, // 32: gdistributed.v1.FromWorker.finished:type_name -> gdistributed.v1.TaskFinished
-	48, // 33: gdistributed.v1.FromWorker.erred:type_name -> gdistributed.v1.TaskErred
-	35, // 34: gdistributed.v1.FromWorker.seceded:type_name -> gdistributed.v1.Secession
-	34, // 35: gdistributed.v1.FromWorker.rescheduled:type_name -> gdistributed.v1.TaskAttempt
-	36, // 36: gdistributed.v1.FromWorker.revoked:type_name -> gdistributed.v1.RevokeAnswer
-	37, // 37: gdistributed.v1.FromWorker.missing:type_name -> gdistributed.v1.MissingData
-	38, // 38: gdistributed.v1.FromWorker.crowded:type_name -> gdistributed.v1.CrowdedData
-	53, // 39: gdistributed.v1.FromWorker.goodbye:type_name -> gdistributed.v1.Goodbye
-	54, // 40: gdistributed.v1.WorkerHello.software:type_name -> gdistributed.v1.Software
-	44, // 41: gdistributed.v1.WorkerHello.resources:type_name -> gdistributed.v1.WorkerHello.ResourcesEntry
-	45, // 42: gdistributed.v1.WorkerHello.labels:type_name -> gdistributed.v1.WorkerHello.LabelsEntry
+	53, // 32: gdistributed.v1.FromWorker.finished:type_name -> gdistributed.v1.TaskFinished
+	49, // 33: gdistributed.v1.FromWorker.erred:type_name -> gdistributed.v1.TaskErred
+	36, // 34: gdistributed.v1.FromWorker.seceded:type_name -> gdistributed.v1.Secession
+	35, // 35: gdistributed.v1.FromWorker.rescheduled:type_name -> gdistributed.v1.TaskAttempt
+	37, // 36: gdistributed.v1.FromWorker.revoked:type_name -> gdistributed.v1.RevokeAnswer
+	38, // 37: gdistributed.v1.FromWorker.missing:type_name -> gdistributed.v1.MissingData
+	39, // 38: gdistributed.v1.FromWorker.crowded:type_name -> gdistributed.v1.CrowdedData
+	54, // 39: gdistributed.v1.FromWorker.goodbye:type_name -> gdistributed.v1.Goodbye
+	55, // 40: gdistributed.v1.WorkerHello.software:type_name -> gdistributed.v1.Software
+	45, // 41: gdistributed.v1.WorkerHello.resources:type_name -> gdistributed.v1.WorkerHello.ResourcesEntry
+	46, // 42: gdistributed.v1.WorkerHello.labels:type_name -> gdistributed.v1.WorkerHello.LabelsEntry
 	28, // 43: gdistributed.v1.WorkerHello.runtimes:type_name -> gdistributed.v1.RuntimeOffer
-	55, // 44: gdistributed.v1.WorkerHello.resume:type_name -> gdistributed.v1.Resume
+	56, // 44: gdistributed.v1.WorkerHello.resume:type_name -> gdistributed.v1.Resume
 	29, // 45: gdistributed.v1.RuntimeOffer.functions:type_name -> gdistributed.v1.FunctionOffer
 	12, // 46: gdistributed.v1.Inventory.held:type_name -> gdistributed.v1.StoredData
-	34, // 47: gdistributed.v1.Inventory.running:type_name -> gdistributed.v1.TaskAttempt
-	34, // 48: gdistributed.v1.Inventory.queued:type_name -> gdistributed.v1.TaskAttempt
-	52, // 49: gdistributed.v1.Inventory.finished:type_name -> gdistributed.v1.TaskFinished
-	48, // 50: gdistributed.v1.Inventory.erred:type_name -> gdistributed.v1.TaskErred
+	35, // 47: gdistributed.v1.Inventory.running:type_name -> gdistributed.v1.TaskAttempt
+	35, // 48: gdistributed.v1.Inventory.queued:type_name -> gdistributed.v1.TaskAttempt
+	53, // 49: gdistributed.v1.Inventory.finished:type_name -> gdistributed.v1.TaskFinished
+	49, // 50: gdistributed.v1.Inventory.erred:type_name -> gdistributed.v1.TaskErred
 	0,  // 51: gdistributed.v1.Heartbeat.status:type_name -> gdistributed.v1.WorkerStatus
 	32, // 52: gdistributed.v1.Heartbeat.metrics:type_name -> gdistributed.v1.WorkerMetrics
 	33, // 53: gdistributed.v1.Heartbeat.bandwidths:type_name -> gdistributed.v1.Bandwidth
-	56, // 54: gdistributed.v1.WorkerMetrics.event_loop_delay:type_name -> google.protobuf.Duration
-	57, // 55: gdistributed.v1.ToWorker.welcome:type_name -> gdistributed.v1.Welcome
-	49, // 56: gdistributed.v1.ToWorker.functions:type_name -> gdistributed.v1.Function
-	58, // 57: gdistributed.v1.ToWorker.templates:type_name -> gdistributed.v1.TaskTemplate
-	59, // 58: gdistributed.v1.ToWorker.peers:type_name -> gdistributed.v1.Peer
-	43, // 59: gdistributed.v1.ToWorker.reconcile:type_name -> gdistributed.v1.Reconcile
-	34, // 60: gdistributed.v1.ToWorker.cancel:type_name -> gdistributed.v1.TaskAttempt
-	34, // 61: gdistributed.v1.ToWorker.revoke:type_name -> gdistributed.v1.TaskAttempt
-	40, // 62: gdistributed.v1.ToWorker.claim:type_name -> gdistributed.v1.ClaimedData
-	42, // 63: gdistributed.v1.ToWorker.fetch:type_name -> gdistributed.v1.Dependency
-	41, // 64: gdistributed.v1.ToWorker.run:type_name -> gdistributed.v1.RunTask
-	60, // 65: gdistributed.v1.ToWorker.closing:type_name -> gdistributed.v1.Closing
-	53, // 66: gdistributed.v1.ToWorker.goodbye:type_name -> gdistributed.v1.Goodbye
-	42, // 67: gdistributed.v1.ToWorker.located:type_name -> gdistributed.v1.Dependency
-	42, // 68: gdistributed.v1.RunTask.dependencies:type_name -> gdistributed.v1.Dependency
-	34, // 69: gdistributed.v1.Reconcile.adopt:type_name -> gdistributed.v1.TaskAttempt
-	34, // 70: gdistributed.v1.Reconcile.cancel:type_name -> gdistributed.v1.TaskAttempt
-	1,  // 71: gdistributed.v1.Worker.GetData:input_type -> gdistributed.v1.GetDataRequest
-	10, // 72: gdistributed.v1.Worker.PutData:input_type -> gdistributed.v1.PutDataRequest
-	13, // 73: gdistributed.v1.Worker.DeleteData:input_type -> gdistributed.v1.DeleteDataRequest
-	15, // 74: gdistributed.v1.Worker.ListData:input_type -> gdistributed.v1.ListDataRequest
-	17, // 75: gdistributed.v1.Worker.Run:input_type -> gdistributed.v1.RunRequest
-	19, // 76: gdistributed.v1.Worker.CallActor:input_type -> gdistributed.v1.CallActorRequest
-	21, // 77: gdistributed.v1.Worker.GetStatus:input_type -> gdistributed.v1.GetStatusRequest
-	23, // 78: gdistributed.v1.Worker.GetCallStack:input_type -> gdistributed.v1.GetCallStackRequest
-	2,  // 79: gdistributed.v1.Worker.GetData:output_type -> gdistributed.v1.GetDataResponse
-	11, // 80: gdistributed.v1.Worker.PutData:output_type -> gdistributed.v1.PutDataResponse
-	14, // 81: gdistributed.v1.Worker.DeleteData:output_type -> gdistributed.v1.DeleteDataResponse
-	16, // 82: gdistributed.v1.Worker.ListData:output_type -> gdistributed.v1.ListDataResponse
-	18, // 83: gdistributed.v1.Worker.Run:output_type -> gdistributed.v1.RunResponse
-	20, // 84: gdistributed.v1.Worker.CallActor:output_type -> gdistributed.v1.CallActorResponse
-	22, // 85: gdistributed.v1.Worker.GetStatus:output_type -> gdistributed.v1.GetStatusResponse
-	24, // 86: gdistributed.v1.Worker.GetCallStack:output_type -> gdistributed.v1.GetCallStackResponse
-	79, // [79:87] is the sub-list for method output_type
-	71, // [71:79] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	34, // 54: gdistributed.v1.Heartbeat.transfers:type_name -> gdistributed.v1.Transfer
+	57, // 55: gdistributed.v1.WorkerMetrics.event_loop_delay:type_name -> google.protobuf.Duration
+	58, // 56: gdistributed.v1.ToWorker.welcome:type_name -> gdistributed.v1.Welcome
+	50, // 57: gdistributed.v1.ToWorker.functions:type_name -> gdistributed.v1.Function
+	59, // 58: gdistributed.v1.ToWorker.templates:type_name -> gdistributed.v1.TaskTemplate
+	60, // 59: gdistributed.v1.ToWorker.peers:type_name -> gdistributed.v1.Peer
+	44, // 60: gdistributed.v1.ToWorker.reconcile:type_name -> gdistributed.v1.Reconcile
+	35, // 61: gdistributed.v1.ToWorker.cancel:type_name -> gdistributed.v1.TaskAttempt
+	35, // 62: gdistributed.v1.ToWorker.revoke:type_name -> gdistributed.v1.TaskAttempt
+	41, // 63: gdistributed.v1.ToWorker.claim:type_name -> gdistributed.v1.ClaimedData
+	43, // 64: gdistributed.v1.ToWorker.fetch:type_name -> gdistributed.v1.Dependency
+	42, // 65: gdistributed.v1.ToWorker.run:type_name -> gdistributed.v1.RunTask
+	61, // 66: gdistributed.v1.ToWorker.closing:type_name -> gdistributed.v1.Closing
+	54, // 67: gdistributed.v1.ToWorker.goodbye:type_name -> gdistributed.v1.Goodbye
+	43, // 68: gdistributed.v1.ToWorker.located:type_name -> gdistributed.v1.Dependency
+	43, // 69: gdistributed.v1.RunTask.dependencies:type_name -> gdistributed.v1.Dependency
+	35, // 70: gdistributed.v1.Reconcile.adopt:type_name -> gdistributed.v1.TaskAttempt
+	35, // 71: gdistributed.v1.Reconcile.cancel:type_name -> gdistributed.v1.TaskAttempt
+	1,  // 72: gdistributed.v1.Worker.GetData:input_type -> gdistributed.v1.GetDataRequest
+	10, // 73: gdistributed.v1.Worker.PutData:input_type -> gdistributed.v1.PutDataRequest
+	13, // 74: gdistributed.v1.Worker.DeleteData:input_type -> gdistributed.v1.DeleteDataRequest
+	15, // 75: gdistributed.v1.Worker.ListData:input_type -> gdistributed.v1.ListDataRequest
+	17, // 76: gdistributed.v1.Worker.Run:input_type -> gdistributed.v1.RunRequest
+	19, // 77: gdistributed.v1.Worker.CallActor:input_type -> gdistributed.v1.CallActorRequest
+	21, // 78: gdistributed.v1.Worker.GetStatus:input_type -> gdistributed.v1.GetStatusRequest
+	23, // 79: gdistributed.v1.Worker.GetCallStack:input_type -> gdistributed.v1.GetCallStackRequest
+	2,  // 80: gdistributed.v1.Worker.GetData:output_type -> gdistributed.v1.GetDataResponse
+	11, // 81: gdistributed.v1.Worker.PutData:output_type -> gdistributed.v1.PutDataResponse
+	14, // 82: gdistributed.v1.Worker.DeleteData:output_type -> gdistributed.v1.DeleteDataResponse
+	16, // 83: gdistributed.v1.Worker.ListData:output_type -> gdistributed.v1.ListDataResponse
+	18, // 84: gdistributed.v1.Worker.Run:output_type -> gdistributed.v1.RunResponse
+	20, // 85: gdistributed.v1.Worker.CallActor:output_type -> gdistributed.v1.CallActorResponse
+	22, // 86: gdistributed.v1.Worker.GetStatus:output_type -> gdistributed.v1.GetStatusResponse
+	24, // 87: gdistributed.v1.Worker.GetCallStack:output_type -> gdistributed.v1.GetCallStackResponse
+	80, // [80:88] is the sub-list for method output_type
+	72, // [72:80] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_worker_proto_init() }
@@ -4428,7 +4541,7 @@ func file_gdistributed_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_worker_proto_rawDesc), len(file_gdistributed_v1_worker_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   45,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

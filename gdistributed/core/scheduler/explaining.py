@@ -1,14 +1,10 @@
-"""What happened to a task, as far as it is remembered, and why it is not running.
-
-The story is one ring for all tasks, bounded in length: old lines fall out as new ones come.
-"""
+"""Why a task is not running, or what became of it, in words."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
@@ -24,40 +20,8 @@ from gdistributed.v1 import worker_pb2
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.books import Books
 
-LINES = 20_000
 NAMED_AT_MOST = 5
 PAUSED = worker_pb2.WORKER_STATUS_PAUSED
-
-
-class Line(NamedTuple):
-    """One thing that happened: a change of state, or a note when `state` is not one."""
-
-    now: float
-    key: str
-    state: str
-    worker: str
-
-
-class Story:
-    """The ring of what happened.
-
-    Attributes
-    ----------
-    append
-        Adds a line as a plain tuple, which is cheaper than `note`: time, key, state, worker.
-    """
-
-    def __init__(self, lines: int = LINES) -> None:
-        self._lines: deque[tuple[float, str, str, str]] = deque(maxlen=lines)
-        self.append = self._lines.append
-
-    def note(self, now: float, key: str, text: str, worker: str = "") -> None:
-        """Add a line."""
-        self._lines.append((now, key, text, worker))
-
-    def of(self, key: str) -> Iterator[Line]:
-        """Yield what is remembered of a key, oldest first."""
-        return (Line(*line) for line in self._lines if line[1] == key)
 
 
 def explain(books: Books, task: TaskRecord) -> str:

@@ -1,0 +1,135 @@
+"""What was run and moved lately, for those who draw the cluster: each by itself, and sums.
+
+Sums of times in a state need no time kept with any task: the time is subtracted as a task enters
+the state and added as it leaves, so that the tasks that are in it are what the sum lacks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gdistributed.core.numbered import Numbered
+from gdistributed.core.scheduler.states import PROCESSING, QUEUED
+from gdistributed.v1 import task_pb2, worker_pb2
+
+if TYPE_CHECKING:
+    from gdistributed.core.scheduler.brain import SchedulerBrain
+    from gdistributed.core.scheduler.records import PrefixRecord, TaskRecord, WorkerRecord
+
+RUNS_KEPT: Final = 20_000
+TRANSFERS_KEPT: Final = 20_000
+NS: Final = 1_000_000_000
+
+
+class Run(NamedTuple):
+    """A run that has ended: when, of what, where; times in nanoseconds, size of the result.
+
+    Attributes
+    ----------
+    now
+        When its report came, in seconds of the brain's clock.
+    fetch_ns, wait_ns
+        How long it waited on the worker for data, and then for a thread.
+    failed
+        1 when it raised, else 0.
+    """
+
+    now: float
+    key: str
+    prefix: str
+    worker: str
+    run_ns: int
+    fetch_ns: int
+    wait_ns: int
+    nbytes: int
+    failed: int
+
+
+class Moved(NamedTuple):
+    """A call by which a worker fetched values from a peer; both by name.
+
+    Attributes
+    ----------
+    now
+        When it ended, in seconds of the brain's clock.
+    """
+
+    now: float
+    worker: str
+    peer: str
+    values: int
+    nbytes: int
+    duration_ns: int
+    shared: bool
+
+
+class Activity:
+    """The runs and transfers that are kept, each a plain tuple with the fields of its type."""
+
+    def __init__(self) -> None:
+        self.runs: Numbered[tuple[float, str, str, str, int, int, int, int, int]] = Numbered(
+            RUNS_KEPT
+        )
+        self.transfers: Numbered[tuple[float, str, str, int, int, int, bool]] = Numbered(
+            TRANSFERS_KEPT
+        )
+
+    def trim(self) -> None:
+        """Forget the oldest."""
+        self.runs.trim()
+        self.transfers.trim()
+
+
+def note_run(
+    brain: SchedulerBrain,
+    task: TaskRecord,
+    worker: WorkerRecord,
+    report: task_pb2.TaskFinished | task_pb2.TaskErred,
+    nbytes: int,
+    failed: int = 0,
+) -> None:
+    """Note a run that has ended, with a result of a size or without one."""
+    assert task.template is not None
+    prefix, run_ns = task.template.prefix, report.run_ns
+    fetch_ns, wait_ns = report.fetch_ns, report.wait_ns
+    if failed:
+        prefix.failed += 1
+    else:
+        prefix.finished += 1
+    prefix.run_ns += run_ns
+    prefix.fetch_ns += fetch_ns
+    prefix.wait_ns += wait_ns
+    prefix.result_nbytes += nbytes
+    bits = run_ns.bit_length()
+    prefix.run_counts[bits] = prefix.run_counts.get(bits, 0) + 1
+    brain.activity.runs.append(
+        (brain.now, task.key, prefix.name, worker.name, run_ns, fetch_ns, wait_ns, nbytes, failed)
+    )
+
+
+def note_transfer(
+    brain: SchedulerBrain, worker: WorkerRecord, transfer: worker_pb2.Transfer
+) -> None:
+    """Note a call by which a worker fetched values from a peer."""
+    peer = brain.books.workers.get(transfer.worker_id)
+    brain.activity.transfers.append(
+        (
+            brain.now - transfer.ended_ns / NS,
+            worker.name,
+            transfer.worker_id if peer is None else peer.name,
+            transfer.values,
+            transfer.nbytes,
+            transfer.duration_ns,
+            transfer.shared,
+        )
+    )
+
+
+def queued_ns(prefix: PrefixRecord, now: float) -> int:
+    """Return how long tasks of a prefix waited at the scheduler while they were ready."""
+    return max(int((prefix.queued_s + prefix.counts[QUEUED] * now) * NS), 0)
+
+
+def handed_ns(prefix: PrefixRecord, now: float) -> int:
+    """Return how long tasks of a prefix have been with workers, until their reports came."""
+    return max(int((prefix.handed_s + prefix.counts[PROCESSING] * now) * NS), 0)
