@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dask._task_spec import TaskRef
 
@@ -24,12 +24,16 @@ from gdistributed.core.client.futures import (
     Once,
 )
 from gdistributed.data.failures import exception_from_failure, full_traceback
-from gdistributed.errors import InvariantBroken, UsageError, WaitTimeout
+from gdistributed.errors import GDistributedError, InvariantBroken, UsageError, WaitTimeout
+from gdistributed.v1 import scheduler_pb2
 
 if TYPE_CHECKING:
     from gdistributed.client.connection import Connection
 
 logger = logging.getLogger("gdistributed.client")
+
+# So long the scheduler has to say why a task is not done.
+EXPLAIN_S: Final = 0.5
 
 
 class Future(TaskRef):
@@ -286,8 +290,21 @@ class Future(TaskRef):
             self.connection, [record], bridge, timeout_s=timeout
         ):
             raise WaitTimeout(
-                f"the task {self.key!r} was not done within {timeout:g} s: it is {record.state}"
+                f"the task {self.key!r} was not done within {timeout:g} s. "
+                f"{await self._explained() if timeout else f'It is {record.state}.'}"
             )
+
+    async def _explained(self) -> str:
+        """Return why it is not done, as the scheduler says if it answers at once."""
+        connection = self.connection
+        request = scheduler_pb2.ExplainTaskRequest(key=self.record.key)
+        try:
+            answer = await connection.ask(
+                connection.scheduler.ExplainTask, request, "explaining a task", EXPLAIN_S
+            )
+        except GDistributedError:
+            return f"It is {self.record.state}."
+        return answer.explanation
 
     def __del__(self) -> None:
         record = self._record

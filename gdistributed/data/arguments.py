@@ -248,7 +248,7 @@ def _name_the_culprit(
         except Exception as reason:
             return UnpicklableArgument(
                 f"{place}, of type {qualified_name(type(value))}, cannot be sent to a worker: "
-                f"{describe(reason)}"
+                f"{describe(reason)}; make it in the task, of what can be sent"
             )
     return UnpicklableArgument(f"the arguments cannot be sent to a worker: {describe(error)}")
 

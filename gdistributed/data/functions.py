@@ -148,7 +148,8 @@ def _pack(function: Anything) -> task_pb2.Function:
         data = cloudpickle.dumps(function, protocol=PROTOCOL)
     except Exception as error:
         raise UnpicklableArgument(
-            f"function {function_name(function)!r} cannot be sent to a worker: {describe(error)}"
+            f"function {function_name(function)!r} cannot be sent to a worker: {describe(error)}; "
+            f"does it use something of its surroundings that should be made inside of it?"
         ) from error
     code = value_pb2.Payload(codec=CLOUDPICKLE, attributes=PYTHON_VERSION, data=data)
     digest = hashlib.sha256(data).hexdigest()

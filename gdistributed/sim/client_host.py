@@ -260,14 +260,14 @@ class ClientHost(Host):
         undone = [each for each in live if not each.record.is_settled]
         if undone and random.random() < 0.8:
             live = undone
-        given_up = random.sample(live, min(len(live), random.choice([1, 1, 10])))
+        given_up = random.sample(live, min(len(live), random.choice([1, 10, 10])))
         for future in given_up:
             future.is_given_up = True
         keys = [future.key for future in given_up]
         self.note(f"cancels {' '.join(keys)}")
         self.brain.cancel(keys, "a change of mind", force=random.random() < 0.3)
         for future in given_up:
-            if future.task is not None and random.random() < 0.7:
+            if future.task is not None and random.random() < 0.9:
                 self._submit_again(future, future.task)
         self._say()
 

@@ -52,9 +52,16 @@ def normalise_address(address: str) -> str:
     """Return an address as "host:port" or "unix:PATH".
 
     "tcp://" and "grpc://" in front are dropped; where no port is given it is 8786.
+
+    Raises
+    ------
+    ValueError
+        If something else is in front ("http://").
     """
     for scheme in ("tcp://", "grpc://"):
         address = address.removeprefix(scheme)
+    if "://" in address:
+        raise ValueError(f"an address is HOST:PORT, not {address!r}: leave out what is before it")
     if address.startswith("unix:"):
         return address
     host, colon, port = address.rpartition(":")

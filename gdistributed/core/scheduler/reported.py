@@ -138,6 +138,8 @@ def erred(brain: SchedulerBrain, worker: WorkerRecord, report: task_pb2.TaskErre
     else:
         task.error = report.error
         task.error.key = task.error.key or task.key
+        if not task.error.worker_id:
+            task.error.worker_id, task.error.worker_name = worker.id, worker.name
     brain.reconsider(task)
 
 

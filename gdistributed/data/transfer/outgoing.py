@@ -16,7 +16,7 @@ from gdistributed.data.spilled import Spilled
 from gdistributed.data.transfer.threads import in_thread_if_large
 from gdistributed.errors import SerializationError
 from gdistributed.settings import KIB, MIB
-from gdistributed.v1 import worker_pb2
+from gdistributed.v1 import error_pb2, worker_pb2
 
 Lookup = Callable[[str], Awaitable[object]]
 
@@ -143,9 +143,17 @@ async def _ready(
         try:
             encoded = await in_thread_if_large(nbytes, encode_parts, value, codecs)
         except SerializationError as error:
-            yield _Ready(key, Outgoing(index, error=failure_from_exception(error, key=key)))
+            yield _Ready(key, Outgoing(index, error=_cannot_leave(key, error)))
             continue
         yield _Ready(key, Outgoing(index, encoded, nbytes, qualified_name(type(value))), value)
+
+
+def _cannot_leave(key: str, error: SerializationError) -> error_pb2.TaskError:
+    """Say that a value cannot be encoded: it is not lost, and the frames are of our code alone."""
+    explained = type(error)(
+        f"the value of {key!r} cannot leave its worker, where tasks can still use it: {error}"
+    )
+    return failure_from_exception(explained.with_reason(error.reason), key=key)
 
 
 def _outgoing_from_disk(index: int, key: str, spilled: Spilled) -> Outgoing:
