@@ -13,6 +13,7 @@ PROTOCOL_MINOR: Final = 0
 DEFAULT_PORT: Final = 8786  # of a scheduler
 DEFAULT_CENTER_PORT: Final = 8785
 LOOPBACK: Final = "127.0.0.1"
+PROFILE_INTERVAL_S: Final = 0.01
 PYTHON: Final = "python"  # our runtime, as the protocol names it
 
 
@@ -182,6 +183,8 @@ class WorkerSettings:
     shared_memory_share
         Values are sent when the worker has made segments of so large a share of its memory limit;
         of half of the machine's memory where there is none.
+    profile_interval_s
+        How often the profiler looks where tasks are, while any run; 0 means never.
     """
 
     fetch_nbytes: int = 256 * MIB
@@ -210,6 +213,7 @@ class WorkerSettings:
     shared_nbytes_min: int = 1 * MIB
     shared_lease_s: float = 10.0
     shared_memory_share: float = 0.5
+    profile_interval_s: float = PROFILE_INTERVAL_S
     limits: LimitSettings = field(default_factory=LimitSettings)
 
 

@@ -8,6 +8,7 @@ from gdistributed.cli.center import center
 from gdistributed.cli.conformance import conformance
 from gdistributed.cli.explain import explain
 from gdistributed.cli.functions import functions
+from gdistributed.cli.profile import profile
 from gdistributed.cli.restart import restart
 from gdistributed.cli.retire import retire
 from gdistributed.cli.scheduler import scheduler
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 for command in (
-    *(scheduler, worker, center, status, functions, explain, retire, restart),
+    *(scheduler, worker, center, status, functions, explain, profile, retire, restart),
     conformance,
 ):
     main.add_command(command)

@@ -91,6 +91,7 @@ def run_nannies(
                     local_directory=of.local_directory,
                     compression=of.compression,
                     shared_memory=of.shared_memory,
+                    profile_interval=of.profile_interval_s,
                     log_level=of.log_level,
                     lifetime=lifetime,
                     functions=of.functions,

@@ -12,6 +12,7 @@ import click
 
 from gdistributed.cli import options
 from gdistributed.cli.logs import set_up_logging
+from gdistributed.settings import PROFILE_INTERVAL_S
 
 if TYPE_CHECKING:
     from gdistributed.services.nanny.options import WorkerOptions
@@ -116,6 +117,14 @@ logger = logging.getLogger("gdistributed.worker")
     help="Hand large values to processes of this machine without copying them on the way.",
 )
 @click.option(
+    "--profile-interval",
+    type=options.Duration(),
+    default=str(PROFILE_INTERVAL_S),
+    show_default=True,
+    metavar="TIME",
+    help="Look so often where in their code tasks are, for `gd profile`; 0 for never.",
+)
+@click.option(
     "--scheduler-file",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -159,6 +168,7 @@ def worker(
     local_directory: Path | None,
     compression: str,
     shared_memory: bool,
+    profile_interval: float,
     scheduler_file: Path | None,
     functions: tuple[str, ...],
     runtimes: tuple[tuple[str, str], ...],
@@ -173,9 +183,7 @@ def worker(
     ADDRESS is a scheduler's or a Center's, as HOST:PORT. A worker may be started first: it keeps
     trying.
     """
-    scheduler = address or scheduler_file
-    if scheduler is None or (address and scheduler_file):
-        raise click.UsageError("give the scheduler's ADDRESS, or a --scheduler-file")
+    scheduler = _one_of(address, scheduler_file)
     if lifetime_restart and not (nanny and lifetime):
         raise click.UsageError("--lifetime-restart needs a --lifetime, and a nanny")
     set_up_logging(log_level)
@@ -197,6 +205,7 @@ def worker(
             local_directory=local_directory,
             compression=compression,
             shared_memory=shared_memory,
+            profile_interval_s=profile_interval,
             log_level=log_level,
             lifetime_s=lifetime or 0.0,
             functions=functions,
@@ -217,6 +226,13 @@ def worker(
         run_nannies(each, _ports(nanny_port, count, "--nanny-port"), life, stop_with_parent)
     else:
         _run(each, stop_with_parent)
+
+
+def _one_of(address: str | None, scheduler_file: Path | None) -> str | Path:
+    scheduler = address or scheduler_file
+    if scheduler is None or (address and scheduler_file):
+        raise click.UsageError("give the scheduler's ADDRESS, or a --scheduler-file")
+    return scheduler
 
 
 def _run(each: list[WorkerOptions], with_parent: bool) -> None:
@@ -260,7 +276,11 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             local_directory=of.local_directory,
             functions=of.functions,
             runtimes=of.runtimes,
-            settings=WorkerSettings(compression=of.compression, shared_memory=of.shared_memory),
+            settings=WorkerSettings(
+                compression=of.compression,
+                shared_memory=of.shared_memory,
+                profile_interval_s=of.profile_interval_s,
+            ),
             nanny_address=of.nanny_address,
             worker_id=of.worker_id,
         )

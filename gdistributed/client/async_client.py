@@ -24,6 +24,7 @@ from gdistributed.client.inspecting import Inspecting
 from gdistributed.client.metadata import Metadata
 from gdistributed.client.moving import Moving
 from gdistributed.client.presenting import presented, presented_in_html
+from gdistributed.client.profiling import Profiling
 from gdistributed.client.running import Running
 from gdistributed.client.starting import Cluster, start_cluster
 from gdistributed.client.topics import Topics
@@ -38,7 +39,9 @@ TIMEOUT_S: Final = 10.0
 NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and make one there"
 
 
-class AsyncClient(Executing, Moving, Datasets, Topics, Inspecting, Running, Extending, Metadata):
+class AsyncClient(
+    Executing, Moving, Datasets, Topics, Inspecting, Profiling, Running, Extending, Metadata
+):
     """The user's side of a cluster, for code that runs on an event loop.
 
     ``async with AsyncClient(address) as client``, or ``client = await AsyncClient(address)``. It is

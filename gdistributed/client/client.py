@@ -200,6 +200,7 @@ class Client:
     nbytes = blocking(AsyncClient.nbytes)
     processing = blocking(AsyncClient.processing)
     call_stack = blocking(AsyncClient.call_stack)
+    profile = blocking(AsyncClient.profile)
     get_versions = blocking(AsyncClient.get_versions)
     get_worker_logs = blocking(AsyncClient.get_worker_logs)
     get_scheduler_logs = blocking(AsyncClient.get_scheduler_logs)

@@ -144,13 +144,17 @@ class Actors:
     ----------
     callers
         The streams by which calls come: they are read until `hang_up`.
+    called
+        Is called when a method is given to a thread.
     """
 
     def __init__(self, place: Place, nthreads: int) -> None:
+        self.called: Callable[[], None] = lambda: None
         self._place = place
         self._nthreads = nthreads
         self._homes: dict[str, _Home] = {}
         self._threads: Threads[MethodCall] | None = None
+        self._in_threads = 0
         self._awaited: set[asyncio.Task[None]] = set()
         self.callers: set[asyncio.Task[None]] = set()
 
@@ -180,6 +184,15 @@ class Actors:
         home.waiting.append(call)
         self._next(home)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a method is called in a thread."""
+        return self._in_threads > 0
+
+    def running(self) -> dict[int, MethodCall]:
+        """Return the calls that threads have begun last, by the thread. From any thread."""
+        return {} if self._threads is None else self._threads.running.copy()
+
     def hang_up(self) -> None:
         """Take no more calls from those who have called before."""
         for caller in self.callers:
@@ -201,11 +214,14 @@ class Actors:
             loop = asyncio.get_running_loop()
             self._threads = Threads(self._nthreads, self._ended, loop, "gd-actor")
         home.is_busy = True
+        self._in_threads += 1
+        self.called()
         call = home.waiting.popleft()
         call.instance, call.threads = home.instance, self._threads
         self._threads.give([call])
 
     def _ended(self, calls: list[MethodCall]) -> None:
+        self._in_threads -= len(calls)
         for call in calls:
             call.threads = call.instance = None
             if call.coroutine is not None:

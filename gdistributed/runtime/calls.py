@@ -163,6 +163,11 @@ class Call:
     _times_away: int = 0
     _ticket: list[int] = field(default_factory=TICKET.copy)
 
+    @property
+    def prefix(self) -> str:
+        """What the task has in common with others of its kind."""
+        return self.template.message.prefix or self.key
+
     def withdraw(self) -> bool:
         """Take the call back if no thread has begun it; say whether that was so."""
         try:

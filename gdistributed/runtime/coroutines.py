@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Final
 
 from gdistributed.runtime.calls import Call
 from gdistributed.runtime.context import current
@@ -30,8 +31,8 @@ class Coroutines:
         task.add_done_callback(lambda _: self._over(call))
 
     @property
-    def tasks(self) -> Mapping[Call, asyncio.Task[None]]:
-        """The coroutines that run, by their calls."""
+    def tasks(self) -> dict[Call, asyncio.Task[None]]:
+        """The coroutines that run, by their calls. Other threads copy it whole."""
         return self._tasks
 
     def cancel(self, call: Call) -> None:
@@ -65,3 +66,7 @@ class Coroutines:
             call.coroutine = None
             call.raised(asyncio.CancelledError())
         self._ended([call])
+
+
+AWAITING: Final = Coroutines._finish.__code__
+"""By its frame it is seen that the event loop is in a coroutine of a task."""

@@ -40,6 +40,12 @@ class Threads(Generic[Work]):
         The event loop.
     name
         Prefix of the names of the threads.
+
+    Attributes
+    ----------
+    running
+        The call that each thread has begun last, by the identity of the thread: also one that is
+        over. Each thread writes its own entry; others copy it whole.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Threads(Generic[Work]):
         self._count = count
         self._queue: SimpleQueue[Work | _Wish | None] = SimpleQueue()
         self._over: deque[Work] = deque()
+        self.running: dict[int, Work] = {}
         self._is_woken = False
         self._is_closed = False
         self._placed: set[threading.Thread] = set()
@@ -109,12 +116,19 @@ class Threads(Generic[Work]):
         thread.start()
 
     def _work(self) -> None:
-        get, over, away = self._queue.get, self._over, self._away
+        try:
+            self._take_calls(threading.get_ident())
+        finally:
+            self.running.pop(threading.get_ident(), None)
+
+    def _take_calls(self, thread_id: int) -> None:
+        get, over, away, running = self._queue.get, self._over, self._away, self.running
         while (call := get()) is not None:
             if isinstance(call, _Wish):
                 self._placed.discard(threading.current_thread())
                 call.granted.set()
                 return
+            running[thread_id] = call
             call.run()
             over.append(call)
             if not self._is_woken:

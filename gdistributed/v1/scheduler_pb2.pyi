@@ -6,6 +6,7 @@ The scheduler: the messages of its stream with a client, and the service that it
 from collections import abc as _abc
 from gdistributed.v1 import error_pb2 as _error_pb2
 from gdistributed.v1 import nanny_pb2 as _nanny_pb2
+from gdistributed.v1 import profile_pb2 as _profile_pb2
 from gdistributed.v1 import server_pb2 as _server_pb2
 from gdistributed.v1 import task_pb2 as _task_pb2
 from gdistributed.v1 import value_pb2 as _value_pb2
@@ -1803,6 +1804,56 @@ class GetSummaryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSummaryResponse: _TypeAlias = GetSummaryResponse  # noqa: Y015
+
+@_typing.final
+class ProfileSchedulerRequest(_message.Message):
+    """ProfileSchedulerRequest says for how long to look."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DURATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """duration: absent means 2 seconds; at most 60 seconds."""
+
+    def __init__(
+        self,
+        *,
+        duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileSchedulerRequest: _TypeAlias = ProfileSchedulerRequest  # noqa: Y015
+
+@_typing.final
+class ProfileSchedulerResponse(_message.Message):
+    """ProfileSchedulerResponse carries the profile of a scheduler."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> _profile_pb2.Profile:
+        """profile: below its root stand the functions that its event loop has called. What is in none of
+        them was spent in the loop itself, which is where it waits.
+        """
+
+    def __init__(
+        self,
+        *,
+        profile: _profile_pb2.Profile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileSchedulerResponse: _TypeAlias = ProfileSchedulerResponse  # noqa: Y015
 
 @_typing.final
 class WatchEventsRequest(_message.Message):

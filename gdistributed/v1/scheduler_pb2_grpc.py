@@ -109,6 +109,11 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryResponse.FromString,
                 _registered_method=True)
+        self.ProfileScheduler = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/ProfileScheduler',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerResponse.FromString,
+                _registered_method=True)
         self.WatchEvents = channel.unary_stream(
                 '/gdistributed.v1.Scheduler/WatchEvents',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.WatchEventsRequest.SerializeToString,
@@ -318,6 +323,17 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProfileScheduler(self, request, context):
+        """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
+        other times. One such call is answered at a time; others wait for it.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_DURATION): the duration is not positive, or longer than 60 seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchEvents(self, request, context):
         """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 
@@ -496,6 +512,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.GetSummary,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryResponse.SerializeToString,
+            ),
+            'ProfileScheduler': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProfileScheduler,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerResponse.SerializeToString,
             ),
             'WatchEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEvents,
@@ -920,6 +941,33 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/GetSummary',
             gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProfileScheduler(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/ProfileScheduler',
+            gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -142,6 +142,13 @@ class SchedulerStub:
 
     Errors: none of its own.
     """
+    ProfileScheduler: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ProfileSchedulerRequest, _scheduler_pb2.ProfileSchedulerResponse]
+    """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
+    other times. One such call is answered at a time; others wait for it.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_DURATION): the duration is not positive, or longer than 60 seconds.
+    """
     WatchEvents: _grpc.UnaryStreamMultiCallable[_scheduler_pb2.WatchEventsRequest, _scheduler_pb2.WatchEventsResponse]
     """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 
@@ -329,6 +336,13 @@ class SchedulerAsyncStub(SchedulerStub):
     """GetSummary counts: tasks by state, workers, memory.
 
     Errors: none of its own.
+    """
+    ProfileScheduler: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ProfileSchedulerRequest, _scheduler_pb2.ProfileSchedulerResponse]  # type: ignore[assignment]
+    """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
+    other times. One such call is answered at a time; others wait for it.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_DURATION): the duration is not positive, or longer than 60 seconds.
     """
     WatchEvents: _aio.UnaryStreamMultiCallable[_scheduler_pb2.WatchEventsRequest, _scheduler_pb2.WatchEventsResponse]  # type: ignore[assignment]
     """WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
@@ -598,6 +612,19 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         """GetSummary counts: tasks by state, workers, memory.
 
         Errors: none of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def ProfileScheduler(
+        self,
+        request: _scheduler_pb2.ProfileSchedulerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.ProfileSchedulerResponse, _abc.Awaitable[_scheduler_pb2.ProfileSchedulerResponse]]:
+        """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
+        other times. One such call is answered at a time; others wait for it.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_DURATION): the duration is not positive, or longer than 60 seconds.
         """
 
     @_abc_1.abstractmethod

@@ -5,12 +5,14 @@ The worker: the messages of its stream with the scheduler, and the service that 
 
 from collections import abc as _abc
 from gdistributed.v1 import error_pb2 as _error_pb2
+from gdistributed.v1 import profile_pb2 as _profile_pb2
 from gdistributed.v1 import server_pb2 as _server_pb2
 from gdistributed.v1 import task_pb2 as _task_pb2
 from gdistributed.v1 import value_pb2 as _value_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -1034,6 +1036,67 @@ class TaskStack(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskStack: _TypeAlias = TaskStack  # noqa: Y015
+
+@_typing.final
+class GetProfileRequest(_message.Message):
+    """GetProfileRequest says which samples are wanted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFIX_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
+    prefix: _builtins.str
+    """prefix: only tasks of this prefix; empty means all."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """start: only samples from this time on, by the worker's clock; absent means from the oldest on."""
+
+    @_builtins.property
+    def stop(self) -> _timestamp_pb2.Timestamp:
+        """stop: only samples before this time, by the worker's clock; absent means up to now."""
+
+    def __init__(
+        self,
+        *,
+        prefix: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        stop: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start", "stop", b"stop"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prefix", b"prefix", "start", b"start", "stop", b"stop"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProfileRequest: _TypeAlias = GetProfileRequest  # noqa: Y015
+
+@_typing.final
+class GetProfileResponse(_message.Message):
+    """GetProfileResponse carries the profile of a worker."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> _profile_pb2.Profile:
+        """profile: below its root stand the prefixes of tasks, below each the functions from the task's own
+        on. What of a prefix is in no function was spent around it: in reading arguments, and in
+        encoding results. Absent when the worker was told to take no samples.
+        """
+
+    def __init__(
+        self,
+        *,
+        profile: _profile_pb2.Profile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProfileResponse: _TypeAlias = GetProfileResponse  # noqa: Y015
 
 @_typing.final
 class FromWorker(_message.Message):

@@ -78,6 +78,11 @@ class WorkerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.FromString,
                 _registered_method=True)
+        self.GetProfile = channel.unary_unary(
+                '/gdistributed.v1.Worker/GetProfile',
+                request_serializer=gdistributed_dot_v1_dot_worker__pb2.GetProfileRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetProfileResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServicer(object):
@@ -181,6 +186,17 @@ class WorkerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetProfile(self, request, context):
+        """GetProfile says in which functions tasks have spent their time, by samples. A worker MAY answer
+        UNIMPLEMENTED: it takes none.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_RANGE): `stop` is not after `start`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -223,6 +239,11 @@ def add_WorkerServicer_to_server(servicer, server):
                     servicer.GetCallStack,
                     request_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.SerializeToString,
+            ),
+            'GetProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProfile,
+                    request_deserializer=gdistributed_dot_v1_dot_worker__pb2.GetProfileRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_worker__pb2.GetProfileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -445,6 +466,33 @@ class Worker(object):
             '/gdistributed.v1.Worker/GetCallStack',
             gdistributed_dot_v1_dot_worker__pb2.GetCallStackRequest.SerializeToString,
             gdistributed_dot_v1_dot_worker__pb2.GetCallStackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Worker/GetProfile',
+            gdistributed_dot_v1_dot_worker__pb2.GetProfileRequest.SerializeToString,
+            gdistributed_dot_v1_dot_worker__pb2.GetProfileResponse.FromString,
             options,
             channel_credentials,
             insecure,

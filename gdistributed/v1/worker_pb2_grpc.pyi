@@ -99,6 +99,13 @@ class WorkerStub:
 
     Errors: none of its own; a task that does not run here is left out.
     """
+    GetProfile: _grpc.UnaryUnaryMultiCallable[_worker_pb2.GetProfileRequest, _worker_pb2.GetProfileResponse]
+    """GetProfile says in which functions tasks have spent their time, by samples. A worker MAY answer
+    UNIMPLEMENTED: it takes none.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_RANGE): `stop` is not after `start`.
+    """
 
 @_typing.type_check_only
 class WorkerAsyncStub(WorkerStub):
@@ -170,6 +177,13 @@ class WorkerAsyncStub(WorkerStub):
     """GetCallStack says where in their code the tasks are that run now.
 
     Errors: none of its own; a task that does not run here is left out.
+    """
+    GetProfile: _aio.UnaryUnaryMultiCallable[_worker_pb2.GetProfileRequest, _worker_pb2.GetProfileResponse]  # type: ignore[assignment]
+    """GetProfile says in which functions tasks have spent their time, by samples. A worker MAY answer
+    UNIMPLEMENTED: it takes none.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_RANGE): `stop` is not after `start`.
     """
 
 class WorkerServicer(metaclass=_abc_1.ABCMeta):
@@ -287,6 +301,19 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         """GetCallStack says where in their code the tasks are that run now.
 
         Errors: none of its own; a task that does not run here is left out.
+        """
+
+    @_abc_1.abstractmethod
+    def GetProfile(
+        self,
+        request: _worker_pb2.GetProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.GetProfileResponse, _abc.Awaitable[_worker_pb2.GetProfileResponse]]:
+        """GetProfile says in which functions tasks have spent their time, by samples. A worker MAY answer
+        UNIMPLEMENTED: it takes none.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_RANGE): `stop` is not after `start`.
         """
 
 def add_WorkerServicer_to_server(servicer: WorkerServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gdistributed.settings import PROFILE_INTERVAL_S
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
@@ -31,6 +33,8 @@ class WorkerOptions:
         Of data that goes to other hosts, as in `WorkerSettings`.
     shared_memory
         Whether it shares memory with others of its machine.
+    profile_interval_s
+        How often it looks where its tasks are, as in `WorkerSettings`.
     log_level
         Lowest level of the lines that it logs.
     lifetime_s
@@ -57,6 +61,7 @@ class WorkerOptions:
     local_directory: Path | None = None
     compression: str = "auto"
     shared_memory: bool = True
+    profile_interval_s: float = PROFILE_INTERVAL_S
     log_level: str = "info"
     lifetime_s: float = 0.0
     functions: tuple[str, ...] = ()
@@ -79,6 +84,7 @@ class WorkerOptions:
             "--max-spill": self.max_spill_nbytes,
             "--local-directory": self.local_directory,
             "--compression": self.compression,
+            "--profile-interval": self.profile_interval_s,
             "--log-level": self.log_level,
             "--nanny-address": self.nanny_address or None,
             "--worker-id": self.worker_id or None,

@@ -18,7 +18,7 @@ from gdistributed.services.nanny.contact import Contact
 from gdistributed.services.nanny.keeper import Keeper, Lifetime
 from gdistributed.services.nanny.options import WorkerOptions
 from gdistributed.services.nanny.queries import NannyService
-from gdistributed.settings import LOOPBACK
+from gdistributed.settings import LOOPBACK, PROFILE_INTERVAL_S
 from gdistributed.v1 import center_pb2, extensions_pb2_grpc, nanny_pb2, nanny_pb2_grpc
 from gdistributed.wire.channel import normalise_address
 from gdistributed.wire.server import Server
@@ -61,6 +61,8 @@ class Nanny(Server):
         Of data that goes to other hosts, as in `WorkerSettings`.
     shared_memory
         Whether the worker hands large values to processes of its machine by shared memory.
+    profile_interval
+        How often the worker looks where its tasks are, in seconds; 0 for never.
     log_level
         Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
     lifetime
@@ -103,6 +105,7 @@ class Nanny(Server):
         local_directory: str | Path | None = None,
         compression: str = "auto",
         shared_memory: bool = True,
+        profile_interval: float = PROFILE_INTERVAL_S,
         log_level: str = "info",
         lifetime: Lifetime | None = None,
         functions: Iterable[str] = (),
@@ -123,6 +126,7 @@ class Nanny(Server):
             local_directory=Path(local_directory) if local_directory else None,
             compression=compression,
             shared_memory=shared_memory,
+            profile_interval_s=profile_interval,
             log_level=log_level,
             functions=tuple(functions),
             runtimes=dict(runtimes or {}),

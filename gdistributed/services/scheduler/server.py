@@ -27,6 +27,7 @@ from gdistributed.services.scheduler.locations import BooksView, LocationReporte
 from gdistributed.services.scheduler.names_elsewhere import NamesElsewhere
 from gdistributed.services.scheduler.operations import CAPABILITIES, Operations
 from gdistributed.services.scheduler.plugins import Plugins
+from gdistributed.services.scheduler.profiling import SelfProfiling
 from gdistributed.services.scheduler.queries import Queries
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.streams import Streams
@@ -53,7 +54,12 @@ from gdistributed.wire.software import own_software
 
 
 class SchedulerService(  # type: ignore[misc]  # streams are read and written, not iterated
-    Streams, Queries, Operations, Synchronizing, scheduler_pb2_grpc.SchedulerServicer
+    Streams,
+    Queries,
+    Operations,
+    Synchronizing,
+    SelfProfiling,
+    scheduler_pb2_grpc.SchedulerServicer,
 ):
     """All rpcs of the Scheduler service: streams and queries over one shell."""
 
@@ -70,6 +76,7 @@ class SchedulerService(  # type: ignore[misc]  # streams are read and written, n
         Queries.__init__(self, shell, channels, summary)
         Operations.__init__(self, shell, channels, stop)
         Synchronizing.__init__(self, shell, stand_ins, identity)
+        SelfProfiling.__init__(self)
 
 
 class Scheduler(Server):

@@ -71,6 +71,10 @@ class StandInService(worker_pb2_grpc.WorkerServicer):
         """Say where in their code tasks are: nobody here knows."""
         return worker_pb2.GetCallStackResponse()
 
+    async def GetProfile(self, _request: worker_pb2.GetProfileRequest, _: Context) -> NoReturn:
+        """Say in which functions tasks have spent their time: nobody here knows."""
+        raise _lacking("takes no samples of its tasks")
+
     async def ListData(
         self, _request: worker_pb2.ListDataRequest, _: Context
     ) -> worker_pb2.ListDataResponse:

@@ -121,6 +121,12 @@ class WorkerService(worker_pb2_grpc.WorkerServicer):
         """Say where in their code the tasks are that run now."""
         return worker_pb2.GetCallStackResponse(stacks=self._shell.stacks(request.keys))
 
+    async def GetProfile(
+        self, request: worker_pb2.GetProfileRequest, _: Context
+    ) -> worker_pb2.GetProfileResponse:
+        """Say in which functions tasks have spent their time."""
+        return await self._shell.profiling.answer(request)
+
     async def CallActor(
         self, requests: AsyncIterator[worker_pb2.CallActorRequest], _: Context
     ) -> AsyncIterator[worker_pb2.CallActorResponse]:

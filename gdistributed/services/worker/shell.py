@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
@@ -31,10 +32,12 @@ from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
 from gdistributed.runtime.actors import Actors
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
+from gdistributed.runtime.samples import Watched
 from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
 from gdistributed.services.alarm import Alarm
 from gdistributed.services.jobs import Jobs
+from gdistributed.services.worker.profiling import Profiling
 from gdistributed.services.worker.sharing import shared_memory_of
 from gdistributed.services.worker.transfers import Transfers
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
@@ -77,6 +80,8 @@ class Shell:
         Large values to and from processes of this machine.
     transfers
         The calls by which values came from peers.
+    profiling
+        Takes samples of what runs.
     """
 
     def __init__(self, brain: WorkerBrain, store: Store, place: Place, channels: Channels) -> None:
@@ -99,6 +104,13 @@ class Shell:
         self.actors: Final = Actors(place, brain.nthreads)
         self._templates: dict[int, Template] = {}
         self._calls: dict[str, Call] = {}
+        self.profiling: Final = Profiling(
+            Watched(
+                self._threads, self.actors, self._coroutines, self._loop, threading.get_ident()
+            ),
+            lambda: bool(self._calls),
+            brain.settings.profile_interval_s,
+        )
         # What has come of values whose transfer broke off: another holder goes on with it.
         self._parts: WeakKeyDictionary[DataRecord, Growing] = WeakKeyDictionary()
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
@@ -141,6 +153,7 @@ class Shell:
         """Stop what runs. Threads that are inside a user's function are left behind."""
         self.wake = self.failed = None
         self._alarm.set(None)
+        self.profiling.close()
         self._threads.close()
         await self._coroutines.close()
         await self.actors.close()
@@ -187,6 +200,7 @@ class Shell:
         if brain.to_run:
             runs, brain.to_run = brain.to_run, []
             self._threads.give([self._call_of(run) for run in runs])
+            self.profiling.wake()
         if self.wake is not None and brain.outbox.fresh():
             self.wake()
         self._alarm.set(brain.deadline)

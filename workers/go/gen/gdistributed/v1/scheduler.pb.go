@@ -3457,6 +3457,99 @@ func (x *GetSummaryResponse) GetCenterAddress() string {
 	return ""
 }
 
+// ProfileSchedulerRequest says for how long to look.
+type ProfileSchedulerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// duration: absent means 2 seconds; at most 60 seconds.
+	Duration      *durationpb.Duration `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileSchedulerRequest) Reset() {
+	*x = ProfileSchedulerRequest{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileSchedulerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileSchedulerRequest) ProtoMessage() {}
+
+func (x *ProfileSchedulerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileSchedulerRequest.ProtoReflect.Descriptor instead.
+func (*ProfileSchedulerRequest) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ProfileSchedulerRequest) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+// ProfileSchedulerResponse carries the profile of a scheduler.
+type ProfileSchedulerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// profile: below its root stand the functions that its event loop has called. What is in none of
+	// them was spent in the loop itself, which is where it waits.
+	Profile       *Profile `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileSchedulerResponse) Reset() {
+	*x = ProfileSchedulerResponse{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileSchedulerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileSchedulerResponse) ProtoMessage() {}
+
+func (x *ProfileSchedulerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileSchedulerResponse.ProtoReflect.Descriptor instead.
+func (*ProfileSchedulerResponse) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ProfileSchedulerResponse) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
 // WatchEventsRequest says what to watch.
 type WatchEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3476,7 +3569,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3581,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3594,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{43}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WatchEventsRequest) GetStartRevision() uint64 {
@@ -3550,7 +3643,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3562,7 +3655,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3575,7 +3668,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{44}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WatchEventsResponse) GetEvents() []*Event {
@@ -3613,7 +3706,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3625,7 +3718,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3638,7 +3731,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{45}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Event) GetRevision() uint64 {
@@ -3717,7 +3810,7 @@ type ReportWorkerExitRequest struct {
 
 func (x *ReportWorkerExitRequest) Reset() {
 	*x = ReportWorkerExitRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3729,7 +3822,7 @@ func (x *ReportWorkerExitRequest) String() string {
 func (*ReportWorkerExitRequest) ProtoMessage() {}
 
 func (x *ReportWorkerExitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3742,7 +3835,7 @@ func (x *ReportWorkerExitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportWorkerExitRequest.ProtoReflect.Descriptor instead.
 func (*ReportWorkerExitRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{46}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ReportWorkerExitRequest) GetExit() *WorkerExit {
@@ -3768,7 +3861,7 @@ type ReportWorkerExitResponse struct {
 
 func (x *ReportWorkerExitResponse) Reset() {
 	*x = ReportWorkerExitResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +3873,7 @@ func (x *ReportWorkerExitResponse) String() string {
 func (*ReportWorkerExitResponse) ProtoMessage() {}
 
 func (x *ReportWorkerExitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +3886,7 @@ func (x *ReportWorkerExitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportWorkerExitResponse.ProtoReflect.Descriptor instead.
 func (*ReportWorkerExitResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{47}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{49}
 }
 
 // ReplicateDataRequest says what is to lie on how many workers.
@@ -3811,7 +3904,7 @@ type ReplicateDataRequest struct {
 
 func (x *ReplicateDataRequest) Reset() {
 	*x = ReplicateDataRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3823,7 +3916,7 @@ func (x *ReplicateDataRequest) String() string {
 func (*ReplicateDataRequest) ProtoMessage() {}
 
 func (x *ReplicateDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3836,7 +3929,7 @@ func (x *ReplicateDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateDataRequest.ProtoReflect.Descriptor instead.
 func (*ReplicateDataRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{48}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReplicateDataRequest) GetKeys() []string {
@@ -3871,7 +3964,7 @@ type ReplicateDataResponse struct {
 
 func (x *ReplicateDataResponse) Reset() {
 	*x = ReplicateDataResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3883,7 +3976,7 @@ func (x *ReplicateDataResponse) String() string {
 func (*ReplicateDataResponse) ProtoMessage() {}
 
 func (x *ReplicateDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3896,7 +3989,7 @@ func (x *ReplicateDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateDataResponse.ProtoReflect.Descriptor instead.
 func (*ReplicateDataResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{49}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ReplicateDataResponse) GetCopied() uint64 {
@@ -3919,7 +4012,7 @@ type RebalanceDataRequest struct {
 
 func (x *RebalanceDataRequest) Reset() {
 	*x = RebalanceDataRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3931,7 +4024,7 @@ func (x *RebalanceDataRequest) String() string {
 func (*RebalanceDataRequest) ProtoMessage() {}
 
 func (x *RebalanceDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3944,7 +4037,7 @@ func (x *RebalanceDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceDataRequest.ProtoReflect.Descriptor instead.
 func (*RebalanceDataRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{50}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RebalanceDataRequest) GetKeys() []string {
@@ -3972,7 +4065,7 @@ type RebalanceDataResponse struct {
 
 func (x *RebalanceDataResponse) Reset() {
 	*x = RebalanceDataResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3984,7 +4077,7 @@ func (x *RebalanceDataResponse) String() string {
 func (*RebalanceDataResponse) ProtoMessage() {}
 
 func (x *RebalanceDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3997,7 +4090,7 @@ func (x *RebalanceDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceDataResponse.ProtoReflect.Descriptor instead.
 func (*RebalanceDataResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{51}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RebalanceDataResponse) GetMoved() uint64 {
@@ -4020,7 +4113,7 @@ type RetireWorkersRequest struct {
 
 func (x *RetireWorkersRequest) Reset() {
 	*x = RetireWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4032,7 +4125,7 @@ func (x *RetireWorkersRequest) String() string {
 func (*RetireWorkersRequest) ProtoMessage() {}
 
 func (x *RetireWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4045,7 +4138,7 @@ func (x *RetireWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireWorkersRequest.ProtoReflect.Descriptor instead.
 func (*RetireWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{52}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RetireWorkersRequest) GetWorkers() []string {
@@ -4075,7 +4168,7 @@ type RetireWorkersResponse struct {
 
 func (x *RetireWorkersResponse) Reset() {
 	*x = RetireWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4087,7 +4180,7 @@ func (x *RetireWorkersResponse) String() string {
 func (*RetireWorkersResponse) ProtoMessage() {}
 
 func (x *RetireWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4100,7 +4193,7 @@ func (x *RetireWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireWorkersResponse.ProtoReflect.Descriptor instead.
 func (*RetireWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{53}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RetireWorkersResponse) GetRetired() []string {
@@ -4128,7 +4221,7 @@ type RestartWorkersRequest struct {
 
 func (x *RestartWorkersRequest) Reset() {
 	*x = RestartWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4140,7 +4233,7 @@ func (x *RestartWorkersRequest) String() string {
 func (*RestartWorkersRequest) ProtoMessage() {}
 
 func (x *RestartWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4153,7 +4246,7 @@ func (x *RestartWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartWorkersRequest.ProtoReflect.Descriptor instead.
 func (*RestartWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{54}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RestartWorkersRequest) GetTimeout() *durationpb.Duration {
@@ -4179,7 +4272,7 @@ type RestartWorkersResponse struct {
 
 func (x *RestartWorkersResponse) Reset() {
 	*x = RestartWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4191,7 +4284,7 @@ func (x *RestartWorkersResponse) String() string {
 func (*RestartWorkersResponse) ProtoMessage() {}
 
 func (x *RestartWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4204,7 +4297,7 @@ func (x *RestartWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartWorkersResponse.ProtoReflect.Descriptor instead.
 func (*RestartWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{55}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RestartWorkersResponse) GetRestarted() []string {
@@ -4241,7 +4334,7 @@ type MissingWorker struct {
 
 func (x *MissingWorker) Reset() {
 	*x = MissingWorker{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4253,7 +4346,7 @@ func (x *MissingWorker) String() string {
 func (*MissingWorker) ProtoMessage() {}
 
 func (x *MissingWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4266,7 +4359,7 @@ func (x *MissingWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissingWorker.ProtoReflect.Descriptor instead.
 func (*MissingWorker) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{56}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *MissingWorker) GetName() string {
@@ -4294,7 +4387,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4306,7 +4399,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4319,7 +4412,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{57}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ShutdownRequest) GetReason() string {
@@ -4338,7 +4431,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4350,7 +4443,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4363,7 +4456,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
 }
 
 // SynchronizeRequest states who a worker is, what it does and what it has done.
@@ -4396,7 +4489,7 @@ type SynchronizeRequest struct {
 
 func (x *SynchronizeRequest) Reset() {
 	*x = SynchronizeRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4408,7 +4501,7 @@ func (x *SynchronizeRequest) String() string {
 func (*SynchronizeRequest) ProtoMessage() {}
 
 func (x *SynchronizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4421,7 +4514,7 @@ func (x *SynchronizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{59}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SynchronizeRequest) GetHello() *WorkerHello {
@@ -4487,7 +4580,7 @@ type PlainOutcome struct {
 
 func (x *PlainOutcome) Reset() {
 	*x = PlainOutcome{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4499,7 +4592,7 @@ func (x *PlainOutcome) String() string {
 func (*PlainOutcome) ProtoMessage() {}
 
 func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4512,7 +4605,7 @@ func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlainOutcome.ProtoReflect.Descriptor instead.
 func (*PlainOutcome) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *PlainOutcome) GetKey() string {
@@ -4612,7 +4705,7 @@ type SynchronizeResponse struct {
 
 func (x *SynchronizeResponse) Reset() {
 	*x = SynchronizeResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4624,7 +4717,7 @@ func (x *SynchronizeResponse) String() string {
 func (*SynchronizeResponse) ProtoMessage() {}
 
 func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4637,7 +4730,7 @@ func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *SynchronizeResponse) GetClusterId() string {
@@ -4702,7 +4795,7 @@ type SynchronizedTask struct {
 
 func (x *SynchronizedTask) Reset() {
 	*x = SynchronizedTask{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4714,7 +4807,7 @@ func (x *SynchronizedTask) String() string {
 func (*SynchronizedTask) ProtoMessage() {}
 
 func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4727,7 +4820,7 @@ func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizedTask.ProtoReflect.Descriptor instead.
 func (*SynchronizedTask) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SynchronizedTask) GetKey() string {
@@ -4762,7 +4855,7 @@ var File_gdistributed_v1_scheduler_proto protoreflect.FileDescriptor
 
 const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\n" +
-	"\x1fgdistributed/v1/scheduler.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/error.proto\x1a\x1bgdistributed/v1/nanny.proto\x1a\x1cgdistributed/v1/server.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1bgdistributed/v1/value.proto\x1a\x1cgdistributed/v1/worker.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x05\n" +
+	"\x1fgdistributed/v1/scheduler.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/error.proto\x1a\x1bgdistributed/v1/nanny.proto\x1a\x1dgdistributed/v1/profile.proto\x1a\x1cgdistributed/v1/server.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1bgdistributed/v1/value.proto\x1a\x1cgdistributed/v1/worker.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x05\n" +
 	"\n" +
 	"FromClient\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\"\n" +
@@ -5026,7 +5119,11 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\n" +
 	"TasksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x91\x01\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"P\n" +
+	"\x17ProfileSchedulerRequest\x125\n" +
+	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\"N\n" +
+	"\x18ProfileSchedulerResponse\x122\n" +
+	"\aprofile\x18\x01 \x01(\v2\x18.gdistributed.v1.ProfileR\aprofile\"\x91\x01\n" +
 	"\x12WatchEventsRequest\x12%\n" +
 	"\x0estart_revision\x18\x01 \x01(\x04R\rstartRevision\x12\x14\n" +
 	"\x05kinds\x18\x02 \x03(\tR\x05kinds\x12\x16\n" +
@@ -5110,7 +5207,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\bTaskView\x12\x19\n" +
 	"\x15TASK_VIEW_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTASK_VIEW_BASIC\x10\x01\x12\x12\n" +
-	"\x0eTASK_VIEW_FULL\x10\x022\xac\x0f\n" +
+	"\x0eTASK_VIEW_FULL\x10\x022\x95\x10\n" +
 	"\tScheduler\x12K\n" +
 	"\rConnectWorker\x12\x1b.gdistributed.v1.FromWorker\x1a\x19.gdistributed.v1.ToWorker(\x010\x01\x12K\n" +
 	"\rConnectClient\x12\x1b.gdistributed.v1.FromClient\x1a\x19.gdistributed.v1.ToClient(\x010\x01\x12I\n" +
@@ -5127,7 +5224,8 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\vListClients\x12#.gdistributed.v1.ListClientsRequest\x1a$.gdistributed.v1.ListClientsResponse\x12^\n" +
 	"\rListFunctions\x12%.gdistributed.v1.ListFunctionsRequest\x1a&.gdistributed.v1.ListFunctionsResponse\x12U\n" +
 	"\n" +
-	"GetSummary\x12\".gdistributed.v1.GetSummaryRequest\x1a#.gdistributed.v1.GetSummaryResponse\x12Z\n" +
+	"GetSummary\x12\".gdistributed.v1.GetSummaryRequest\x1a#.gdistributed.v1.GetSummaryResponse\x12g\n" +
+	"\x10ProfileScheduler\x12(.gdistributed.v1.ProfileSchedulerRequest\x1a).gdistributed.v1.ProfileSchedulerResponse\x12Z\n" +
 	"\vWatchEvents\x12#.gdistributed.v1.WatchEventsRequest\x1a$.gdistributed.v1.WatchEventsResponse0\x01\x12g\n" +
 	"\x10ReportWorkerExit\x12(.gdistributed.v1.ReportWorkerExitRequest\x1a).gdistributed.v1.ReportWorkerExitResponse\x12^\n" +
 	"\rReplicateData\x12%.gdistributed.v1.ReplicateDataRequest\x1a&.gdistributed.v1.ReplicateDataResponse\x12^\n" +
@@ -5150,7 +5248,7 @@ func file_gdistributed_v1_scheduler_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_scheduler_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(TaskView)(0),                    // 0: gdistributed.v1.TaskView
 	(*FromClient)(nil),               // 1: gdistributed.v1.FromClient
@@ -5196,180 +5294,187 @@ var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(*FunctionDescription)(nil),      // 41: gdistributed.v1.FunctionDescription
 	(*GetSummaryRequest)(nil),        // 42: gdistributed.v1.GetSummaryRequest
 	(*GetSummaryResponse)(nil),       // 43: gdistributed.v1.GetSummaryResponse
-	(*WatchEventsRequest)(nil),       // 44: gdistributed.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),      // 45: gdistributed.v1.WatchEventsResponse
-	(*Event)(nil),                    // 46: gdistributed.v1.Event
-	(*ReportWorkerExitRequest)(nil),  // 47: gdistributed.v1.ReportWorkerExitRequest
-	(*ReportWorkerExitResponse)(nil), // 48: gdistributed.v1.ReportWorkerExitResponse
-	(*ReplicateDataRequest)(nil),     // 49: gdistributed.v1.ReplicateDataRequest
-	(*ReplicateDataResponse)(nil),    // 50: gdistributed.v1.ReplicateDataResponse
-	(*RebalanceDataRequest)(nil),     // 51: gdistributed.v1.RebalanceDataRequest
-	(*RebalanceDataResponse)(nil),    // 52: gdistributed.v1.RebalanceDataResponse
-	(*RetireWorkersRequest)(nil),     // 53: gdistributed.v1.RetireWorkersRequest
-	(*RetireWorkersResponse)(nil),    // 54: gdistributed.v1.RetireWorkersResponse
-	(*RestartWorkersRequest)(nil),    // 55: gdistributed.v1.RestartWorkersRequest
-	(*RestartWorkersResponse)(nil),   // 56: gdistributed.v1.RestartWorkersResponse
-	(*MissingWorker)(nil),            // 57: gdistributed.v1.MissingWorker
-	(*ShutdownRequest)(nil),          // 58: gdistributed.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 59: gdistributed.v1.ShutdownResponse
-	(*SynchronizeRequest)(nil),       // 60: gdistributed.v1.SynchronizeRequest
-	(*PlainOutcome)(nil),             // 61: gdistributed.v1.PlainOutcome
-	(*SynchronizeResponse)(nil),      // 62: gdistributed.v1.SynchronizeResponse
-	(*SynchronizedTask)(nil),         // 63: gdistributed.v1.SynchronizedTask
-	nil,                              // 64: gdistributed.v1.WorkerDescription.ResourcesEntry
-	nil,                              // 65: gdistributed.v1.GetSummaryResponse.TasksEntry
-	(*Function)(nil),                 // 66: gdistributed.v1.Function
-	(*TaskTemplate)(nil),             // 67: gdistributed.v1.TaskTemplate
-	(*Goodbye)(nil),                  // 68: gdistributed.v1.Goodbye
-	(*Software)(nil),                 // 69: gdistributed.v1.Software
-	(*Resume)(nil),                   // 70: gdistributed.v1.Resume
-	(*TaskSpec)(nil),                 // 71: gdistributed.v1.TaskSpec
-	(*TaskArray)(nil),                // 72: gdistributed.v1.TaskArray
-	(*Payload)(nil),                  // 73: gdistributed.v1.Payload
-	(*Welcome)(nil),                  // 74: gdistributed.v1.Welcome
-	(*Peer)(nil),                     // 75: gdistributed.v1.Peer
-	(*TaskFinished)(nil),             // 76: gdistributed.v1.TaskFinished
-	(*TaskErred)(nil),                // 77: gdistributed.v1.TaskErred
-	(*Closing)(nil),                  // 78: gdistributed.v1.Closing
-	(*durationpb.Duration)(nil),      // 79: google.protobuf.Duration
-	(*structpb.Value)(nil),           // 80: google.protobuf.Value
-	(TaskState)(0),                   // 81: gdistributed.v1.TaskState
-	(*TaskError)(nil),                // 82: gdistributed.v1.TaskError
-	(*timestamppb.Timestamp)(nil),    // 83: google.protobuf.Timestamp
-	(WorkerStatus)(0),                // 84: gdistributed.v1.WorkerStatus
-	(*WorkerMetrics)(nil),            // 85: gdistributed.v1.WorkerMetrics
-	(*FunctionOffer)(nil),            // 86: gdistributed.v1.FunctionOffer
-	(*WorkerExit)(nil),               // 87: gdistributed.v1.WorkerExit
-	(*WorkerHello)(nil),              // 88: gdistributed.v1.WorkerHello
-	(*TaskAttempt)(nil),              // 89: gdistributed.v1.TaskAttempt
-	(*FromWorker)(nil),               // 90: gdistributed.v1.FromWorker
-	(*ToWorker)(nil),                 // 91: gdistributed.v1.ToWorker
+	(*ProfileSchedulerRequest)(nil),  // 44: gdistributed.v1.ProfileSchedulerRequest
+	(*ProfileSchedulerResponse)(nil), // 45: gdistributed.v1.ProfileSchedulerResponse
+	(*WatchEventsRequest)(nil),       // 46: gdistributed.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),      // 47: gdistributed.v1.WatchEventsResponse
+	(*Event)(nil),                    // 48: gdistributed.v1.Event
+	(*ReportWorkerExitRequest)(nil),  // 49: gdistributed.v1.ReportWorkerExitRequest
+	(*ReportWorkerExitResponse)(nil), // 50: gdistributed.v1.ReportWorkerExitResponse
+	(*ReplicateDataRequest)(nil),     // 51: gdistributed.v1.ReplicateDataRequest
+	(*ReplicateDataResponse)(nil),    // 52: gdistributed.v1.ReplicateDataResponse
+	(*RebalanceDataRequest)(nil),     // 53: gdistributed.v1.RebalanceDataRequest
+	(*RebalanceDataResponse)(nil),    // 54: gdistributed.v1.RebalanceDataResponse
+	(*RetireWorkersRequest)(nil),     // 55: gdistributed.v1.RetireWorkersRequest
+	(*RetireWorkersResponse)(nil),    // 56: gdistributed.v1.RetireWorkersResponse
+	(*RestartWorkersRequest)(nil),    // 57: gdistributed.v1.RestartWorkersRequest
+	(*RestartWorkersResponse)(nil),   // 58: gdistributed.v1.RestartWorkersResponse
+	(*MissingWorker)(nil),            // 59: gdistributed.v1.MissingWorker
+	(*ShutdownRequest)(nil),          // 60: gdistributed.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 61: gdistributed.v1.ShutdownResponse
+	(*SynchronizeRequest)(nil),       // 62: gdistributed.v1.SynchronizeRequest
+	(*PlainOutcome)(nil),             // 63: gdistributed.v1.PlainOutcome
+	(*SynchronizeResponse)(nil),      // 64: gdistributed.v1.SynchronizeResponse
+	(*SynchronizedTask)(nil),         // 65: gdistributed.v1.SynchronizedTask
+	nil,                              // 66: gdistributed.v1.WorkerDescription.ResourcesEntry
+	nil,                              // 67: gdistributed.v1.GetSummaryResponse.TasksEntry
+	(*Function)(nil),                 // 68: gdistributed.v1.Function
+	(*TaskTemplate)(nil),             // 69: gdistributed.v1.TaskTemplate
+	(*Goodbye)(nil),                  // 70: gdistributed.v1.Goodbye
+	(*Software)(nil),                 // 71: gdistributed.v1.Software
+	(*Resume)(nil),                   // 72: gdistributed.v1.Resume
+	(*TaskSpec)(nil),                 // 73: gdistributed.v1.TaskSpec
+	(*TaskArray)(nil),                // 74: gdistributed.v1.TaskArray
+	(*Payload)(nil),                  // 75: gdistributed.v1.Payload
+	(*Welcome)(nil),                  // 76: gdistributed.v1.Welcome
+	(*Peer)(nil),                     // 77: gdistributed.v1.Peer
+	(*TaskFinished)(nil),             // 78: gdistributed.v1.TaskFinished
+	(*TaskErred)(nil),                // 79: gdistributed.v1.TaskErred
+	(*Closing)(nil),                  // 80: gdistributed.v1.Closing
+	(*durationpb.Duration)(nil),      // 81: google.protobuf.Duration
+	(*structpb.Value)(nil),           // 82: google.protobuf.Value
+	(TaskState)(0),                   // 83: gdistributed.v1.TaskState
+	(*TaskError)(nil),                // 84: gdistributed.v1.TaskError
+	(*timestamppb.Timestamp)(nil),    // 85: google.protobuf.Timestamp
+	(WorkerStatus)(0),                // 86: gdistributed.v1.WorkerStatus
+	(*WorkerMetrics)(nil),            // 87: gdistributed.v1.WorkerMetrics
+	(*FunctionOffer)(nil),            // 88: gdistributed.v1.FunctionOffer
+	(*Profile)(nil),                  // 89: gdistributed.v1.Profile
+	(*WorkerExit)(nil),               // 90: gdistributed.v1.WorkerExit
+	(*WorkerHello)(nil),              // 91: gdistributed.v1.WorkerHello
+	(*TaskAttempt)(nil),              // 92: gdistributed.v1.TaskAttempt
+	(*FromWorker)(nil),               // 93: gdistributed.v1.FromWorker
+	(*ToWorker)(nil),                 // 94: gdistributed.v1.ToWorker
 }
 var file_gdistributed_v1_scheduler_proto_depIdxs = []int32{
-	2,  // 0: gdistributed.v1.FromClient.hello:type_name -> gdistributed.v1.ClientHello
-	66, // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
-	67, // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
-	7,  // 3: gdistributed.v1.FromClient.scattered:type_name -> gdistributed.v1.ScatteredData
-	3,  // 4: gdistributed.v1.FromClient.graphs:type_name -> gdistributed.v1.SubmitGraph
-	4,  // 5: gdistributed.v1.FromClient.hold:type_name -> gdistributed.v1.HoldKeys
-	6,  // 6: gdistributed.v1.FromClient.retry:type_name -> gdistributed.v1.RetryKeys
-	5,  // 7: gdistributed.v1.FromClient.cancel:type_name -> gdistributed.v1.CancelKeys
-	8,  // 8: gdistributed.v1.FromClient.wanted:type_name -> gdistributed.v1.WantedKeys
-	68, // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
-	69, // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
-	70, // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
-	71, // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
-	72, // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
-	73, // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
-	74, // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
-	75, // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
-	11, // 17: gdistributed.v1.ToClient.refused:type_name -> gdistributed.v1.GraphRefused
-	76, // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
-	77, // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
-	12, // 20: gdistributed.v1.ToClient.cancelled:type_name -> gdistributed.v1.KeyCancelled
-	10, // 21: gdistributed.v1.ToClient.workers:type_name -> gdistributed.v1.WorkerCount
-	78, // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
-	14, // 23: gdistributed.v1.SubmitRequest.tasks:type_name -> gdistributed.v1.PlainTask
-	79, // 24: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
-	15, // 25: gdistributed.v1.PlainTask.arguments:type_name -> gdistributed.v1.PlainArgument
-	80, // 26: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
-	73, // 27: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
-	79, // 28: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
-	81, // 29: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
-	80, // 30: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
-	73, // 31: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
-	82, // 32: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
-	21, // 33: gdistributed.v1.GetTaskResponse.task:type_name -> gdistributed.v1.TaskDescription
-	81, // 34: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
-	82, // 35: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
-	81, // 36: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
-	0,  // 37: gdistributed.v1.ListTasksRequest.view:type_name -> gdistributed.v1.TaskView
-	21, // 38: gdistributed.v1.ListTasksResponse.tasks:type_name -> gdistributed.v1.TaskDescription
-	81, // 39: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
-	32, // 40: gdistributed.v1.ExplainTaskResponse.story:type_name -> gdistributed.v1.StoryLine
-	83, // 41: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
-	35, // 42: gdistributed.v1.ListWorkersResponse.workers:type_name -> gdistributed.v1.WorkerDescription
-	84, // 43: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
-	79, // 44: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
-	85, // 45: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
-	64, // 46: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
-	79, // 47: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
-	69, // 48: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
-	38, // 49: gdistributed.v1.ListClientsResponse.clients:type_name -> gdistributed.v1.ClientDescription
-	41, // 50: gdistributed.v1.ListFunctionsResponse.functions:type_name -> gdistributed.v1.FunctionDescription
-	86, // 51: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
-	65, // 52: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
-	79, // 53: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
-	46, // 54: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
-	83, // 55: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
-	87, // 56: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
-	79, // 57: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	79, // 58: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	57, // 59: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
-	88, // 60: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
-	84, // 61: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
-	89, // 62: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
-	61, // 63: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
-	79, // 64: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
-	79, // 65: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
-	80, // 66: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
-	73, // 67: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
-	82, // 68: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
-	63, // 69: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
-	89, // 70: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
-	79, // 71: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
-	68, // 72: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
-	66, // 73: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
-	15, // 74: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
-	90, // 75: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
-	1,  // 76: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
-	13, // 77: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
-	17, // 78: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
-	19, // 79: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
-	22, // 80: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
-	24, // 81: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
-	26, // 82: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
-	28, // 83: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
-	30, // 84: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
-	33, // 85: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
-	36, // 86: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
-	39, // 87: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
-	42, // 88: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
-	44, // 89: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
-	47, // 90: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
-	49, // 91: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
-	51, // 92: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
-	53, // 93: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
-	55, // 94: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
-	58, // 95: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
-	60, // 96: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
-	91, // 97: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
-	9,  // 98: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
-	16, // 99: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
-	18, // 100: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
-	20, // 101: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
-	23, // 102: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
-	25, // 103: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
-	27, // 104: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
-	29, // 105: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
-	31, // 106: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
-	34, // 107: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
-	37, // 108: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
-	40, // 109: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
-	43, // 110: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
-	45, // 111: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
-	48, // 112: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
-	50, // 113: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
-	52, // 114: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
-	54, // 115: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
-	56, // 116: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
-	59, // 117: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
-	62, // 118: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
-	97, // [97:119] is the sub-list for method output_type
-	75, // [75:97] is the sub-list for method input_type
-	75, // [75:75] is the sub-list for extension type_name
-	75, // [75:75] is the sub-list for extension extendee
-	0,  // [0:75] is the sub-list for field type_name
+	2,   // 0: gdistributed.v1.FromClient.hello:type_name -> gdistributed.v1.ClientHello
+	68,  // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
+	69,  // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
+	7,   // 3: gdistributed.v1.FromClient.scattered:type_name -> gdistributed.v1.ScatteredData
+	3,   // 4: gdistributed.v1.FromClient.graphs:type_name -> gdistributed.v1.SubmitGraph
+	4,   // 5: gdistributed.v1.FromClient.hold:type_name -> gdistributed.v1.HoldKeys
+	6,   // 6: gdistributed.v1.FromClient.retry:type_name -> gdistributed.v1.RetryKeys
+	5,   // 7: gdistributed.v1.FromClient.cancel:type_name -> gdistributed.v1.CancelKeys
+	8,   // 8: gdistributed.v1.FromClient.wanted:type_name -> gdistributed.v1.WantedKeys
+	70,  // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
+	71,  // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
+	72,  // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
+	73,  // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
+	74,  // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
+	75,  // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
+	76,  // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
+	77,  // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
+	11,  // 17: gdistributed.v1.ToClient.refused:type_name -> gdistributed.v1.GraphRefused
+	78,  // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
+	79,  // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
+	12,  // 20: gdistributed.v1.ToClient.cancelled:type_name -> gdistributed.v1.KeyCancelled
+	10,  // 21: gdistributed.v1.ToClient.workers:type_name -> gdistributed.v1.WorkerCount
+	80,  // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
+	14,  // 23: gdistributed.v1.SubmitRequest.tasks:type_name -> gdistributed.v1.PlainTask
+	81,  // 24: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
+	15,  // 25: gdistributed.v1.PlainTask.arguments:type_name -> gdistributed.v1.PlainArgument
+	82,  // 26: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
+	75,  // 27: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
+	81,  // 28: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
+	83,  // 29: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
+	82,  // 30: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
+	75,  // 31: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
+	84,  // 32: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
+	21,  // 33: gdistributed.v1.GetTaskResponse.task:type_name -> gdistributed.v1.TaskDescription
+	83,  // 34: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
+	84,  // 35: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
+	83,  // 36: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
+	0,   // 37: gdistributed.v1.ListTasksRequest.view:type_name -> gdistributed.v1.TaskView
+	21,  // 38: gdistributed.v1.ListTasksResponse.tasks:type_name -> gdistributed.v1.TaskDescription
+	83,  // 39: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
+	32,  // 40: gdistributed.v1.ExplainTaskResponse.story:type_name -> gdistributed.v1.StoryLine
+	85,  // 41: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
+	35,  // 42: gdistributed.v1.ListWorkersResponse.workers:type_name -> gdistributed.v1.WorkerDescription
+	86,  // 43: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
+	81,  // 44: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
+	87,  // 45: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	66,  // 46: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
+	81,  // 47: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
+	71,  // 48: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
+	38,  // 49: gdistributed.v1.ListClientsResponse.clients:type_name -> gdistributed.v1.ClientDescription
+	41,  // 50: gdistributed.v1.ListFunctionsResponse.functions:type_name -> gdistributed.v1.FunctionDescription
+	88,  // 51: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
+	67,  // 52: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
+	81,  // 53: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
+	81,  // 54: gdistributed.v1.ProfileSchedulerRequest.duration:type_name -> google.protobuf.Duration
+	89,  // 55: gdistributed.v1.ProfileSchedulerResponse.profile:type_name -> gdistributed.v1.Profile
+	48,  // 56: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
+	85,  // 57: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
+	90,  // 58: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
+	81,  // 59: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	81,  // 60: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	59,  // 61: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
+	91,  // 62: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
+	86,  // 63: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
+	92,  // 64: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
+	63,  // 65: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
+	81,  // 66: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
+	81,  // 67: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
+	82,  // 68: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
+	75,  // 69: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
+	84,  // 70: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
+	65,  // 71: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
+	92,  // 72: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
+	81,  // 73: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
+	70,  // 74: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
+	68,  // 75: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
+	15,  // 76: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
+	93,  // 77: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
+	1,   // 78: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
+	13,  // 79: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
+	17,  // 80: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
+	19,  // 81: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
+	22,  // 82: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
+	24,  // 83: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
+	26,  // 84: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
+	28,  // 85: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
+	30,  // 86: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
+	33,  // 87: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
+	36,  // 88: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
+	39,  // 89: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
+	42,  // 90: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
+	44,  // 91: gdistributed.v1.Scheduler.ProfileScheduler:input_type -> gdistributed.v1.ProfileSchedulerRequest
+	46,  // 92: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
+	49,  // 93: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
+	51,  // 94: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
+	53,  // 95: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
+	55,  // 96: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
+	57,  // 97: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
+	60,  // 98: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
+	62,  // 99: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
+	94,  // 100: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
+	9,   // 101: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
+	16,  // 102: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
+	18,  // 103: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
+	20,  // 104: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
+	23,  // 105: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
+	25,  // 106: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
+	27,  // 107: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
+	29,  // 108: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
+	31,  // 109: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
+	34,  // 110: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
+	37,  // 111: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
+	40,  // 112: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
+	43,  // 113: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
+	45,  // 114: gdistributed.v1.Scheduler.ProfileScheduler:output_type -> gdistributed.v1.ProfileSchedulerResponse
+	47,  // 115: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
+	50,  // 116: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
+	52,  // 117: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
+	54,  // 118: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
+	56,  // 119: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
+	58,  // 120: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
+	61,  // 121: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
+	64,  // 122: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
+	100, // [100:123] is the sub-list for method output_type
+	77,  // [77:100] is the sub-list for method input_type
+	77,  // [77:77] is the sub-list for extension type_name
+	77,  // [77:77] is the sub-list for extension extendee
+	0,   // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_scheduler_proto_init() }
@@ -5379,6 +5484,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 	}
 	file_gdistributed_v1_error_proto_init()
 	file_gdistributed_v1_nanny_proto_init()
+	file_gdistributed_v1_profile_proto_init()
 	file_gdistributed_v1_server_proto_init()
 	file_gdistributed_v1_task_proto_init()
 	file_gdistributed_v1_value_proto_init()
@@ -5393,7 +5499,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 		(*GetResultResponse_Payload)(nil),
 		(*GetResultResponse_Error)(nil),
 	}
-	file_gdistributed_v1_scheduler_proto_msgTypes[60].OneofWrappers = []any{
+	file_gdistributed_v1_scheduler_proto_msgTypes[62].OneofWrappers = []any{
 		(*PlainOutcome_Json)(nil),
 		(*PlainOutcome_Payload)(nil),
 		(*PlainOutcome_Error)(nil),
@@ -5404,7 +5510,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_scheduler_proto_rawDesc), len(file_gdistributed_v1_scheduler_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   65,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,7 @@ const (
 	Scheduler_ListClients_FullMethodName      = "/gdistributed.v1.Scheduler/ListClients"
 	Scheduler_ListFunctions_FullMethodName    = "/gdistributed.v1.Scheduler/ListFunctions"
 	Scheduler_GetSummary_FullMethodName       = "/gdistributed.v1.Scheduler/GetSummary"
+	Scheduler_ProfileScheduler_FullMethodName = "/gdistributed.v1.Scheduler/ProfileScheduler"
 	Scheduler_WatchEvents_FullMethodName      = "/gdistributed.v1.Scheduler/WatchEvents"
 	Scheduler_ReportWorkerExit_FullMethodName = "/gdistributed.v1.Scheduler/ReportWorkerExit"
 	Scheduler_ReplicateData_FullMethodName    = "/gdistributed.v1.Scheduler/ReplicateData"
@@ -145,6 +146,12 @@ type SchedulerClient interface {
 	//
 	// Errors: none of its own.
 	GetSummary(ctx context.Context, in *GetSummaryRequest, opts ...grpc.CallOption) (*GetSummaryResponse, error)
+	// ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
+	// other times. One such call is answered at a time; others wait for it.
+	//
+	// Errors:
+	// - INVALID_ARGUMENT (BAD_DURATION): the duration is not positive, or longer than 60 seconds.
+	ProfileScheduler(ctx context.Context, in *ProfileSchedulerRequest, opts ...grpc.CallOption) (*ProfileSchedulerResponse, error)
 	// WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 	//
 	// Errors:
@@ -367,6 +374,16 @@ func (c *schedulerClient) GetSummary(ctx context.Context, in *GetSummaryRequest,
 	return out, nil
 }
 
+func (c *schedulerClient) ProfileScheduler(ctx context.Context, in *ProfileSchedulerRequest, opts ...grpc.CallOption) (*ProfileSchedulerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProfileSchedulerResponse)
+	err := c.cc.Invoke(ctx, Scheduler_ProfileScheduler_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *schedulerClient) WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEventsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Scheduler_ServiceDesc.Streams[2], Scheduler_WatchEvents_FullMethodName, cOpts...)
@@ -556,6 +573,12 @@ type SchedulerServer interface {
 	//
 	// Errors: none of its own.
 	GetSummary(context.Context, *GetSummaryRequest) (*GetSummaryResponse, error)
+	// ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
+	// other times. One such call is answered at a time; others wait for it.
+	//
+	// Errors:
+	// - INVALID_ARGUMENT (BAD_DURATION): the duration is not positive, or longer than 60 seconds.
+	ProfileScheduler(context.Context, *ProfileSchedulerRequest) (*ProfileSchedulerResponse, error)
 	// WatchEvents streams what happens, from a revision on. The newest 20,000 events are kept.
 	//
 	// Errors:
@@ -673,6 +696,9 @@ func (UnimplementedSchedulerServer) ListFunctions(context.Context, *ListFunction
 }
 func (UnimplementedSchedulerServer) GetSummary(context.Context, *GetSummaryRequest) (*GetSummaryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSummary not implemented")
+}
+func (UnimplementedSchedulerServer) ProfileScheduler(context.Context, *ProfileSchedulerRequest) (*ProfileSchedulerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ProfileScheduler not implemented")
 }
 func (UnimplementedSchedulerServer) WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[WatchEventsResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchEvents not implemented")
@@ -949,6 +975,24 @@ func _Scheduler_GetSummary_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Scheduler_ProfileScheduler_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProfileSchedulerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SchedulerServer).ProfileScheduler(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Scheduler_ProfileScheduler_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SchedulerServer).ProfileScheduler(ctx, req.(*ProfileSchedulerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Scheduler_WatchEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchEventsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -1140,6 +1184,10 @@ var Scheduler_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSummary",
 			Handler:    _Scheduler_GetSummary_Handler,
+		},
+		{
+			MethodName: "ProfileScheduler",
+			Handler:    _Scheduler_ProfileScheduler_Handler,
 		},
 		{
 			MethodName: "ReportWorkerExit",

@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -2080,6 +2081,118 @@ func (x *TaskStack) GetFrames() []*StackFrame {
 	return nil
 }
 
+// GetProfileRequest says which samples are wanted.
+type GetProfileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// prefix: only tasks of this prefix; empty means all.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// start: only samples from this time on, by the worker's clock; absent means from the oldest on.
+	Start *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	// stop: only samples before this time, by the worker's clock; absent means up to now.
+	Stop          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=stop,proto3" json:"stop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProfileRequest) Reset() {
+	*x = GetProfileRequest{}
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProfileRequest) ProtoMessage() {}
+
+func (x *GetProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProfileRequest.ProtoReflect.Descriptor instead.
+func (*GetProfileRequest) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetProfileRequest) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *GetProfileRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *GetProfileRequest) GetStop() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Stop
+	}
+	return nil
+}
+
+// GetProfileResponse carries the profile of a worker.
+type GetProfileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// profile: below its root stand the prefixes of tasks, below each the functions from the task's own
+	// on. What of a prefix is in no function was spent around it: in reading arguments, and in
+	// encoding results. Absent when the worker was told to take no samples.
+	Profile       *Profile `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProfileResponse) Reset() {
+	*x = GetProfileResponse{}
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProfileResponse) ProtoMessage() {}
+
+func (x *GetProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProfileResponse.ProtoReflect.Descriptor instead.
+func (*GetProfileResponse) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetProfileResponse) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
 // FromWorker is one message of a worker to the scheduler: a batch.
 //
 // A batch is applied kind by kind in the order of the field numbers: what the worker has stored
@@ -2128,7 +2241,7 @@ type FromWorker struct {
 
 func (x *FromWorker) Reset() {
 	*x = FromWorker{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[25]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2140,7 +2253,7 @@ func (x *FromWorker) String() string {
 func (*FromWorker) ProtoMessage() {}
 
 func (x *FromWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[25]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2153,7 +2266,7 @@ func (x *FromWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromWorker.ProtoReflect.Descriptor instead.
 func (*FromWorker) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{25}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FromWorker) GetSequence() uint64 {
@@ -2319,7 +2432,7 @@ type WorkerHello struct {
 
 func (x *WorkerHello) Reset() {
 	*x = WorkerHello{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[26]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2444,7 @@ func (x *WorkerHello) String() string {
 func (*WorkerHello) ProtoMessage() {}
 
 func (x *WorkerHello) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[26]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2457,7 @@ func (x *WorkerHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerHello.ProtoReflect.Descriptor instead.
 func (*WorkerHello) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{26}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WorkerHello) GetSoftware() *Software {
@@ -2503,7 +2616,7 @@ type RuntimeOffer struct {
 
 func (x *RuntimeOffer) Reset() {
 	*x = RuntimeOffer{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[27]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2515,7 +2628,7 @@ func (x *RuntimeOffer) String() string {
 func (*RuntimeOffer) ProtoMessage() {}
 
 func (x *RuntimeOffer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[27]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2528,7 +2641,7 @@ func (x *RuntimeOffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuntimeOffer.ProtoReflect.Descriptor instead.
 func (*RuntimeOffer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{27}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RuntimeOffer) GetRuntime() string {
@@ -2601,7 +2714,7 @@ type FunctionOffer struct {
 
 func (x *FunctionOffer) Reset() {
 	*x = FunctionOffer{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[28]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2613,7 +2726,7 @@ func (x *FunctionOffer) String() string {
 func (*FunctionOffer) ProtoMessage() {}
 
 func (x *FunctionOffer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[28]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2626,7 +2739,7 @@ func (x *FunctionOffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FunctionOffer.ProtoReflect.Descriptor instead.
 func (*FunctionOffer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{28}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FunctionOffer) GetName() string {
@@ -2687,7 +2800,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[29]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +2812,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[29]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +2825,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{29}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Inventory) GetHeld() []*StoredData {
@@ -2775,7 +2888,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[30]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2787,7 +2900,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[30]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2800,7 +2913,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{30}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Heartbeat) GetStatus() WorkerStatus {
@@ -2876,7 +2989,7 @@ type WorkerMetrics struct {
 
 func (x *WorkerMetrics) Reset() {
 	*x = WorkerMetrics{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[31]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2888,7 +3001,7 @@ func (x *WorkerMetrics) String() string {
 func (*WorkerMetrics) ProtoMessage() {}
 
 func (x *WorkerMetrics) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[31]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2901,7 +3014,7 @@ func (x *WorkerMetrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerMetrics.ProtoReflect.Descriptor instead.
 func (*WorkerMetrics) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{31}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WorkerMetrics) GetCpuPercent() float64 {
@@ -3031,7 +3144,7 @@ type Bandwidth struct {
 
 func (x *Bandwidth) Reset() {
 	*x = Bandwidth{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[32]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3043,7 +3156,7 @@ func (x *Bandwidth) String() string {
 func (*Bandwidth) ProtoMessage() {}
 
 func (x *Bandwidth) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[32]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3056,7 +3169,7 @@ func (x *Bandwidth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bandwidth.ProtoReflect.Descriptor instead.
 func (*Bandwidth) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{32}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Bandwidth) GetHost() string {
@@ -3102,7 +3215,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3114,7 +3227,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[33]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3127,7 +3240,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{33}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Transfer) GetWorkerId() string {
@@ -3185,7 +3298,7 @@ type TaskAttempt struct {
 
 func (x *TaskAttempt) Reset() {
 	*x = TaskAttempt{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3197,7 +3310,7 @@ func (x *TaskAttempt) String() string {
 func (*TaskAttempt) ProtoMessage() {}
 
 func (x *TaskAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[34]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3210,7 +3323,7 @@ func (x *TaskAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskAttempt.ProtoReflect.Descriptor instead.
 func (*TaskAttempt) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{34}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TaskAttempt) GetKey() string {
@@ -3244,7 +3357,7 @@ type Secession struct {
 
 func (x *Secession) Reset() {
 	*x = Secession{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3256,7 +3369,7 @@ func (x *Secession) String() string {
 func (*Secession) ProtoMessage() {}
 
 func (x *Secession) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[35]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3269,7 +3382,7 @@ func (x *Secession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secession.ProtoReflect.Descriptor instead.
 func (*Secession) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{35}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Secession) GetKey() string {
@@ -3309,7 +3422,7 @@ type RevokeAnswer struct {
 
 func (x *RevokeAnswer) Reset() {
 	*x = RevokeAnswer{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3321,7 +3434,7 @@ func (x *RevokeAnswer) String() string {
 func (*RevokeAnswer) ProtoMessage() {}
 
 func (x *RevokeAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[36]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3334,7 +3447,7 @@ func (x *RevokeAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeAnswer.ProtoReflect.Descriptor instead.
 func (*RevokeAnswer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{36}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RevokeAnswer) GetKey() string {
@@ -3375,7 +3488,7 @@ type MissingData struct {
 
 func (x *MissingData) Reset() {
 	*x = MissingData{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3387,7 +3500,7 @@ func (x *MissingData) String() string {
 func (*MissingData) ProtoMessage() {}
 
 func (x *MissingData) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[37]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3400,7 +3513,7 @@ func (x *MissingData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissingData.ProtoReflect.Descriptor instead.
 func (*MissingData) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{37}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MissingData) GetKey() string {
@@ -3437,7 +3550,7 @@ type CrowdedData struct {
 
 func (x *CrowdedData) Reset() {
 	*x = CrowdedData{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3449,7 +3562,7 @@ func (x *CrowdedData) String() string {
 func (*CrowdedData) ProtoMessage() {}
 
 func (x *CrowdedData) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[38]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3462,7 +3575,7 @@ func (x *CrowdedData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CrowdedData.ProtoReflect.Descriptor instead.
 func (*CrowdedData) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{38}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CrowdedData) GetKey() string {
@@ -3534,7 +3647,7 @@ type ToWorker struct {
 
 func (x *ToWorker) Reset() {
 	*x = ToWorker{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3546,7 +3659,7 @@ func (x *ToWorker) String() string {
 func (*ToWorker) ProtoMessage() {}
 
 func (x *ToWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[39]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3559,7 +3672,7 @@ func (x *ToWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToWorker.ProtoReflect.Descriptor instead.
 func (*ToWorker) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{39}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ToWorker) GetSequence() uint64 {
@@ -3708,7 +3821,7 @@ type ClaimedData struct {
 
 func (x *ClaimedData) Reset() {
 	*x = ClaimedData{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3720,7 +3833,7 @@ func (x *ClaimedData) String() string {
 func (*ClaimedData) ProtoMessage() {}
 
 func (x *ClaimedData) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[40]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3733,7 +3846,7 @@ func (x *ClaimedData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimedData.ProtoReflect.Descriptor instead.
 func (*ClaimedData) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{40}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ClaimedData) GetKey() string {
@@ -3776,7 +3889,7 @@ type RunTask struct {
 
 func (x *RunTask) Reset() {
 	*x = RunTask{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3788,7 +3901,7 @@ func (x *RunTask) String() string {
 func (*RunTask) ProtoMessage() {}
 
 func (x *RunTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[41]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3801,7 +3914,7 @@ func (x *RunTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunTask.ProtoReflect.Descriptor instead.
 func (*RunTask) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{41}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RunTask) GetKey() string {
@@ -3879,7 +3992,7 @@ type Dependency struct {
 
 func (x *Dependency) Reset() {
 	*x = Dependency{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3891,7 +4004,7 @@ func (x *Dependency) String() string {
 func (*Dependency) ProtoMessage() {}
 
 func (x *Dependency) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[42]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3904,7 +4017,7 @@ func (x *Dependency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dependency.ProtoReflect.Descriptor instead.
 func (*Dependency) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{42}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Dependency) GetKey() string {
@@ -3950,7 +4063,7 @@ type Reconcile struct {
 
 func (x *Reconcile) Reset() {
 	*x = Reconcile{}
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[43]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3962,7 +4075,7 @@ func (x *Reconcile) String() string {
 func (*Reconcile) ProtoMessage() {}
 
 func (x *Reconcile) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_worker_proto_msgTypes[43]
+	mi := &file_gdistributed_v1_worker_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3975,7 +4088,7 @@ func (x *Reconcile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconcile.ProtoReflect.Descriptor instead.
 func (*Reconcile) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{43}
+	return file_gdistributed_v1_worker_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Reconcile) GetAdopt() []*TaskAttempt {
@@ -4003,7 +4116,7 @@ var File_gdistributed_v1_worker_proto protoreflect.FileDescriptor
 
 const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\n" +
-	"\x1cgdistributed/v1/worker.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/error.proto\x1a\x1cgdistributed/v1/server.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1bgdistributed/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\"\x91\x03\n" +
+	"\x1cgdistributed/v1/worker.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/error.proto\x1a\x1dgdistributed/v1/profile.proto\x1a\x1cgdistributed/v1/server.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1bgdistributed/v1/value.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x03\n" +
 	"\x0eGetDataRequest\x12\x1b\n" +
 	"\tworker_id\x18\x01 \x01(\tR\bworkerId\x12\x12\n" +
 	"\x04keys\x18\x02 \x03(\tR\x04keys\x12#\n" +
@@ -4141,7 +4254,13 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\tTaskStack\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x04R\aattempt\x123\n" +
-	"\x06frames\x18\x03 \x03(\v2\x1b.gdistributed.v1.StackFrameR\x06frames\"\xbb\x06\n" +
+	"\x06frames\x18\x03 \x03(\v2\x1b.gdistributed.v1.StackFrameR\x06frames\"\x8d\x01\n" +
+	"\x11GetProfileRequest\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x120\n" +
+	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12.\n" +
+	"\x04stop\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04stop\"H\n" +
+	"\x12GetProfileResponse\x122\n" +
+	"\aprofile\x18\x01 \x01(\v2\x18.gdistributed.v1.ProfileR\aprofile\"\xbb\x06\n" +
 	"\n" +
 	"FromWorker\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\"\n" +
@@ -4321,7 +4440,7 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\x15WORKER_STATUS_RUNNING\x10\x01\x12\x18\n" +
 	"\x14WORKER_STATUS_PAUSED\x10\x02\x12\x19\n" +
 	"\x15WORKER_STATUS_CLOSING\x10\x03\x12\x1e\n" +
-	"\x1aWORKER_STATUS_UNRESPONSIVE\x10\x042\x9b\x05\n" +
+	"\x1aWORKER_STATUS_UNRESPONSIVE\x10\x042\xf2\x05\n" +
 	"\x06Worker\x12N\n" +
 	"\aGetData\x12\x1f.gdistributed.v1.GetDataRequest\x1a .gdistributed.v1.GetDataResponse0\x01\x12N\n" +
 	"\aPutData\x12\x1f.gdistributed.v1.PutDataRequest\x1a .gdistributed.v1.PutDataResponse(\x01\x12U\n" +
@@ -4331,7 +4450,9 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\x03Run\x12\x1b.gdistributed.v1.RunRequest\x1a\x1c.gdistributed.v1.RunResponse\x12V\n" +
 	"\tCallActor\x12!.gdistributed.v1.CallActorRequest\x1a\".gdistributed.v1.CallActorResponse(\x010\x01\x12R\n" +
 	"\tGetStatus\x12!.gdistributed.v1.GetStatusRequest\x1a\".gdistributed.v1.GetStatusResponse\x12[\n" +
-	"\fGetCallStack\x12$.gdistributed.v1.GetCallStackRequest\x1a%.gdistributed.v1.GetCallStackResponseBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3"
+	"\fGetCallStack\x12$.gdistributed.v1.GetCallStackRequest\x1a%.gdistributed.v1.GetCallStackResponse\x12U\n" +
+	"\n" +
+	"GetProfile\x12\".gdistributed.v1.GetProfileRequest\x1a#.gdistributed.v1.GetProfileResponseBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3"
 
 var (
 	file_gdistributed_v1_worker_proto_rawDescOnce sync.Once
@@ -4346,165 +4467,174 @@ func file_gdistributed_v1_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_gdistributed_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_gdistributed_v1_worker_proto_goTypes = []any{
-	(WorkerStatus)(0),            // 0: gdistributed.v1.WorkerStatus
-	(*GetDataRequest)(nil),       // 1: gdistributed.v1.GetDataRequest
-	(*GetDataResponse)(nil),      // 2: gdistributed.v1.GetDataResponse
-	(*DataItem)(nil),             // 3: gdistributed.v1.DataItem
-	(*SharedValue)(nil),          // 4: gdistributed.v1.SharedValue
-	(*SharedSegment)(nil),        // 5: gdistributed.v1.SharedSegment
-	(*SharedPart)(nil),           // 6: gdistributed.v1.SharedPart
-	(*SharedRange)(nil),          // 7: gdistributed.v1.SharedRange
-	(*DataChunk)(nil),            // 8: gdistributed.v1.DataChunk
-	(*DataHeader)(nil),           // 9: gdistributed.v1.DataHeader
-	(*PutDataRequest)(nil),       // 10: gdistributed.v1.PutDataRequest
-	(*PutDataResponse)(nil),      // 11: gdistributed.v1.PutDataResponse
-	(*StoredData)(nil),           // 12: gdistributed.v1.StoredData
-	(*DeleteDataRequest)(nil),    // 13: gdistributed.v1.DeleteDataRequest
-	(*DeleteDataResponse)(nil),   // 14: gdistributed.v1.DeleteDataResponse
-	(*ListDataRequest)(nil),      // 15: gdistributed.v1.ListDataRequest
-	(*ListDataResponse)(nil),     // 16: gdistributed.v1.ListDataResponse
-	(*RunRequest)(nil),           // 17: gdistributed.v1.RunRequest
-	(*RunResponse)(nil),          // 18: gdistributed.v1.RunResponse
-	(*CallActorRequest)(nil),     // 19: gdistributed.v1.CallActorRequest
-	(*CallActorResponse)(nil),    // 20: gdistributed.v1.CallActorResponse
-	(*GetStatusRequest)(nil),     // 21: gdistributed.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 22: gdistributed.v1.GetStatusResponse
-	(*GetCallStackRequest)(nil),  // 23: gdistributed.v1.GetCallStackRequest
-	(*GetCallStackResponse)(nil), // 24: gdistributed.v1.GetCallStackResponse
-	(*TaskStack)(nil),            // 25: gdistributed.v1.TaskStack
-	(*FromWorker)(nil),           // 26: gdistributed.v1.FromWorker
-	(*WorkerHello)(nil),          // 27: gdistributed.v1.WorkerHello
-	(*RuntimeOffer)(nil),         // 28: gdistributed.v1.RuntimeOffer
-	(*FunctionOffer)(nil),        // 29: gdistributed.v1.FunctionOffer
-	(*Inventory)(nil),            // 30: gdistributed.v1.Inventory
-	(*Heartbeat)(nil),            // 31: gdistributed.v1.Heartbeat
-	(*WorkerMetrics)(nil),        // 32: gdistributed.v1.WorkerMetrics
-	(*Bandwidth)(nil),            // 33: gdistributed.v1.Bandwidth
-	(*Transfer)(nil),             // 34: gdistributed.v1.Transfer
-	(*TaskAttempt)(nil),          // 35: gdistributed.v1.TaskAttempt
-	(*Secession)(nil),            // 36: gdistributed.v1.Secession
-	(*RevokeAnswer)(nil),         // 37: gdistributed.v1.RevokeAnswer
-	(*MissingData)(nil),          // 38: gdistributed.v1.MissingData
-	(*CrowdedData)(nil),          // 39: gdistributed.v1.CrowdedData
-	(*ToWorker)(nil),             // 40: gdistributed.v1.ToWorker
-	(*ClaimedData)(nil),          // 41: gdistributed.v1.ClaimedData
-	(*RunTask)(nil),              // 42: gdistributed.v1.RunTask
-	(*Dependency)(nil),           // 43: gdistributed.v1.Dependency
-	(*Reconcile)(nil),            // 44: gdistributed.v1.Reconcile
-	nil,                          // 45: gdistributed.v1.WorkerHello.ResourcesEntry
-	nil,                          // 46: gdistributed.v1.WorkerHello.LabelsEntry
-	(*Payload)(nil),              // 47: gdistributed.v1.Payload
-	(*TaskError)(nil),            // 48: gdistributed.v1.TaskError
-	(*TaskErred)(nil),            // 49: gdistributed.v1.TaskErred
-	(*Function)(nil),             // 50: gdistributed.v1.Function
-	(*Arguments)(nil),            // 51: gdistributed.v1.Arguments
-	(*StackFrame)(nil),           // 52: gdistributed.v1.StackFrame
-	(*TaskFinished)(nil),         // 53: gdistributed.v1.TaskFinished
-	(*Goodbye)(nil),              // 54: gdistributed.v1.Goodbye
-	(*Software)(nil),             // 55: gdistributed.v1.Software
-	(*Resume)(nil),               // 56: gdistributed.v1.Resume
-	(*durationpb.Duration)(nil),  // 57: google.protobuf.Duration
-	(*Welcome)(nil),              // 58: gdistributed.v1.Welcome
-	(*TaskTemplate)(nil),         // 59: gdistributed.v1.TaskTemplate
-	(*Peer)(nil),                 // 60: gdistributed.v1.Peer
-	(*Closing)(nil),              // 61: gdistributed.v1.Closing
+	(WorkerStatus)(0),             // 0: gdistributed.v1.WorkerStatus
+	(*GetDataRequest)(nil),        // 1: gdistributed.v1.GetDataRequest
+	(*GetDataResponse)(nil),       // 2: gdistributed.v1.GetDataResponse
+	(*DataItem)(nil),              // 3: gdistributed.v1.DataItem
+	(*SharedValue)(nil),           // 4: gdistributed.v1.SharedValue
+	(*SharedSegment)(nil),         // 5: gdistributed.v1.SharedSegment
+	(*SharedPart)(nil),            // 6: gdistributed.v1.SharedPart
+	(*SharedRange)(nil),           // 7: gdistributed.v1.SharedRange
+	(*DataChunk)(nil),             // 8: gdistributed.v1.DataChunk
+	(*DataHeader)(nil),            // 9: gdistributed.v1.DataHeader
+	(*PutDataRequest)(nil),        // 10: gdistributed.v1.PutDataRequest
+	(*PutDataResponse)(nil),       // 11: gdistributed.v1.PutDataResponse
+	(*StoredData)(nil),            // 12: gdistributed.v1.StoredData
+	(*DeleteDataRequest)(nil),     // 13: gdistributed.v1.DeleteDataRequest
+	(*DeleteDataResponse)(nil),    // 14: gdistributed.v1.DeleteDataResponse
+	(*ListDataRequest)(nil),       // 15: gdistributed.v1.ListDataRequest
+	(*ListDataResponse)(nil),      // 16: gdistributed.v1.ListDataResponse
+	(*RunRequest)(nil),            // 17: gdistributed.v1.RunRequest
+	(*RunResponse)(nil),           // 18: gdistributed.v1.RunResponse
+	(*CallActorRequest)(nil),      // 19: gdistributed.v1.CallActorRequest
+	(*CallActorResponse)(nil),     // 20: gdistributed.v1.CallActorResponse
+	(*GetStatusRequest)(nil),      // 21: gdistributed.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 22: gdistributed.v1.GetStatusResponse
+	(*GetCallStackRequest)(nil),   // 23: gdistributed.v1.GetCallStackRequest
+	(*GetCallStackResponse)(nil),  // 24: gdistributed.v1.GetCallStackResponse
+	(*TaskStack)(nil),             // 25: gdistributed.v1.TaskStack
+	(*GetProfileRequest)(nil),     // 26: gdistributed.v1.GetProfileRequest
+	(*GetProfileResponse)(nil),    // 27: gdistributed.v1.GetProfileResponse
+	(*FromWorker)(nil),            // 28: gdistributed.v1.FromWorker
+	(*WorkerHello)(nil),           // 29: gdistributed.v1.WorkerHello
+	(*RuntimeOffer)(nil),          // 30: gdistributed.v1.RuntimeOffer
+	(*FunctionOffer)(nil),         // 31: gdistributed.v1.FunctionOffer
+	(*Inventory)(nil),             // 32: gdistributed.v1.Inventory
+	(*Heartbeat)(nil),             // 33: gdistributed.v1.Heartbeat
+	(*WorkerMetrics)(nil),         // 34: gdistributed.v1.WorkerMetrics
+	(*Bandwidth)(nil),             // 35: gdistributed.v1.Bandwidth
+	(*Transfer)(nil),              // 36: gdistributed.v1.Transfer
+	(*TaskAttempt)(nil),           // 37: gdistributed.v1.TaskAttempt
+	(*Secession)(nil),             // 38: gdistributed.v1.Secession
+	(*RevokeAnswer)(nil),          // 39: gdistributed.v1.RevokeAnswer
+	(*MissingData)(nil),           // 40: gdistributed.v1.MissingData
+	(*CrowdedData)(nil),           // 41: gdistributed.v1.CrowdedData
+	(*ToWorker)(nil),              // 42: gdistributed.v1.ToWorker
+	(*ClaimedData)(nil),           // 43: gdistributed.v1.ClaimedData
+	(*RunTask)(nil),               // 44: gdistributed.v1.RunTask
+	(*Dependency)(nil),            // 45: gdistributed.v1.Dependency
+	(*Reconcile)(nil),             // 46: gdistributed.v1.Reconcile
+	nil,                           // 47: gdistributed.v1.WorkerHello.ResourcesEntry
+	nil,                           // 48: gdistributed.v1.WorkerHello.LabelsEntry
+	(*Payload)(nil),               // 49: gdistributed.v1.Payload
+	(*TaskError)(nil),             // 50: gdistributed.v1.TaskError
+	(*TaskErred)(nil),             // 51: gdistributed.v1.TaskErred
+	(*Function)(nil),              // 52: gdistributed.v1.Function
+	(*Arguments)(nil),             // 53: gdistributed.v1.Arguments
+	(*StackFrame)(nil),            // 54: gdistributed.v1.StackFrame
+	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
+	(*Profile)(nil),               // 56: gdistributed.v1.Profile
+	(*TaskFinished)(nil),          // 57: gdistributed.v1.TaskFinished
+	(*Goodbye)(nil),               // 58: gdistributed.v1.Goodbye
+	(*Software)(nil),              // 59: gdistributed.v1.Software
+	(*Resume)(nil),                // 60: gdistributed.v1.Resume
+	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
+	(*Welcome)(nil),               // 62: gdistributed.v1.Welcome
+	(*TaskTemplate)(nil),          // 63: gdistributed.v1.TaskTemplate
+	(*Peer)(nil),                  // 64: gdistributed.v1.Peer
+	(*Closing)(nil),               // 65: gdistributed.v1.Closing
 }
 var file_gdistributed_v1_worker_proto_depIdxs = []int32{
 	3,  // 0: gdistributed.v1.GetDataResponse.items:type_name -> gdistributed.v1.DataItem
 	8,  // 1: gdistributed.v1.GetDataResponse.chunk:type_name -> gdistributed.v1.DataChunk
-	47, // 2: gdistributed.v1.DataItem.value:type_name -> gdistributed.v1.Payload
-	48, // 3: gdistributed.v1.DataItem.error:type_name -> gdistributed.v1.TaskError
+	49, // 2: gdistributed.v1.DataItem.value:type_name -> gdistributed.v1.Payload
+	50, // 3: gdistributed.v1.DataItem.error:type_name -> gdistributed.v1.TaskError
 	4,  // 4: gdistributed.v1.DataItem.shared:type_name -> gdistributed.v1.SharedValue
-	47, // 5: gdistributed.v1.SharedValue.value:type_name -> gdistributed.v1.Payload
+	49, // 5: gdistributed.v1.SharedValue.value:type_name -> gdistributed.v1.Payload
 	5,  // 6: gdistributed.v1.SharedValue.segments:type_name -> gdistributed.v1.SharedSegment
 	6,  // 7: gdistributed.v1.SharedValue.parts:type_name -> gdistributed.v1.SharedPart
 	7,  // 8: gdistributed.v1.SharedPart.range:type_name -> gdistributed.v1.SharedRange
 	9,  // 9: gdistributed.v1.DataChunk.header:type_name -> gdistributed.v1.DataHeader
-	47, // 10: gdistributed.v1.DataHeader.value:type_name -> gdistributed.v1.Payload
+	49, // 10: gdistributed.v1.DataHeader.value:type_name -> gdistributed.v1.Payload
 	3,  // 11: gdistributed.v1.PutDataRequest.items:type_name -> gdistributed.v1.DataItem
 	8,  // 12: gdistributed.v1.PutDataRequest.chunk:type_name -> gdistributed.v1.DataChunk
 	12, // 13: gdistributed.v1.PutDataResponse.stored:type_name -> gdistributed.v1.StoredData
-	49, // 14: gdistributed.v1.PutDataResponse.failed:type_name -> gdistributed.v1.TaskErred
+	51, // 14: gdistributed.v1.PutDataResponse.failed:type_name -> gdistributed.v1.TaskErred
 	12, // 15: gdistributed.v1.ListDataResponse.data:type_name -> gdistributed.v1.StoredData
-	50, // 16: gdistributed.v1.RunRequest.function:type_name -> gdistributed.v1.Function
-	51, // 17: gdistributed.v1.RunRequest.arguments:type_name -> gdistributed.v1.Arguments
-	47, // 18: gdistributed.v1.RunResponse.value:type_name -> gdistributed.v1.Payload
-	48, // 19: gdistributed.v1.RunResponse.error:type_name -> gdistributed.v1.TaskError
-	51, // 20: gdistributed.v1.CallActorRequest.arguments:type_name -> gdistributed.v1.Arguments
-	47, // 21: gdistributed.v1.CallActorResponse.value:type_name -> gdistributed.v1.Payload
-	48, // 22: gdistributed.v1.CallActorResponse.error:type_name -> gdistributed.v1.TaskError
+	52, // 16: gdistributed.v1.RunRequest.function:type_name -> gdistributed.v1.Function
+	53, // 17: gdistributed.v1.RunRequest.arguments:type_name -> gdistributed.v1.Arguments
+	49, // 18: gdistributed.v1.RunResponse.value:type_name -> gdistributed.v1.Payload
+	50, // 19: gdistributed.v1.RunResponse.error:type_name -> gdistributed.v1.TaskError
+	53, // 20: gdistributed.v1.CallActorRequest.arguments:type_name -> gdistributed.v1.Arguments
+	49, // 21: gdistributed.v1.CallActorResponse.value:type_name -> gdistributed.v1.Payload
+	50, // 22: gdistributed.v1.CallActorResponse.error:type_name -> gdistributed.v1.TaskError
 	0,  // 23: gdistributed.v1.GetStatusResponse.status:type_name -> gdistributed.v1.WorkerStatus
-	32, // 24: gdistributed.v1.GetStatusResponse.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	34, // 24: gdistributed.v1.GetStatusResponse.metrics:type_name -> gdistributed.v1.WorkerMetrics
 	25, // 25: gdistributed.v1.GetCallStackResponse.stacks:type_name -> gdistributed.v1.TaskStack
-	52, // 26: gdistributed.v1.TaskStack.frames:type_name -> gdistributed.v1.StackFrame
-	27, // 27: gdistributed.v1.FromWorker.hello:type_name -> gdistributed.v1.WorkerHello
-	30, // 28: gdistributed.v1.FromWorker.inventory:type_name -> gdistributed.v1.Inventory
-	31, // 29: gdistributed.v1.FromWorker.heartbeat:type_name -> gdistributed.v1.Heartbeat
-	35, // 30: gdistributed.v1.FromWorker.started:type_name -> gdistributed.v1.TaskAttempt
-	12, // 31: gdistributed.v1.FromWorker.stored:type_name -> gdistributed.v1.StoredData
-	53, // 32: gdistributed.v1.FromWorker.finished:type_name -> gdistributed.v1.TaskFinished
-	49, // 33: gdistributed.v1.FromWorker.erred:type_name -> gdistributed.v1.TaskErred
-	36, // 34: gdistributed.v1.FromWorker.seceded:type_name -> gdistributed.v1.Secession
-	35, // 35: gdistributed.v1.FromWorker.rescheduled:type_name -> gdistributed.v1.TaskAttempt
-	37, // 36: gdistributed.v1.FromWorker.revoked:type_name -> gdistributed.v1.RevokeAnswer
-	38, // 37: gdistributed.v1.FromWorker.missing:type_name -> gdistributed.v1.MissingData
-	39, // 38: gdistributed.v1.FromWorker.crowded:type_name -> gdistributed.v1.CrowdedData
-	54, // 39: gdistributed.v1.FromWorker.goodbye:type_name -> gdistributed.v1.Goodbye
-	55, // 40: gdistributed.v1.WorkerHello.software:type_name -> gdistributed.v1.Software
-	45, // 41: gdistributed.v1.WorkerHello.resources:type_name -> gdistributed.v1.WorkerHello.ResourcesEntry
-	46, // 42: gdistributed.v1.WorkerHello.labels:type_name -> gdistributed.v1.WorkerHello.LabelsEntry
-	28, // 43: gdistributed.v1.WorkerHello.runtimes:type_name -> gdistributed.v1.RuntimeOffer
-	56, // 44: gdistributed.v1.WorkerHello.resume:type_name -> gdistributed.v1.Resume
-	29, // 45: gdistributed.v1.RuntimeOffer.functions:type_name -> gdistributed.v1.FunctionOffer
-	12, // 46: gdistributed.v1.Inventory.held:type_name -> gdistributed.v1.StoredData
-	35, // 47: gdistributed.v1.Inventory.running:type_name -> gdistributed.v1.TaskAttempt
-	35, // 48: gdistributed.v1.Inventory.queued:type_name -> gdistributed.v1.TaskAttempt
-	53, // 49: gdistributed.v1.Inventory.finished:type_name -> gdistributed.v1.TaskFinished
-	49, // 50: gdistributed.v1.Inventory.erred:type_name -> gdistributed.v1.TaskErred
-	0,  // 51: gdistributed.v1.Heartbeat.status:type_name -> gdistributed.v1.WorkerStatus
-	32, // 52: gdistributed.v1.Heartbeat.metrics:type_name -> gdistributed.v1.WorkerMetrics
-	33, // 53: gdistributed.v1.Heartbeat.bandwidths:type_name -> gdistributed.v1.Bandwidth
-	34, // 54: gdistributed.v1.Heartbeat.transfers:type_name -> gdistributed.v1.Transfer
-	57, // 55: gdistributed.v1.WorkerMetrics.event_loop_delay:type_name -> google.protobuf.Duration
-	58, // 56: gdistributed.v1.ToWorker.welcome:type_name -> gdistributed.v1.Welcome
-	50, // 57: gdistributed.v1.ToWorker.functions:type_name -> gdistributed.v1.Function
-	59, // 58: gdistributed.v1.ToWorker.templates:type_name -> gdistributed.v1.TaskTemplate
-	60, // 59: gdistributed.v1.ToWorker.peers:type_name -> gdistributed.v1.Peer
-	44, // 60: gdistributed.v1.ToWorker.reconcile:type_name -> gdistributed.v1.Reconcile
-	35, // 61: gdistributed.v1.ToWorker.cancel:type_name -> gdistributed.v1.TaskAttempt
-	35, // 62: gdistributed.v1.ToWorker.revoke:type_name -> gdistributed.v1.TaskAttempt
-	41, // 63: gdistributed.v1.ToWorker.claim:type_name -> gdistributed.v1.ClaimedData
-	43, // 64: gdistributed.v1.ToWorker.fetch:type_name -> gdistributed.v1.Dependency
-	42, // 65: gdistributed.v1.ToWorker.run:type_name -> gdistributed.v1.RunTask
-	61, // 66: gdistributed.v1.ToWorker.closing:type_name -> gdistributed.v1.Closing
-	54, // 67: gdistributed.v1.ToWorker.goodbye:type_name -> gdistributed.v1.Goodbye
-	43, // 68: gdistributed.v1.ToWorker.located:type_name -> gdistributed.v1.Dependency
-	43, // 69: gdistributed.v1.RunTask.dependencies:type_name -> gdistributed.v1.Dependency
-	35, // 70: gdistributed.v1.Reconcile.adopt:type_name -> gdistributed.v1.TaskAttempt
-	35, // 71: gdistributed.v1.Reconcile.cancel:type_name -> gdistributed.v1.TaskAttempt
-	1,  // 72: gdistributed.v1.Worker.GetData:input_type -> gdistributed.v1.GetDataRequest
-	10, // 73: gdistributed.v1.Worker.PutData:input_type -> gdistributed.v1.PutDataRequest
-	13, // 74: gdistributed.v1.Worker.DeleteData:input_type -> gdistributed.v1.DeleteDataRequest
-	15, // 75: gdistributed.v1.Worker.ListData:input_type -> gdistributed.v1.ListDataRequest
-	17, // 76: gdistributed.v1.Worker.Run:input_type -> gdistributed.v1.RunRequest
-	19, // 77: gdistributed.v1.Worker.CallActor:input_type -> gdistributed.v1.CallActorRequest
-	21, // 78: gdistributed.v1.Worker.GetStatus:input_type -> gdistributed.v1.GetStatusRequest
-	23, // 79: gdistributed.v1.Worker.GetCallStack:input_type -> gdistributed.v1.GetCallStackRequest
-	2,  // 80: gdistributed.v1.Worker.GetData:output_type -> gdistributed.v1.GetDataResponse
-	11, // 81: gdistributed.v1.Worker.PutData:output_type -> gdistributed.v1.PutDataResponse
-	14, // 82: gdistributed.v1.Worker.DeleteData:output_type -> gdistributed.v1.DeleteDataResponse
-	16, // 83: gdistributed.v1.Worker.ListData:output_type -> gdistributed.v1.ListDataResponse
-	18, // 84: gdistributed.v1.Worker.Run:output_type -> gdistributed.v1.RunResponse
-	20, // 85: gdistributed.v1.Worker.CallActor:output_type -> gdistributed.v1.CallActorResponse
-	22, // 86: gdistributed.v1.Worker.GetStatus:output_type -> gdistributed.v1.GetStatusResponse
-	24, // 87: gdistributed.v1.Worker.GetCallStack:output_type -> gdistributed.v1.GetCallStackResponse
-	80, // [80:88] is the sub-list for method output_type
-	72, // [72:80] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	54, // 26: gdistributed.v1.TaskStack.frames:type_name -> gdistributed.v1.StackFrame
+	55, // 27: gdistributed.v1.GetProfileRequest.start:type_name -> google.protobuf.Timestamp
+	55, // 28: gdistributed.v1.GetProfileRequest.stop:type_name -> google.protobuf.Timestamp
+	56, // 29: gdistributed.v1.GetProfileResponse.profile:type_name -> gdistributed.v1.Profile
+	29, // 30: gdistributed.v1.FromWorker.hello:type_name -> gdistributed.v1.WorkerHello
+	32, // 31: gdistributed.v1.FromWorker.inventory:type_name -> gdistributed.v1.Inventory
+	33, // 32: gdistributed.v1.FromWorker.heartbeat:type_name -> gdistributed.v1.Heartbeat
+	37, // 33: gdistributed.v1.FromWorker.started:type_name -> gdistributed.v1.TaskAttempt
+	12, // 34: gdistributed.v1.FromWorker.stored:type_name -> gdistributed.v1.StoredData
+	57, // 35: gdistributed.v1.FromWorker.finished:type_name -> gdistributed.v1.TaskFinished
+	51, // 36: gdistributed.v1.FromWorker.erred:type_name -> gdistributed.v1.TaskErred
+	38, // 37: gdistributed.v1.FromWorker.seceded:type_name -> gdistributed.v1.Secession
+	37, // 38: gdistributed.v1.FromWorker.rescheduled:type_name -> gdistributed.v1.TaskAttempt
+	39, // 39: gdistributed.v1.FromWorker.revoked:type_name -> gdistributed.v1.RevokeAnswer
+	40, // 40: gdistributed.v1.FromWorker.missing:type_name -> gdistributed.v1.MissingData
+	41, // 41: gdistributed.v1.FromWorker.crowded:type_name -> gdistributed.v1.CrowdedData
+	58, // 42: gdistributed.v1.FromWorker.goodbye:type_name -> gdistributed.v1.Goodbye
+	59, // 43: gdistributed.v1.WorkerHello.software:type_name -> gdistributed.v1.Software
+	47, // 44: gdistributed.v1.WorkerHello.resources:type_name -> gdistributed.v1.WorkerHello.ResourcesEntry
+	48, // 45: gdistributed.v1.WorkerHello.labels:type_name -> gdistributed.v1.WorkerHello.LabelsEntry
+	30, // 46: gdistributed.v1.WorkerHello.runtimes:type_name -> gdistributed.v1.RuntimeOffer
+	60, // 47: gdistributed.v1.WorkerHello.resume:type_name -> gdistributed.v1.Resume
+	31, // 48: gdistributed.v1.RuntimeOffer.functions:type_name -> gdistributed.v1.FunctionOffer
+	12, // 49: gdistributed.v1.Inventory.held:type_name -> gdistributed.v1.StoredData
+	37, // 50: gdistributed.v1.Inventory.running:type_name -> gdistributed.v1.TaskAttempt
+	37, // 51: gdistributed.v1.Inventory.queued:type_name -> gdistributed.v1.TaskAttempt
+	57, // 52: gdistributed.v1.Inventory.finished:type_name -> gdistributed.v1.TaskFinished
+	51, // 53: gdistributed.v1.Inventory.erred:type_name -> gdistributed.v1.TaskErred
+	0,  // 54: gdistributed.v1.Heartbeat.status:type_name -> gdistributed.v1.WorkerStatus
+	34, // 55: gdistributed.v1.Heartbeat.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	35, // 56: gdistributed.v1.Heartbeat.bandwidths:type_name -> gdistributed.v1.Bandwidth
+	36, // 57: gdistributed.v1.Heartbeat.transfers:type_name -> gdistributed.v1.Transfer
+	61, // 58: gdistributed.v1.WorkerMetrics.event_loop_delay:type_name -> google.protobuf.Duration
+	62, // 59: gdistributed.v1.ToWorker.welcome:type_name -> gdistributed.v1.Welcome
+	52, // 60: gdistributed.v1.ToWorker.functions:type_name -> gdistributed.v1.Function
+	63, // 61: gdistributed.v1.ToWorker.templates:type_name -> gdistributed.v1.TaskTemplate
+	64, // 62: gdistributed.v1.ToWorker.peers:type_name -> gdistributed.v1.Peer
+	46, // 63: gdistributed.v1.ToWorker.reconcile:type_name -> gdistributed.v1.Reconcile
+	37, // 64: gdistributed.v1.ToWorker.cancel:type_name -> gdistributed.v1.TaskAttempt
+	37, // 65: gdistributed.v1.ToWorker.revoke:type_name -> gdistributed.v1.TaskAttempt
+	43, // 66: gdistributed.v1.ToWorker.claim:type_name -> gdistributed.v1.ClaimedData
+	45, // 67: gdistributed.v1.ToWorker.fetch:type_name -> gdistributed.v1.Dependency
+	44, // 68: gdistributed.v1.ToWorker.run:type_name -> gdistributed.v1.RunTask
+	65, // 69: gdistributed.v1.ToWorker.closing:type_name -> gdistributed.v1.Closing
+	58, // 70: gdistributed.v1.ToWorker.goodbye:type_name -> gdistributed.v1.Goodbye
+	45, // 71: gdistributed.v1.ToWorker.located:type_name -> gdistributed.v1.Dependency
+	45, // 72: gdistributed.v1.RunTask.dependencies:type_name -> gdistributed.v1.Dependency
+	37, // 73: gdistributed.v1.Reconcile.adopt:type_name -> gdistributed.v1.TaskAttempt
+	37, // 74: gdistributed.v1.Reconcile.cancel:type_name -> gdistributed.v1.TaskAttempt
+	1,  // 75: gdistributed.v1.Worker.GetData:input_type -> gdistributed.v1.GetDataRequest
+	10, // 76: gdistributed.v1.Worker.PutData:input_type -> gdistributed.v1.PutDataRequest
+	13, // 77: gdistributed.v1.Worker.DeleteData:input_type -> gdistributed.v1.DeleteDataRequest
+	15, // 78: gdistributed.v1.Worker.ListData:input_type -> gdistributed.v1.ListDataRequest
+	17, // 79: gdistributed.v1.Worker.Run:input_type -> gdistributed.v1.RunRequest
+	19, // 80: gdistributed.v1.Worker.CallActor:input_type -> gdistributed.v1.CallActorRequest
+	21, // 81: gdistributed.v1.Worker.GetStatus:input_type -> gdistributed.v1.GetStatusRequest
+	23, // 82: gdistributed.v1.Worker.GetCallStack:input_type -> gdistributed.v1.GetCallStackRequest
+	26, // 83: gdistributed.v1.Worker.GetProfile:input_type -> gdistributed.v1.GetProfileRequest
+	2,  // 84: gdistributed.v1.Worker.GetData:output_type -> gdistributed.v1.GetDataResponse
+	11, // 85: gdistributed.v1.Worker.PutData:output_type -> gdistributed.v1.PutDataResponse
+	14, // 86: gdistributed.v1.Worker.DeleteData:output_type -> gdistributed.v1.DeleteDataResponse
+	16, // 87: gdistributed.v1.Worker.ListData:output_type -> gdistributed.v1.ListDataResponse
+	18, // 88: gdistributed.v1.Worker.Run:output_type -> gdistributed.v1.RunResponse
+	20, // 89: gdistributed.v1.Worker.CallActor:output_type -> gdistributed.v1.CallActorResponse
+	22, // 90: gdistributed.v1.Worker.GetStatus:output_type -> gdistributed.v1.GetStatusResponse
+	24, // 91: gdistributed.v1.Worker.GetCallStack:output_type -> gdistributed.v1.GetCallStackResponse
+	27, // 92: gdistributed.v1.Worker.GetProfile:output_type -> gdistributed.v1.GetProfileResponse
+	84, // [84:93] is the sub-list for method output_type
+	75, // [75:84] is the sub-list for method input_type
+	75, // [75:75] is the sub-list for extension type_name
+	75, // [75:75] is the sub-list for extension extendee
+	0,  // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_worker_proto_init() }
@@ -4513,6 +4643,7 @@ func file_gdistributed_v1_worker_proto_init() {
 		return
 	}
 	file_gdistributed_v1_error_proto_init()
+	file_gdistributed_v1_profile_proto_init()
 	file_gdistributed_v1_server_proto_init()
 	file_gdistributed_v1_task_proto_init()
 	file_gdistributed_v1_value_proto_init()
@@ -4541,7 +4672,7 @@ func file_gdistributed_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_worker_proto_rawDesc), len(file_gdistributed_v1_worker_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   46,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	Worker_CallActor_FullMethodName    = "/gdistributed.v1.Worker/CallActor"
 	Worker_GetStatus_FullMethodName    = "/gdistributed.v1.Worker/GetStatus"
 	Worker_GetCallStack_FullMethodName = "/gdistributed.v1.Worker/GetCallStack"
+	Worker_GetProfile_FullMethodName   = "/gdistributed.v1.Worker/GetProfile"
 )
 
 // WorkerClient is the client API for Worker service.
@@ -94,6 +95,12 @@ type WorkerClient interface {
 	//
 	// Errors: none of its own; a task that does not run here is left out.
 	GetCallStack(ctx context.Context, in *GetCallStackRequest, opts ...grpc.CallOption) (*GetCallStackResponse, error)
+	// GetProfile says in which functions tasks have spent their time, by samples. A worker MAY answer
+	// UNIMPLEMENTED: it takes none.
+	//
+	// Errors:
+	// - INVALID_ARGUMENT (BAD_RANGE): `stop` is not after `start`.
+	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (*GetProfileResponse, error)
 }
 
 type workerClient struct {
@@ -199,6 +206,16 @@ func (c *workerClient) GetCallStack(ctx context.Context, in *GetCallStackRequest
 	return out, nil
 }
 
+func (c *workerClient) GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (*GetProfileResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetProfileResponse)
+	err := c.cc.Invoke(ctx, Worker_GetProfile_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // WorkerServer is the server API for Worker service.
 // All implementations must embed UnimplementedWorkerServer
 // for forward compatibility.
@@ -262,6 +279,12 @@ type WorkerServer interface {
 	//
 	// Errors: none of its own; a task that does not run here is left out.
 	GetCallStack(context.Context, *GetCallStackRequest) (*GetCallStackResponse, error)
+	// GetProfile says in which functions tasks have spent their time, by samples. A worker MAY answer
+	// UNIMPLEMENTED: it takes none.
+	//
+	// Errors:
+	// - INVALID_ARGUMENT (BAD_RANGE): `stop` is not after `start`.
+	GetProfile(context.Context, *GetProfileRequest) (*GetProfileResponse, error)
 	mustEmbedUnimplementedWorkerServer()
 }
 
@@ -295,6 +318,9 @@ func (UnimplementedWorkerServer) GetStatus(context.Context, *GetStatusRequest) (
 }
 func (UnimplementedWorkerServer) GetCallStack(context.Context, *GetCallStackRequest) (*GetCallStackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCallStack not implemented")
+}
+func (UnimplementedWorkerServer) GetProfile(context.Context, *GetProfileRequest) (*GetProfileResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetProfile not implemented")
 }
 func (UnimplementedWorkerServer) mustEmbedUnimplementedWorkerServer() {}
 func (UnimplementedWorkerServer) testEmbeddedByValue()                {}
@@ -432,6 +458,24 @@ func _Worker_GetCallStack_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Worker_GetProfile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetProfileRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).GetProfile(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_GetProfile_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).GetProfile(ctx, req.(*GetProfileRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Worker_ServiceDesc is the grpc.ServiceDesc for Worker service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -458,6 +502,10 @@ var Worker_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCallStack",
 			Handler:    _Worker_GetCallStack_Handler,
+		},
+		{
+			MethodName: "GetProfile",
+			Handler:    _Worker_GetProfile_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,1 @@
+"""Tells people what happens: profiles and how they look."""
