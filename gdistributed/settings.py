@@ -82,6 +82,8 @@ class SchedulerSettings:
         A task errs when it was executing on this many workers as they died.
     kept_nbytes
         Bound on small results that the scheduler keeps to pass on.
+    output_nbytes
+        Bound on what it keeps of what tasks print and log.
     candidates
         At most this many idle workers are weighed for one task.
     connect_timeout_s
@@ -113,6 +115,7 @@ class SchedulerSettings:
     steal_gain_s: float = 0.01
     allowed_failures: int = 3
     kept_nbytes: int = 64 * MIB
+    output_nbytes: int = 16 * MIB
     candidates: int = 4
     connect_timeout_s: float = 10.0
     relay_calls: int = 8

@@ -8,6 +8,7 @@ from gdistributed.cli.center import center
 from gdistributed.cli.conformance import conformance
 from gdistributed.cli.explain import explain
 from gdistributed.cli.functions import functions
+from gdistributed.cli.output import output
 from gdistributed.cli.profile import profile
 from gdistributed.cli.restart import restart
 from gdistributed.cli.retire import retire
@@ -44,7 +45,8 @@ def main() -> None:
 
 
 for command in (
-    *(scheduler, worker, center, status, functions, explain, profile, retire, restart),
+    *(scheduler, worker, center, status, functions, explain, output, profile),
+    *(retire, restart),
     conformance,
 ):
     main.add_command(command)

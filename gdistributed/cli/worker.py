@@ -253,6 +253,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     for variable, value in ONE_THREAD_EACH.items():
         os.environ.setdefault(variable, value)  # read when the libraries are first imported
     from gdistributed.client import dask_scheduler
+    from gdistributed.runtime.output import caught_output
     from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED, tell
     from gdistributed.services.worker.server import Worker
     from gdistributed.settings import WorkerSettings
@@ -293,9 +294,10 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
         if server.failure is None:
             tell(of.news_descriptor, REGISTERED)
 
-    stopped = serve(
-        make, announce, with_parent=with_parent, drain=Worker.drain, lifetime_s=of.lifetime_s
-    )
+    with caught_output():
+        stopped = serve(
+            make, announce, with_parent=with_parent, drain=Worker.drain, lifetime_s=of.lifetime_s
+        )
     if stopped is not None and stopped.failure is not None:
         raise stopped.failure
     tell(of.news_descriptor, LEAVING)

@@ -23,6 +23,7 @@ from gdistributed.client.extending import Extending
 from gdistributed.client.inspecting import Inspecting
 from gdistributed.client.metadata import Metadata
 from gdistributed.client.moving import Moving
+from gdistributed.client.output import OutputOfTasks
 from gdistributed.client.presenting import presented, presented_in_html
 from gdistributed.client.profiling import Profiling
 from gdistributed.client.running import Running
@@ -40,7 +41,16 @@ NO_PICKLE: Final = "a client cannot be sent to a worker: send its address, and m
 
 
 class AsyncClient(
-    Executing, Moving, Datasets, Topics, Inspecting, Profiling, Running, Extending, Metadata
+    Executing,
+    Moving,
+    Datasets,
+    Topics,
+    Inspecting,
+    OutputOfTasks,
+    Profiling,
+    Running,
+    Extending,
+    Metadata,
 ):
     """The user's side of a cluster, for code that runs on an event loop.
 
@@ -64,6 +74,8 @@ class AsyncClient(
     direct_to_workers
         Whether values come straight from the workers and go there; False means by way of the
         scheduler, None (the default) straight to those workers that can be reached.
+    forward_output
+        Whether to print here what tasks print and log; see `forward_output`.
     settings
         Limits, for those who must change them.
 
@@ -87,6 +99,7 @@ class AsyncClient(
         name: str | None = None,
         set_as_default: bool = True,
         direct_to_workers: bool | None = None,
+        forward_output: bool = False,
         settings: ClientSettings | None = None,
         bridge: Bridge = SUSPENDING,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -108,6 +121,7 @@ class AsyncClient(
         self._address = address if isinstance(address, str) else None
         self._owns_cluster = False
         self._set_as_default = set_as_default
+        self._forwards_output = forward_output
         self._face = self if face is None else weakref.proxy(face)
         self._default = face or self
 
@@ -154,6 +168,8 @@ class AsyncClient(
         except BaseException:
             await self._close_cluster()
             raise
+        if self._forwards_output:
+            self.forward_output()
         _open_clients.add(self)
         _close_at_exit()
         if self._set_as_default and add_default(self._default):

@@ -68,6 +68,8 @@ class Client:
     direct_to_workers
         Whether values come straight from the workers and go there; False means by way of the
         scheduler, None (the default) straight to those workers that can be reached.
+    forward_output
+        Whether to print here what tasks print and log; see `forward_output`.
     settings
         Limits, for those who must change them.
 
@@ -106,6 +108,7 @@ class Client:
         name: str | None = None,
         set_as_default: bool = True,
         direct_to_workers: bool | None = None,
+        forward_output: bool = False,
         settings: ClientSettings | None = None,
     ) -> None:
         self.twin = AsyncClient(
@@ -114,6 +117,7 @@ class Client:
             name=name,
             set_as_default=set_as_default,
             direct_to_workers=direct_to_workers,
+            forward_output=forward_output,
             settings=settings,
             bridge=BLOCKING,
             loop=LoopThread.shared().loop,
@@ -204,6 +208,8 @@ class Client:
     get_versions = blocking(AsyncClient.get_versions)
     get_worker_logs = blocking(AsyncClient.get_worker_logs)
     get_scheduler_logs = blocking(AsyncClient.get_scheduler_logs)
+    get_task_output = blocking(AsyncClient.get_task_output)
+    forward_output = plain(AsyncClient.forward_output)
 
     run = blocking(AsyncClient.run)
     run_on_scheduler = blocking(AsyncClient.run_on_scheduler)

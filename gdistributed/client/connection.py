@@ -21,8 +21,10 @@ import grpc.aio
 
 from gdistributed.client.bridge import Bridge
 from gdistributed.client.discovery import find_scheduler
+from gdistributed.client.locked import Locked
 from gdistributed.client.names.following import Following
 from gdistributed.client.names.leases import Leases
+from gdistributed.client.printing import Printing
 from gdistributed.client.routes import Routes
 from gdistributed.core.client.brain import ClientBrain
 from gdistributed.core.client.futures import (
@@ -149,9 +151,10 @@ class Connection:
         self.shared_memory = SharedMemory(
             same_host() if settings.shared_memory else "", settings.shared_nbytes_min
         )
+        self._printing = Printing()
         self._brain = ClientBrain(settings.limits)
         self._lock = threading.Lock()
-        self._locked = _Locked(self)
+        self._locked = Locked(self)
         self._opening = asyncio.Lock()
         self._session: Session[pb.FromClient] = Session(pb.FromClient)
         self._link: Link[pb.ToClient, pb.FromClient] | None = None
@@ -297,6 +300,7 @@ class Connection:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
+        self._printing.close()
         self._settle_all("the client is closed", CANCELLED)
         self.status = "closed"
         await self._close_channels()
@@ -446,6 +450,8 @@ class Connection:
             return self._brain.take()
 
     def _receive(self, batch: pb.ToClient) -> None:
+        if batch.output:
+            self._printing.show(batch.output)
         with self._lock:
             self._brain.on_scheduler(batch)
             fired, self._brain.fired = self._brain.fired, []
@@ -482,18 +488,3 @@ class Connection:
         for each in (*self._control, self.channels):
             await each.close()
         self._control = []
-
-
-class _Locked(AbstractContextManager[ClientBrain]):
-    """One object for all uses: a generator for each would cost as much as a submission."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> ClientBrain:
-        return self._connection.enter()
-
-    def __exit__(self, *error: object) -> None:
-        self._connection.leave()

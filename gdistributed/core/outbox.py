@@ -108,6 +108,10 @@ class Outbox(Generic[Batch]):
         self._fresh.pop(peer, None)
         return self._open.pop(peer, None)
 
+    def is_behind(self, peer: str) -> bool:
+        """Whether a whole batch waits for a peer beside the open one."""
+        return peer in self._closed
+
     def fresh(self) -> list[str]:
         """Return the peers for whom a batch was opened since the last call: wake their links."""
         peers = list(self._fresh)

@@ -24,7 +24,7 @@ from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import TaskContext, current
 from gdistributed.runtime.threads import Threads
 from gdistributed.settings import MIB, LimitSettings
-from gdistributed.v1 import worker_pb2
+from gdistributed.v1 import task_pb2, worker_pb2
 
 MESSAGE_NBYTES: Final = LimitSettings().message_nbytes
 
@@ -119,6 +119,11 @@ class MethodCall:
         """Wait for a thread, if the own one was left."""
         if self.threads is not None:
             self.threads.come_back()
+
+    def said(self, stream: task_pb2.OutputStream.ValueType, text: str) -> None:
+        """Note what was printed or logged."""
+        if self.place.notes is not None:
+            self.place.notes.note(self.key, 0, stream, text)
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ from gdistributed.data.functions import load_function
 from gdistributed.data.sizes import sizeof
 from gdistributed.errors import DataLost, Reschedule, SerializationError
 from gdistributed.runtime.context import TaskContext, current
+from gdistributed.runtime.output import Notes
 from gdistributed.runtime.threads import Threads
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 
@@ -58,6 +59,8 @@ class Place:
         From any thread.
     runtimes
         What runs functions of other languages, by the name of the runtime.
+    notes
+        Takes what the calls print and log.
     """
 
     worker_id: str
@@ -70,6 +73,7 @@ class Place:
     threads: Threads[Call] | None = None
     seceded: Callable[[Call, bool], None] | None = None
     runtimes: Mapping[str, Runtime] = field(default_factory=dict)
+    notes: Notes | None = None
 
     def context(self, key: str, attempt: int = 0) -> TaskContext:
         """Say where something runs, for those who ask inside."""
@@ -297,6 +301,11 @@ class Call:
         if threads is not None and threads.is_away():
             self._tell(rejoins=True)  # first, so that nothing else is begun in the meantime
             threads.come_back()
+
+    def said(self, stream: task_pb2.OutputStream.ValueType, text: str) -> None:
+        """Note what was printed or logged."""
+        if self.place.notes is not None:
+            self.place.notes.note(self.key, self.attempt, stream, text)
 
     def _tell(self, *, rejoins: bool) -> None:
         if self.place.seceded is not None:

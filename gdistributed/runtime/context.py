@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gdistributed.errors import NotInTask
+from gdistributed.v1 import task_pb2
 
 logger = logging.getLogger("gdistributed.worker")
 
@@ -58,6 +59,9 @@ class Running(Protocol):
 
     def rejoin(self) -> None:
         """Wait for a thread among the others, if it was left."""
+
+    def said(self, stream: task_pb2.OutputStream.ValueType, text: str) -> None:
+        """Note what was printed or logged."""
 
 
 current: ContextVar[Running | None] = ContextVar("gdistributed_task", default=None)

@@ -13,6 +13,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
@@ -62,6 +63,7 @@ class Threads(Generic[Work]):
         self._queue: SimpleQueue[Work | _Wish | None] = SimpleQueue()
         self._over: deque[Work] = deque()
         self.running: dict[int, Work] = {}
+        self._context = Context()  # of no call: not that of whose end wakes the loop
         self._is_woken = False
         self._is_closed = False
         self._placed: set[threading.Thread] = set()
@@ -142,7 +144,7 @@ class Threads(Generic[Work]):
         if self._is_closed:
             return
         try:
-            self._loop.call_soon_threadsafe(self._collect)
+            self._loop.call_soon_threadsafe(self._collect, context=self._context)
         except RuntimeError:
             self._is_closed = True  # the loop is closed: there is nobody to tell
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gdistributed.runtime.calls import Place
 from gdistributed.runtime.context import TaskContext
+from gdistributed.v1 import task_pb2
 
 
 class Visit:
@@ -30,3 +31,6 @@ class Visit:
 
     def rejoin(self) -> None:
         """There is nothing to wait for."""
+
+    def said(self, stream: task_pb2.OutputStream.ValueType, text: str) -> None:
+        """What is printed goes where the worker's own lines go, and nowhere else."""

@@ -75,6 +75,7 @@ class FromClient(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     UNHOLD_FIELD_NUMBER: _builtins.int
+    FORWARD_OUTPUT_FIELD_NUMBER: _builtins.int
     WANTED_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
@@ -84,6 +85,10 @@ class FromClient(_message.Message):
     """
     acknowledged: _builtins.int
     """acknowledged: the number of the last message of the scheduler that was received in order."""
+    forward_output: _builtins.bool
+    """forward_output: whether the client is told from now on what tasks print and log; not at the
+    beginning of a session. See ToClient.output.
+    """
     heartbeat: _builtins.bool
     """heartbeat: the client's loop works."""
     @_builtins.property
@@ -151,15 +156,18 @@ class FromClient(_message.Message):
         cancel: _abc.Iterable[Global___CancelKeys] | None = ...,
         release: _abc.Iterable[_builtins.str] | None = ...,
         unhold: _abc.Iterable[_builtins.str] | None = ...,
+        forward_output: _builtins.bool | None = ...,
         wanted: Global___WantedKeys | None = ...,
         heartbeat: _builtins.bool = ...,
         goodbye: _server_pb2.Goodbye | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["goodbye", b"goodbye", "hello", b"hello", "wanted", b"wanted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_forward_output", b"_forward_output", "forward_output", b"forward_output", "goodbye", b"goodbye", "hello", b"hello", "wanted", b"wanted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancel", b"cancel", "functions", b"functions", "goodbye", b"goodbye", "graphs", b"graphs", "heartbeat", b"heartbeat", "hello", b"hello", "hold", b"hold", "release", b"release", "retry", b"retry", "scattered", b"scattered", "sequence", b"sequence", "templates", b"templates", "unhold", b"unhold", "wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_forward_output", b"_forward_output", "acknowledged", b"acknowledged", "cancel", b"cancel", "forward_output", b"forward_output", "functions", b"functions", "goodbye", b"goodbye", "graphs", b"graphs", "heartbeat", b"heartbeat", "hello", b"hello", "hold", b"hold", "release", b"release", "retry", b"retry", "scattered", b"scattered", "sequence", b"sequence", "templates", b"templates", "unhold", b"unhold", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__forward_output: _TypeAlias = _typing.Literal["forward_output"]  # noqa: Y015
+    _WhichOneofArgType__forward_output: _TypeAlias = _typing.Literal["_forward_output", b"_forward_output"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__forward_output) -> _WhichOneofReturnType__forward_output | None: ...
 
 Global___FromClient: _TypeAlias = FromClient  # noqa: Y015
 
@@ -481,6 +489,7 @@ class ToClient(_message.Message):
     GRAPHS_ACCEPTED_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     CLOSING_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """sequence: 1 for the first message after the welcome, and one more for each further message.
     The welcome has 0.
@@ -525,6 +534,13 @@ class ToClient(_message.Message):
     def closing(self) -> _server_pb2.Closing:
         """closing: the scheduler ends the stream soon."""
 
+    @_builtins.property
+    def output(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskOutput]:
+        """output: what tasks say that the client wants, or on which something depends that it wants; only
+        after FromClient.forward_output. It is taken in before all else of the message. What is said
+        while the client has no stream or does not take its mail is left out.
+        """
+
     def __init__(
         self,
         *,
@@ -540,10 +556,11 @@ class ToClient(_message.Message):
         graphs_accepted: _builtins.int = ...,
         workers: Global___WorkerCount | None = ...,
         closing: _server_pb2.Closing | None = ...,
+        output: _abc.Iterable[_task_pb2.TaskOutput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closing", b"closing", "welcome", b"welcome", "workers", b"workers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancelled", b"cancelled", "closing", b"closing", "erred", b"erred", "finished", b"finished", "graphs_accepted", b"graphs_accepted", "lost", b"lost", "peers", b"peers", "refused", b"refused", "sequence", b"sequence", "welcome", b"welcome", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "cancelled", b"cancelled", "closing", b"closing", "erred", b"erred", "finished", b"finished", "graphs_accepted", b"graphs_accepted", "lost", b"lost", "output", b"output", "peers", b"peers", "refused", b"refused", "sequence", b"sequence", "welcome", b"welcome", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1323,6 +1340,52 @@ class StoryLine(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StoryLine: _TypeAlias = StoryLine  # noqa: Y015
+
+@_typing.final
+class GetTaskOutputRequest(_message.Message):
+    """GetTaskOutputRequest names a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the task."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskOutputRequest: _TypeAlias = GetTaskOutputRequest  # noqa: Y015
+
+@_typing.final
+class GetTaskOutputResponse(_message.Message):
+    """GetTaskOutputResponse carries what the task has said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def output(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskOutput]:
+        """output in the order in which it came, the newest last."""
+
+    def __init__(
+        self,
+        *,
+        output: _abc.Iterable[_task_pb2.TaskOutput] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskOutputResponse: _TypeAlias = GetTaskOutputResponse  # noqa: Y015
 
 @_typing.final
 class ListWorkersRequest(_message.Message):

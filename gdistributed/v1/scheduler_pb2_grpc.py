@@ -89,6 +89,11 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ExplainTaskRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ExplainTaskResponse.FromString,
                 _registered_method=True)
+        self.GetTaskOutput = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/GetTaskOutput',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.GetTaskOutputRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.GetTaskOutputResponse.FromString,
+                _registered_method=True)
         self.ListWorkers = channel.unary_unary(
                 '/gdistributed.v1.Scheduler/ListWorkers',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ListWorkersRequest.SerializeToString,
@@ -279,6 +284,18 @@ class SchedulerServicer(object):
 
         Errors:
         - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and remembers no story of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTaskOutput(self, request, context):
+        """GetTaskOutput returns what a task has printed and logged. The scheduler keeps the first 32 KiB and
+        the last 32 KiB for each key, over all runs of it; and 16 MiB in all, by default: then what the
+        task has said that was silent for longest goes. That the task is forgotten changes nothing.
+
+        Errors:
+        - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and keeps no output of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -492,6 +509,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.ExplainTask,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.ExplainTaskRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ExplainTaskResponse.SerializeToString,
+            ),
+            'GetTaskOutput': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTaskOutput,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.GetTaskOutputRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.GetTaskOutputResponse.SerializeToString,
             ),
             'ListWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkers,
@@ -833,6 +855,33 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/ExplainTask',
             gdistributed_dot_v1_dot_scheduler__pb2.ExplainTaskRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.ExplainTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTaskOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/GetTaskOutput',
+            gdistributed_dot_v1_dot_scheduler__pb2.GetTaskOutputRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.GetTaskOutputResponse.FromString,
             options,
             channel_credentials,
             insecure,

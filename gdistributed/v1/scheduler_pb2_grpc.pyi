@@ -119,6 +119,14 @@ class SchedulerStub:
     Errors:
     - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and remembers no story of it.
     """
+    GetTaskOutput: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.GetTaskOutputRequest, _scheduler_pb2.GetTaskOutputResponse]
+    """GetTaskOutput returns what a task has printed and logged. The scheduler keeps the first 32 KiB and
+    the last 32 KiB for each key, over all runs of it; and 16 MiB in all, by default: then what the
+    task has said that was silent for longest goes. That the task is forgotten changes nothing.
+
+    Errors:
+    - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and keeps no output of it.
+    """
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ListWorkersRequest, _scheduler_pb2.ListWorkersResponse]
     """ListWorkers lists the workers, paged.
 
@@ -313,6 +321,14 @@ class SchedulerAsyncStub(SchedulerStub):
 
     Errors:
     - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and remembers no story of it.
+    """
+    GetTaskOutput: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetTaskOutputRequest, _scheduler_pb2.GetTaskOutputResponse]  # type: ignore[assignment]
+    """GetTaskOutput returns what a task has printed and logged. The scheduler keeps the first 32 KiB and
+    the last 32 KiB for each key, over all runs of it; and 16 MiB in all, by default: then what the
+    task has said that was silent for longest goes. That the task is forgotten changes nothing.
+
+    Errors:
+    - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and keeps no output of it.
     """
     ListWorkers: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ListWorkersRequest, _scheduler_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """ListWorkers lists the workers, paged.
@@ -565,6 +581,20 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and remembers no story of it.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTaskOutput(
+        self,
+        request: _scheduler_pb2.GetTaskOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.GetTaskOutputResponse, _abc.Awaitable[_scheduler_pb2.GetTaskOutputResponse]]:
+        """GetTaskOutput returns what a task has printed and logged. The scheduler keeps the first 32 KiB and
+        the last 32 KiB for each key, over all runs of it; and 16 MiB in all, by default: then what the
+        task has said that was silent for longest goes. That the task is forgotten changes nothing.
+
+        Errors:
+        - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and keeps no output of it.
         """
 
     @_abc_1.abstractmethod

@@ -74,6 +74,34 @@ TASK_STATE_FORGOTTEN: TaskState.ValueType  # 8
 """Forgotten by the scheduler."""
 Global___TaskState: _TypeAlias = TaskState  # noqa: Y015
 
+class _OutputStream:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutputStreamEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputStream.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTPUT_STREAM_UNSPECIFIED: _OutputStream.ValueType  # 0
+    """Not said; shown like standard output."""
+    OUTPUT_STREAM_STDOUT: _OutputStream.ValueType  # 1
+    """Standard output."""
+    OUTPUT_STREAM_STDERR: _OutputStream.ValueType  # 2
+    """Standard error."""
+    OUTPUT_STREAM_LOG: _OutputStream.ValueType  # 3
+    """A log: a line has its level and the name of its logger in it."""
+
+class OutputStream(_OutputStream, metaclass=_OutputStreamEnumTypeWrapper):
+    """OutputStream says by what way a task has said something."""
+
+OUTPUT_STREAM_UNSPECIFIED: OutputStream.ValueType  # 0
+"""Not said; shown like standard output."""
+OUTPUT_STREAM_STDOUT: OutputStream.ValueType  # 1
+"""Standard output."""
+OUTPUT_STREAM_STDERR: OutputStream.ValueType  # 2
+"""Standard error."""
+OUTPUT_STREAM_LOG: OutputStream.ValueType  # 3
+"""A log: a line has its level and the name of its logger in it."""
+Global___OutputStream: _TypeAlias = OutputStream  # noqa: Y015
+
 @_typing.final
 class Function(_message.Message):
     """Function is code that tasks run. It is announced once on a stream and then named by its id."""
@@ -465,6 +493,56 @@ class TaskErred(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskErred: _TypeAlias = TaskErred  # noqa: Y015
+
+@_typing.final
+class TaskOutput(_message.Message):
+    """TaskOutput is text that a task has printed or logged, or a part of it. The worker writes it while the
+    task runs, and the scheduler keeps it for a while and passes it on to the clients that asked for it.
+
+    A worker SHOULD gather what a task says for half a second before it sends it, and sends what is left
+    before the report of the task. It bounds what it sends: of what one task says in half a second the
+    Python worker sends at most the first 32 KiB and the last 32 KiB.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """key of the task; of an actor, for what its methods say."""
+    attempt: _builtins.int
+    """attempt that the worker was given; 0 for an actor's methods."""
+    stream: Global___OutputStream.ValueType
+    """stream to which the text was written."""
+    text: _builtins.str
+    """text as it was written, with its line ends. It may end in the middle of a line."""
+    left_out: _builtins.int
+    """left_out: about how many bytes the task has said just before `text` that are left out, for there
+    were too many. 0 means none.
+    """
+    worker: _builtins.str
+    """worker that said it, by its name. The scheduler fills it in."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        stream: Global___OutputStream.ValueType = ...,
+        text: _builtins.str = ...,
+        left_out: _builtins.int = ...,
+        worker: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key", "left_out", b"left_out", "stream", b"stream", "text", b"text", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskOutput: _TypeAlias = TaskOutput  # noqa: Y015
 
 @_typing.final
 class Peer(_message.Message):

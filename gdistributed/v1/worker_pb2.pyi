@@ -1103,7 +1103,7 @@ class FromWorker(_message.Message):
     """FromWorker is one message of a worker to the scheduler: a batch.
 
     A batch is applied kind by kind in the order of the field numbers: what the worker has stored
-    before what it has finished, and both before what it has lost.
+    before what it has finished, and both before what it has lost. `output` alone comes before all.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1124,6 +1124,7 @@ class FromWorker(_message.Message):
     MISSING_FIELD_NUMBER: _builtins.int
     CROWDED_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """sequence: 1 for the first message after the hello, and one more for each further message. The
     hello has 0.
@@ -1192,6 +1193,12 @@ class FromWorker(_message.Message):
     def goodbye(self) -> _server_pb2.Goodbye:
         """goodbye: the worker leaves on purpose; last message of the stream."""
 
+    @_builtins.property
+    def output(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.TaskOutput]:
+        """output: what tasks have printed and logged, in the order in which each has said it. It is taken in
+        before all else of the message, so that it comes before the reports of its tasks.
+        """
+
     def __init__(
         self,
         *,
@@ -1211,10 +1218,11 @@ class FromWorker(_message.Message):
         missing: _abc.Iterable[Global___MissingData] | None = ...,
         crowded: _abc.Iterable[Global___CrowdedData] | None = ...,
         goodbye: _server_pb2.Goodbye | None = ...,
+        output: _abc.Iterable[_task_pb2.TaskOutput] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "crowded", b"crowded", "dropped", b"dropped", "erred", b"erred", "finished", b"finished", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory", "missing", b"missing", "rescheduled", b"rescheduled", "revoked", b"revoked", "seceded", b"seceded", "sequence", b"sequence", "started", b"started", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "crowded", b"crowded", "dropped", b"dropped", "erred", b"erred", "finished", b"finished", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "inventory", b"inventory", "missing", b"missing", "output", b"output", "rescheduled", b"rescheduled", "revoked", b"revoked", "seceded", b"seceded", "sequence", b"sequence", "started", b"started", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

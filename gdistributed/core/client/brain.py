@@ -76,6 +76,7 @@ class ClientBrain:
         self._open_nbytes = 0
         self._closed: deque[pb.FromClient] = deque()
         self._releases: dict[str, None] = {}
+        self._forwards_output = False
 
     # What the user says
 
@@ -205,6 +206,11 @@ class ClientBrain:
                 self._move(record, PENDING)
         self._batch().retry.add(keys=keys)
 
+    def forward_output(self, on: bool) -> None:
+        """Have the scheduler tell what tasks print, from now on or no longer."""
+        self._forwards_output = on
+        self._batch().forward_output = on
+
     def goodbye(self, reason: str) -> None:
         """Leave on purpose: the last message."""
         self._batch().goodbye.reason = reason
@@ -258,6 +264,8 @@ class ClientBrain:
             batch = self._batch()
             batch.functions.extend(self._functions.values())
             batch.templates.extend(self._templates.values())
+        if self._forwards_output:
+            self._batch().forward_output = True
         for batch in old:
             self._say_again(batch)
         if self._last_graph or self.records:

@@ -46,6 +46,7 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
     books = brain.books
     graphs = [graph for client in books.clients.values() for graph in client.open_graphs.values()]
     awaited = Counter(task for graph in graphs for task in graph.awaited)
+    yield from brain.output.findings()
     for key, task in books.tasks.items():
         if task.key != key:
             yield f"{task} is entered as {key!r}"

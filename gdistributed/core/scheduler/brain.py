@@ -31,6 +31,7 @@ from gdistributed.core.scheduler.estimates import Bandwidths
 from gdistributed.core.scheduler.events import TASK, Events
 from gdistributed.core.scheduler.hearing import hear_client, hear_worker
 from gdistributed.core.scheduler.offers import decodes_of
+from gdistributed.core.scheduler.output import Output
 from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
@@ -93,6 +94,8 @@ class SchedulerBrain:
         What happened: of it the stories of tasks are made.
     activity
         What was run and moved lately.
+    output
+        What tasks have printed and logged.
     reconsider
         Puts a task on the worklist: a fact about it has changed.
     """
@@ -109,6 +112,7 @@ class SchedulerBrain:
         self.agenda = Agenda()
         self.events = Events()
         self.activity = Activity()
+        self.output = Output(self.settings.output_nbytes)
         self.now = 0.0
         self.worker_numbers = 0
         self.epoch = epoch
@@ -350,6 +354,7 @@ class SchedulerBrain:
         pieces.give_up_all(self, client, cause)
         wants.release(self, client, [task.key for task in client.wants])
         del self.books.clients[client_id]
+        self.output.listeners.pop(client, None)
         self.client_sessions.end(client_id)
         self.clients.drop(client_id)
         self.decide()

@@ -1,7 +1,7 @@
 """What peers say to the scheduler: for each kind of word in a batch, the function that takes it in.
 
-A batch is taken in kind by kind, in the order of the numbers of its fields. Only what is in it is
-looked at, so that a small batch costs little.
+A batch is taken in kind by kind, in the order of the numbers of its fields; what tasks have printed
+comes first. Only what is in it is looked at, so that a small batch costs little.
 """
 
 from __future__ import annotations
@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from gdistributed.core.scheduler import crowds, holders, inventory, liveness, loss, reported, wants
+from gdistributed.core.scheduler import (
+    crowds,
+    holders,
+    inventory,
+    liveness,
+    loss,
+    output,
+    reported,
+    wants,
+)
 from gdistributed.core.scheduler.records import ClientRecord, WorkerRecord
 from gdistributed.v1 import scheduler_pb2, task_pb2, worker_pb2
 
@@ -21,6 +30,8 @@ Take = Callable[["SchedulerBrain", Any, Any], None]
 
 def hear_worker(brain: SchedulerBrain, worker: WorkerRecord, batch: worker_pb2.FromWorker) -> None:
     """Take in what a worker says."""
+    for part in batch.output:
+        output.heard(brain, worker, part)
     for field, said in batch.ListFields():
         if (take := FROM_WORKER.get(field.name)) is not None:
             take(brain, worker, said)
@@ -104,6 +115,7 @@ FROM_CLIENT: Final[dict[str, Take]] = {
     "cancel": _settled(_each(_cancel)),
     "release": _settled(wants.release),
     "unhold": _settled(_each(_unhold)),
+    "forward_output": output.listen,
     "wanted": _settled(liveness.restate),
     "heartbeat": _heartbeat,
 }

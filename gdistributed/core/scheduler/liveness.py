@@ -151,6 +151,7 @@ def begin_client_again(brain: SchedulerBrain, client: ClientRecord) -> None:
     brain.clients.drop(client.id)
     client.is_live = True
     client.missed = None
+    brain.output.listeners.pop(client, None)
     client.peers.clear()
     client.templates.clear()
     client.functions.clear()

@@ -198,6 +198,15 @@ class Queries:
             explanation, state = explain(brain.books, task), STATES[task.state]
         return pb.ExplainTaskResponse(state=state, explanation=explanation, story=story)
 
+    async def GetTaskOutput(
+        self, request: pb.GetTaskOutputRequest, _: Context
+    ) -> pb.GetTaskOutputResponse:
+        """Return what is kept of what a task has printed and logged."""
+        output = self._shell.brain.output.of(request.key)
+        if not output:
+            self._task(request.key)
+        return pb.GetTaskOutputResponse(output=output)
+
     # The cluster
 
     async def ListWorkers(

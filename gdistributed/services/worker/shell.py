@@ -37,6 +37,7 @@ from gdistributed.runtime.stacks import stacks_of
 from gdistributed.runtime.threads import Threads
 from gdistributed.services.alarm import Alarm
 from gdistributed.services.jobs import Jobs
+from gdistributed.services.worker.output import OutputMail
 from gdistributed.services.worker.profiling import Profiling
 from gdistributed.services.worker.sharing import shared_memory_of
 from gdistributed.services.worker.transfers import Transfers
@@ -100,6 +101,8 @@ class Shell:
         self._loop = place.loop = asyncio.get_running_loop()
         self._threads = Threads[Call](brain.nthreads, self._ended, self._loop)
         place.threads, place.seceded = self._threads, self._secede_soon
+        self._output = OutputMail(brain, self._empty_lanes)
+        place.notes = self._output.notes
         self._coroutines = Coroutines(self._ended)
         self.actors: Final = Actors(place, brain.nthreads)
         self._templates: dict[int, Template] = {}
@@ -154,6 +157,7 @@ class Shell:
         self.wake = self.failed = None
         self._alarm.set(None)
         self.profiling.close()
+        self._output.close()
         self._threads.close()
         await self._coroutines.close()
         await self.actors.close()
@@ -250,6 +254,7 @@ class Shell:
 
     def _ended(self, calls: list[Call]) -> None:
         """Calls are over, or have turned out to be coroutines."""
+        self._output.before_reports(calls)
         finished: list[task_pb2.TaskFinished] = []
         erred: list[task_pb2.TaskErred] = []
         rescheduled: list[worker_pb2.TaskAttempt] = []

@@ -364,6 +364,8 @@ class Script:
 
 def client_words(batch: scheduler_pb2.ToClient) -> Iterable[str]:
     """Yield a word for each message to a client, but for answers, in their order."""
+    for part in batch.output:
+        yield f"output {part.key} {part.text}" + (f" -{part.left_out}" if part.left_out else "")
     for refused in batch.refused:
         yield f"refused {refused.reason} {','.join(refused.keys)}"
     yield from (f"lost {key}" for key in batch.lost)

@@ -110,6 +110,9 @@ type FromClient struct {
 	Release []string `protobuf:"bytes,11,rep,name=release,proto3" json:"release,omitempty"`
 	// unhold: holders that end, with all that they hold (see HoldKeys.holder).
 	Unhold []string `protobuf:"bytes,12,rep,name=unhold,proto3" json:"unhold,omitempty"`
+	// forward_output: whether the client is told from now on what tasks print and log; not at the
+	// beginning of a session. See ToClient.output.
+	ForwardOutput *bool `protobuf:"varint,13,opt,name=forward_output,json=forwardOutput,proto3,oneof" json:"forward_output,omitempty"`
 	// wanted: all keys that the client wants, once after a hello that did not resume, behind the graphs
 	// that it sends again.
 	Wanted *WantedKeys `protobuf:"bytes,14,opt,name=wanted,proto3" json:"wanted,omitempty"`
@@ -233,6 +236,13 @@ func (x *FromClient) GetUnhold() []string {
 		return x.Unhold
 	}
 	return nil
+}
+
+func (x *FromClient) GetForwardOutput() bool {
+	if x != nil && x.ForwardOutput != nil {
+		return *x.ForwardOutput
+	}
+	return false
 }
 
 func (x *FromClient) GetWanted() *WantedKeys {
@@ -844,7 +854,11 @@ type ToClient struct {
 	// workers: how many workers take tasks now; sent when it changes.
 	Workers *WorkerCount `protobuf:"bytes,12,opt,name=workers,proto3" json:"workers,omitempty"`
 	// closing: the scheduler ends the stream soon.
-	Closing       *Closing `protobuf:"bytes,13,opt,name=closing,proto3" json:"closing,omitempty"`
+	Closing *Closing `protobuf:"bytes,13,opt,name=closing,proto3" json:"closing,omitempty"`
+	// output: what tasks say that the client wants, or on which something depends that it wants; only
+	// after FromClient.forward_output. It is taken in before all else of the message. What is said
+	// while the client has no stream or does not take its mail is left out.
+	Output        []*TaskOutput `protobuf:"bytes,14,rep,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -959,6 +973,13 @@ func (x *ToClient) GetWorkers() *WorkerCount {
 func (x *ToClient) GetClosing() *Closing {
 	if x != nil {
 		return x.Closing
+	}
+	return nil
+}
+
+func (x *ToClient) GetOutput() []*TaskOutput {
+	if x != nil {
+		return x.Output
 	}
 	return nil
 }
@@ -2555,6 +2576,98 @@ func (x *StoryLine) GetText() string {
 	return ""
 }
 
+// GetTaskOutputRequest names a task.
+type GetTaskOutputRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key of the task.
+	Key           string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTaskOutputRequest) Reset() {
+	*x = GetTaskOutputRequest{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTaskOutputRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTaskOutputRequest) ProtoMessage() {}
+
+func (x *GetTaskOutputRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTaskOutputRequest.ProtoReflect.Descriptor instead.
+func (*GetTaskOutputRequest) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *GetTaskOutputRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+// GetTaskOutputResponse carries what the task has said.
+type GetTaskOutputResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// output in the order in which it came, the newest last.
+	Output        []*TaskOutput `protobuf:"bytes,1,rep,name=output,proto3" json:"output,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTaskOutputResponse) Reset() {
+	*x = GetTaskOutputResponse{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTaskOutputResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTaskOutputResponse) ProtoMessage() {}
+
+func (x *GetTaskOutputResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTaskOutputResponse.ProtoReflect.Descriptor instead.
+func (*GetTaskOutputResponse) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *GetTaskOutputResponse) GetOutput() []*TaskOutput {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
 // ListWorkersRequest asks for a page of workers.
 type ListWorkersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2568,7 +2681,7 @@ type ListWorkersRequest struct {
 
 func (x *ListWorkersRequest) Reset() {
 	*x = ListWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[32]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2580,7 +2693,7 @@ func (x *ListWorkersRequest) String() string {
 func (*ListWorkersRequest) ProtoMessage() {}
 
 func (x *ListWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[32]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2593,7 +2706,7 @@ func (x *ListWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkersRequest.ProtoReflect.Descriptor instead.
 func (*ListWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{32}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListWorkersRequest) GetPageSize() uint32 {
@@ -2625,7 +2738,7 @@ type ListWorkersResponse struct {
 
 func (x *ListWorkersResponse) Reset() {
 	*x = ListWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[33]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2637,7 +2750,7 @@ func (x *ListWorkersResponse) String() string {
 func (*ListWorkersResponse) ProtoMessage() {}
 
 func (x *ListWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[33]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2650,7 +2763,7 @@ func (x *ListWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkersResponse.ProtoReflect.Descriptor instead.
 func (*ListWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{33}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListWorkersResponse) GetWorkers() []*WorkerDescription {
@@ -2723,7 +2836,7 @@ type WorkerDescription struct {
 
 func (x *WorkerDescription) Reset() {
 	*x = WorkerDescription{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[34]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2735,7 +2848,7 @@ func (x *WorkerDescription) String() string {
 func (*WorkerDescription) ProtoMessage() {}
 
 func (x *WorkerDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[34]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2748,7 +2861,7 @@ func (x *WorkerDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerDescription.ProtoReflect.Descriptor instead.
 func (*WorkerDescription) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{34}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WorkerDescription) GetWorkerId() string {
@@ -2904,7 +3017,7 @@ type ListClientsRequest struct {
 
 func (x *ListClientsRequest) Reset() {
 	*x = ListClientsRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[35]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +3029,7 @@ func (x *ListClientsRequest) String() string {
 func (*ListClientsRequest) ProtoMessage() {}
 
 func (x *ListClientsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[35]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +3042,7 @@ func (x *ListClientsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClientsRequest.ProtoReflect.Descriptor instead.
 func (*ListClientsRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{35}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListClientsRequest) GetPageSize() uint32 {
@@ -2959,7 +3072,7 @@ type ListClientsResponse struct {
 
 func (x *ListClientsResponse) Reset() {
 	*x = ListClientsResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[36]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3084,7 @@ func (x *ListClientsResponse) String() string {
 func (*ListClientsResponse) ProtoMessage() {}
 
 func (x *ListClientsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[36]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3097,7 @@ func (x *ListClientsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClientsResponse.ProtoReflect.Descriptor instead.
 func (*ListClientsResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{36}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListClientsResponse) GetClients() []*ClientDescription {
@@ -3020,7 +3133,7 @@ type ClientDescription struct {
 
 func (x *ClientDescription) Reset() {
 	*x = ClientDescription{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[37]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3032,7 +3145,7 @@ func (x *ClientDescription) String() string {
 func (*ClientDescription) ProtoMessage() {}
 
 func (x *ClientDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[37]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3045,7 +3158,7 @@ func (x *ClientDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientDescription.ProtoReflect.Descriptor instead.
 func (*ClientDescription) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{37}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ClientDescription) GetClientId() string {
@@ -3098,7 +3211,7 @@ type ListFunctionsRequest struct {
 
 func (x *ListFunctionsRequest) Reset() {
 	*x = ListFunctionsRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[38]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3223,7 @@ func (x *ListFunctionsRequest) String() string {
 func (*ListFunctionsRequest) ProtoMessage() {}
 
 func (x *ListFunctionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[38]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +3236,7 @@ func (x *ListFunctionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFunctionsRequest.ProtoReflect.Descriptor instead.
 func (*ListFunctionsRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{38}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListFunctionsRequest) GetRuntime() string {
@@ -3160,7 +3273,7 @@ type ListFunctionsResponse struct {
 
 func (x *ListFunctionsResponse) Reset() {
 	*x = ListFunctionsResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[39]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3172,7 +3285,7 @@ func (x *ListFunctionsResponse) String() string {
 func (*ListFunctionsResponse) ProtoMessage() {}
 
 func (x *ListFunctionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[39]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3185,7 +3298,7 @@ func (x *ListFunctionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFunctionsResponse.ProtoReflect.Descriptor instead.
 func (*ListFunctionsResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{39}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListFunctionsResponse) GetFunctions() []*FunctionDescription {
@@ -3217,7 +3330,7 @@ type FunctionDescription struct {
 
 func (x *FunctionDescription) Reset() {
 	*x = FunctionDescription{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[40]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3342,7 @@ func (x *FunctionDescription) String() string {
 func (*FunctionDescription) ProtoMessage() {}
 
 func (x *FunctionDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[40]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3355,7 @@ func (x *FunctionDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FunctionDescription.ProtoReflect.Descriptor instead.
 func (*FunctionDescription) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{40}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FunctionDescription) GetRuntime() string {
@@ -3275,7 +3388,7 @@ type GetSummaryRequest struct {
 
 func (x *GetSummaryRequest) Reset() {
 	*x = GetSummaryRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[41]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3287,7 +3400,7 @@ func (x *GetSummaryRequest) String() string {
 func (*GetSummaryRequest) ProtoMessage() {}
 
 func (x *GetSummaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[41]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3300,7 +3413,7 @@ func (x *GetSummaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSummaryRequest.ProtoReflect.Descriptor instead.
 func (*GetSummaryRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{41}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{43}
 }
 
 // GetSummaryResponse counts.
@@ -3338,7 +3451,7 @@ type GetSummaryResponse struct {
 
 func (x *GetSummaryResponse) Reset() {
 	*x = GetSummaryResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[42]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3350,7 +3463,7 @@ func (x *GetSummaryResponse) String() string {
 func (*GetSummaryResponse) ProtoMessage() {}
 
 func (x *GetSummaryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[42]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3363,7 +3476,7 @@ func (x *GetSummaryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSummaryResponse.ProtoReflect.Descriptor instead.
 func (*GetSummaryResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{42}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetSummaryResponse) GetClusterId() string {
@@ -3468,7 +3581,7 @@ type ProfileSchedulerRequest struct {
 
 func (x *ProfileSchedulerRequest) Reset() {
 	*x = ProfileSchedulerRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3480,7 +3593,7 @@ func (x *ProfileSchedulerRequest) String() string {
 func (*ProfileSchedulerRequest) ProtoMessage() {}
 
 func (x *ProfileSchedulerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[43]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3493,7 +3606,7 @@ func (x *ProfileSchedulerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileSchedulerRequest.ProtoReflect.Descriptor instead.
 func (*ProfileSchedulerRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{43}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ProfileSchedulerRequest) GetDuration() *durationpb.Duration {
@@ -3515,7 +3628,7 @@ type ProfileSchedulerResponse struct {
 
 func (x *ProfileSchedulerResponse) Reset() {
 	*x = ProfileSchedulerResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3527,7 +3640,7 @@ func (x *ProfileSchedulerResponse) String() string {
 func (*ProfileSchedulerResponse) ProtoMessage() {}
 
 func (x *ProfileSchedulerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[44]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3540,7 +3653,7 @@ func (x *ProfileSchedulerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileSchedulerResponse.ProtoReflect.Descriptor instead.
 func (*ProfileSchedulerResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{44}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ProfileSchedulerResponse) GetProfile() *Profile {
@@ -3569,7 +3682,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3581,7 +3694,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3594,7 +3707,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{45}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WatchEventsRequest) GetStartRevision() uint64 {
@@ -3643,7 +3756,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3655,7 +3768,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3668,7 +3781,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{46}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *WatchEventsResponse) GetEvents() []*Event {
@@ -3706,7 +3819,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3718,7 +3831,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3731,7 +3844,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{47}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Event) GetRevision() uint64 {
@@ -3810,7 +3923,7 @@ type ReportWorkerExitRequest struct {
 
 func (x *ReportWorkerExitRequest) Reset() {
 	*x = ReportWorkerExitRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3822,7 +3935,7 @@ func (x *ReportWorkerExitRequest) String() string {
 func (*ReportWorkerExitRequest) ProtoMessage() {}
 
 func (x *ReportWorkerExitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3835,7 +3948,7 @@ func (x *ReportWorkerExitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportWorkerExitRequest.ProtoReflect.Descriptor instead.
 func (*ReportWorkerExitRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{48}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReportWorkerExitRequest) GetExit() *WorkerExit {
@@ -3861,7 +3974,7 @@ type ReportWorkerExitResponse struct {
 
 func (x *ReportWorkerExitResponse) Reset() {
 	*x = ReportWorkerExitResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3873,7 +3986,7 @@ func (x *ReportWorkerExitResponse) String() string {
 func (*ReportWorkerExitResponse) ProtoMessage() {}
 
 func (x *ReportWorkerExitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3886,7 +3999,7 @@ func (x *ReportWorkerExitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportWorkerExitResponse.ProtoReflect.Descriptor instead.
 func (*ReportWorkerExitResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{49}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{51}
 }
 
 // ReplicateDataRequest says what is to lie on how many workers.
@@ -3904,7 +4017,7 @@ type ReplicateDataRequest struct {
 
 func (x *ReplicateDataRequest) Reset() {
 	*x = ReplicateDataRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3916,7 +4029,7 @@ func (x *ReplicateDataRequest) String() string {
 func (*ReplicateDataRequest) ProtoMessage() {}
 
 func (x *ReplicateDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3929,7 +4042,7 @@ func (x *ReplicateDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateDataRequest.ProtoReflect.Descriptor instead.
 func (*ReplicateDataRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{50}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReplicateDataRequest) GetKeys() []string {
@@ -3964,7 +4077,7 @@ type ReplicateDataResponse struct {
 
 func (x *ReplicateDataResponse) Reset() {
 	*x = ReplicateDataResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3976,7 +4089,7 @@ func (x *ReplicateDataResponse) String() string {
 func (*ReplicateDataResponse) ProtoMessage() {}
 
 func (x *ReplicateDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3989,7 +4102,7 @@ func (x *ReplicateDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateDataResponse.ProtoReflect.Descriptor instead.
 func (*ReplicateDataResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{51}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ReplicateDataResponse) GetCopied() uint64 {
@@ -4012,7 +4125,7 @@ type RebalanceDataRequest struct {
 
 func (x *RebalanceDataRequest) Reset() {
 	*x = RebalanceDataRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4024,7 +4137,7 @@ func (x *RebalanceDataRequest) String() string {
 func (*RebalanceDataRequest) ProtoMessage() {}
 
 func (x *RebalanceDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4037,7 +4150,7 @@ func (x *RebalanceDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceDataRequest.ProtoReflect.Descriptor instead.
 func (*RebalanceDataRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{52}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RebalanceDataRequest) GetKeys() []string {
@@ -4065,7 +4178,7 @@ type RebalanceDataResponse struct {
 
 func (x *RebalanceDataResponse) Reset() {
 	*x = RebalanceDataResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4077,7 +4190,7 @@ func (x *RebalanceDataResponse) String() string {
 func (*RebalanceDataResponse) ProtoMessage() {}
 
 func (x *RebalanceDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4090,7 +4203,7 @@ func (x *RebalanceDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceDataResponse.ProtoReflect.Descriptor instead.
 func (*RebalanceDataResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{53}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RebalanceDataResponse) GetMoved() uint64 {
@@ -4113,7 +4226,7 @@ type RetireWorkersRequest struct {
 
 func (x *RetireWorkersRequest) Reset() {
 	*x = RetireWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4125,7 +4238,7 @@ func (x *RetireWorkersRequest) String() string {
 func (*RetireWorkersRequest) ProtoMessage() {}
 
 func (x *RetireWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4138,7 +4251,7 @@ func (x *RetireWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireWorkersRequest.ProtoReflect.Descriptor instead.
 func (*RetireWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{54}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RetireWorkersRequest) GetWorkers() []string {
@@ -4168,7 +4281,7 @@ type RetireWorkersResponse struct {
 
 func (x *RetireWorkersResponse) Reset() {
 	*x = RetireWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4180,7 +4293,7 @@ func (x *RetireWorkersResponse) String() string {
 func (*RetireWorkersResponse) ProtoMessage() {}
 
 func (x *RetireWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4193,7 +4306,7 @@ func (x *RetireWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireWorkersResponse.ProtoReflect.Descriptor instead.
 func (*RetireWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{55}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RetireWorkersResponse) GetRetired() []string {
@@ -4221,7 +4334,7 @@ type RestartWorkersRequest struct {
 
 func (x *RestartWorkersRequest) Reset() {
 	*x = RestartWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4233,7 +4346,7 @@ func (x *RestartWorkersRequest) String() string {
 func (*RestartWorkersRequest) ProtoMessage() {}
 
 func (x *RestartWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4246,7 +4359,7 @@ func (x *RestartWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartWorkersRequest.ProtoReflect.Descriptor instead.
 func (*RestartWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{56}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RestartWorkersRequest) GetTimeout() *durationpb.Duration {
@@ -4272,7 +4385,7 @@ type RestartWorkersResponse struct {
 
 func (x *RestartWorkersResponse) Reset() {
 	*x = RestartWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4284,7 +4397,7 @@ func (x *RestartWorkersResponse) String() string {
 func (*RestartWorkersResponse) ProtoMessage() {}
 
 func (x *RestartWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4297,7 +4410,7 @@ func (x *RestartWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartWorkersResponse.ProtoReflect.Descriptor instead.
 func (*RestartWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{57}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RestartWorkersResponse) GetRestarted() []string {
@@ -4334,7 +4447,7 @@ type MissingWorker struct {
 
 func (x *MissingWorker) Reset() {
 	*x = MissingWorker{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4346,7 +4459,7 @@ func (x *MissingWorker) String() string {
 func (*MissingWorker) ProtoMessage() {}
 
 func (x *MissingWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4359,7 +4472,7 @@ func (x *MissingWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissingWorker.ProtoReflect.Descriptor instead.
 func (*MissingWorker) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *MissingWorker) GetName() string {
@@ -4387,7 +4500,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4399,7 +4512,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4412,7 +4525,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{59}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ShutdownRequest) GetReason() string {
@@ -4431,7 +4544,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4443,7 +4556,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4456,7 +4569,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
 }
 
 // SynchronizeRequest states who a worker is, what it does and what it has done.
@@ -4489,7 +4602,7 @@ type SynchronizeRequest struct {
 
 func (x *SynchronizeRequest) Reset() {
 	*x = SynchronizeRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4501,7 +4614,7 @@ func (x *SynchronizeRequest) String() string {
 func (*SynchronizeRequest) ProtoMessage() {}
 
 func (x *SynchronizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4514,7 +4627,7 @@ func (x *SynchronizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *SynchronizeRequest) GetHello() *WorkerHello {
@@ -4580,7 +4693,7 @@ type PlainOutcome struct {
 
 func (x *PlainOutcome) Reset() {
 	*x = PlainOutcome{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4592,7 +4705,7 @@ func (x *PlainOutcome) String() string {
 func (*PlainOutcome) ProtoMessage() {}
 
 func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4605,7 +4718,7 @@ func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlainOutcome.ProtoReflect.Descriptor instead.
 func (*PlainOutcome) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *PlainOutcome) GetKey() string {
@@ -4705,7 +4818,7 @@ type SynchronizeResponse struct {
 
 func (x *SynchronizeResponse) Reset() {
 	*x = SynchronizeResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4717,7 +4830,7 @@ func (x *SynchronizeResponse) String() string {
 func (*SynchronizeResponse) ProtoMessage() {}
 
 func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4730,7 +4843,7 @@ func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{63}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SynchronizeResponse) GetClusterId() string {
@@ -4795,7 +4908,7 @@ type SynchronizedTask struct {
 
 func (x *SynchronizedTask) Reset() {
 	*x = SynchronizedTask{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4807,7 +4920,7 @@ func (x *SynchronizedTask) String() string {
 func (*SynchronizedTask) ProtoMessage() {}
 
 func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4820,7 +4933,7 @@ func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizedTask.ProtoReflect.Descriptor instead.
 func (*SynchronizedTask) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{64}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SynchronizedTask) GetKey() string {
@@ -4855,7 +4968,7 @@ var File_gdistributed_v1_scheduler_proto protoreflect.FileDescriptor
 
 const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\n" +
-	"\x1fgdistributed/v1/scheduler.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/error.proto\x1a\x1bgdistributed/v1/nanny.proto\x1a\x1dgdistributed/v1/profile.proto\x1a\x1cgdistributed/v1/server.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1bgdistributed/v1/value.proto\x1a\x1cgdistributed/v1/worker.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x05\n" +
+	"\x1fgdistributed/v1/scheduler.proto\x12\x0fgdistributed.v1\x1a\x1bgdistributed/v1/error.proto\x1a\x1bgdistributed/v1/nanny.proto\x1a\x1dgdistributed/v1/profile.proto\x1a\x1cgdistributed/v1/server.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1bgdistributed/v1/value.proto\x1a\x1cgdistributed/v1/worker.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x05\n" +
 	"\n" +
 	"FromClient\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\"\n" +
@@ -4870,10 +4983,12 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x06cancel\x18\n" +
 	" \x03(\v2\x1b.gdistributed.v1.CancelKeysR\x06cancel\x12\x18\n" +
 	"\arelease\x18\v \x03(\tR\arelease\x12\x16\n" +
-	"\x06unhold\x18\f \x03(\tR\x06unhold\x123\n" +
+	"\x06unhold\x18\f \x03(\tR\x06unhold\x12*\n" +
+	"\x0eforward_output\x18\r \x01(\bH\x00R\rforwardOutput\x88\x01\x01\x123\n" +
 	"\x06wanted\x18\x0e \x01(\v2\x1b.gdistributed.v1.WantedKeysR\x06wanted\x12\x1c\n" +
 	"\theartbeat\x18\x0f \x01(\bR\theartbeat\x122\n" +
-	"\agoodbye\x18\x10 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbye\"\xf6\x01\n" +
+	"\agoodbye\x18\x10 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbyeB\x11\n" +
+	"\x0f_forward_output\"\xf6\x01\n" +
 	"\vClientHello\x125\n" +
 	"\bsoftware\x18\x01 \x01(\v2\x19.gdistributed.v1.SoftwareR\bsoftware\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x12\n" +
@@ -4919,7 +5034,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"WantedKeys\x12\x12\n" +
 	"\x04keys\x18\x01 \x03(\tR\x04keys\x12\x1d\n" +
 	"\n" +
-	"last_graph\x18\x02 \x01(\x04R\tlastGraph\"\xb7\x04\n" +
+	"last_graph\x18\x02 \x01(\x04R\tlastGraph\"\xec\x04\n" +
 	"\bToClient\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\"\n" +
 	"\facknowledged\x18\x02 \x01(\x04R\facknowledged\x122\n" +
@@ -4932,7 +5047,8 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\tcancelled\x18\t \x03(\v2\x1d.gdistributed.v1.KeyCancelledR\tcancelled\x12'\n" +
 	"\x0fgraphs_accepted\x18\v \x01(\x04R\x0egraphsAccepted\x126\n" +
 	"\aworkers\x18\f \x01(\v2\x1c.gdistributed.v1.WorkerCountR\aworkers\x122\n" +
-	"\aclosing\x18\r \x01(\v2\x18.gdistributed.v1.ClosingR\aclosing\"?\n" +
+	"\aclosing\x18\r \x01(\v2\x18.gdistributed.v1.ClosingR\aclosing\x123\n" +
+	"\x06output\x18\x0e \x03(\v2\x1b.gdistributed.v1.TaskOutputR\x06output\"?\n" +
 	"\vWorkerCount\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x1a\n" +
 	"\bnthreads\x18\x02 \x01(\rR\bnthreads\"\x84\x01\n" +
@@ -5035,7 +5151,11 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x05story\x18\x03 \x03(\v2\x1a.gdistributed.v1.StoryLineR\x05story\"O\n" +
 	"\tStoryLine\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"P\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"(\n" +
+	"\x14GetTaskOutputRequest\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\"L\n" +
+	"\x15GetTaskOutputResponse\x123\n" +
+	"\x06output\x18\x01 \x03(\v2\x1b.gdistributed.v1.TaskOutputR\x06output\"P\n" +
 	"\x12ListWorkersRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -5207,7 +5327,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\bTaskView\x12\x19\n" +
 	"\x15TASK_VIEW_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTASK_VIEW_BASIC\x10\x01\x12\x12\n" +
-	"\x0eTASK_VIEW_FULL\x10\x022\x95\x10\n" +
+	"\x0eTASK_VIEW_FULL\x10\x022\xf5\x10\n" +
 	"\tScheduler\x12K\n" +
 	"\rConnectWorker\x12\x1b.gdistributed.v1.FromWorker\x1a\x19.gdistributed.v1.ToWorker(\x010\x01\x12K\n" +
 	"\rConnectClient\x12\x1b.gdistributed.v1.FromClient\x1a\x19.gdistributed.v1.ToClient(\x010\x01\x12I\n" +
@@ -5219,7 +5339,8 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\fReleaseTasks\x12$.gdistributed.v1.ReleaseTasksRequest\x1a%.gdistributed.v1.ReleaseTasksResponse\x12U\n" +
 	"\n" +
 	"RetryTasks\x12\".gdistributed.v1.RetryTasksRequest\x1a#.gdistributed.v1.RetryTasksResponse\x12X\n" +
-	"\vExplainTask\x12#.gdistributed.v1.ExplainTaskRequest\x1a$.gdistributed.v1.ExplainTaskResponse\x12X\n" +
+	"\vExplainTask\x12#.gdistributed.v1.ExplainTaskRequest\x1a$.gdistributed.v1.ExplainTaskResponse\x12^\n" +
+	"\rGetTaskOutput\x12%.gdistributed.v1.GetTaskOutputRequest\x1a&.gdistributed.v1.GetTaskOutputResponse\x12X\n" +
 	"\vListWorkers\x12#.gdistributed.v1.ListWorkersRequest\x1a$.gdistributed.v1.ListWorkersResponse\x12X\n" +
 	"\vListClients\x12#.gdistributed.v1.ListClientsRequest\x1a$.gdistributed.v1.ListClientsResponse\x12^\n" +
 	"\rListFunctions\x12%.gdistributed.v1.ListFunctionsRequest\x1a&.gdistributed.v1.ListFunctionsResponse\x12U\n" +
@@ -5248,7 +5369,7 @@ func file_gdistributed_v1_scheduler_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_scheduler_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
 var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(TaskView)(0),                    // 0: gdistributed.v1.TaskView
 	(*FromClient)(nil),               // 1: gdistributed.v1.FromClient
@@ -5283,198 +5404,205 @@ var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(*ExplainTaskRequest)(nil),       // 30: gdistributed.v1.ExplainTaskRequest
 	(*ExplainTaskResponse)(nil),      // 31: gdistributed.v1.ExplainTaskResponse
 	(*StoryLine)(nil),                // 32: gdistributed.v1.StoryLine
-	(*ListWorkersRequest)(nil),       // 33: gdistributed.v1.ListWorkersRequest
-	(*ListWorkersResponse)(nil),      // 34: gdistributed.v1.ListWorkersResponse
-	(*WorkerDescription)(nil),        // 35: gdistributed.v1.WorkerDescription
-	(*ListClientsRequest)(nil),       // 36: gdistributed.v1.ListClientsRequest
-	(*ListClientsResponse)(nil),      // 37: gdistributed.v1.ListClientsResponse
-	(*ClientDescription)(nil),        // 38: gdistributed.v1.ClientDescription
-	(*ListFunctionsRequest)(nil),     // 39: gdistributed.v1.ListFunctionsRequest
-	(*ListFunctionsResponse)(nil),    // 40: gdistributed.v1.ListFunctionsResponse
-	(*FunctionDescription)(nil),      // 41: gdistributed.v1.FunctionDescription
-	(*GetSummaryRequest)(nil),        // 42: gdistributed.v1.GetSummaryRequest
-	(*GetSummaryResponse)(nil),       // 43: gdistributed.v1.GetSummaryResponse
-	(*ProfileSchedulerRequest)(nil),  // 44: gdistributed.v1.ProfileSchedulerRequest
-	(*ProfileSchedulerResponse)(nil), // 45: gdistributed.v1.ProfileSchedulerResponse
-	(*WatchEventsRequest)(nil),       // 46: gdistributed.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),      // 47: gdistributed.v1.WatchEventsResponse
-	(*Event)(nil),                    // 48: gdistributed.v1.Event
-	(*ReportWorkerExitRequest)(nil),  // 49: gdistributed.v1.ReportWorkerExitRequest
-	(*ReportWorkerExitResponse)(nil), // 50: gdistributed.v1.ReportWorkerExitResponse
-	(*ReplicateDataRequest)(nil),     // 51: gdistributed.v1.ReplicateDataRequest
-	(*ReplicateDataResponse)(nil),    // 52: gdistributed.v1.ReplicateDataResponse
-	(*RebalanceDataRequest)(nil),     // 53: gdistributed.v1.RebalanceDataRequest
-	(*RebalanceDataResponse)(nil),    // 54: gdistributed.v1.RebalanceDataResponse
-	(*RetireWorkersRequest)(nil),     // 55: gdistributed.v1.RetireWorkersRequest
-	(*RetireWorkersResponse)(nil),    // 56: gdistributed.v1.RetireWorkersResponse
-	(*RestartWorkersRequest)(nil),    // 57: gdistributed.v1.RestartWorkersRequest
-	(*RestartWorkersResponse)(nil),   // 58: gdistributed.v1.RestartWorkersResponse
-	(*MissingWorker)(nil),            // 59: gdistributed.v1.MissingWorker
-	(*ShutdownRequest)(nil),          // 60: gdistributed.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 61: gdistributed.v1.ShutdownResponse
-	(*SynchronizeRequest)(nil),       // 62: gdistributed.v1.SynchronizeRequest
-	(*PlainOutcome)(nil),             // 63: gdistributed.v1.PlainOutcome
-	(*SynchronizeResponse)(nil),      // 64: gdistributed.v1.SynchronizeResponse
-	(*SynchronizedTask)(nil),         // 65: gdistributed.v1.SynchronizedTask
-	nil,                              // 66: gdistributed.v1.WorkerDescription.ResourcesEntry
-	nil,                              // 67: gdistributed.v1.GetSummaryResponse.TasksEntry
-	(*Function)(nil),                 // 68: gdistributed.v1.Function
-	(*TaskTemplate)(nil),             // 69: gdistributed.v1.TaskTemplate
-	(*Goodbye)(nil),                  // 70: gdistributed.v1.Goodbye
-	(*Software)(nil),                 // 71: gdistributed.v1.Software
-	(*Resume)(nil),                   // 72: gdistributed.v1.Resume
-	(*TaskSpec)(nil),                 // 73: gdistributed.v1.TaskSpec
-	(*TaskArray)(nil),                // 74: gdistributed.v1.TaskArray
-	(*Payload)(nil),                  // 75: gdistributed.v1.Payload
-	(*Welcome)(nil),                  // 76: gdistributed.v1.Welcome
-	(*Peer)(nil),                     // 77: gdistributed.v1.Peer
-	(*TaskFinished)(nil),             // 78: gdistributed.v1.TaskFinished
-	(*TaskErred)(nil),                // 79: gdistributed.v1.TaskErred
-	(*Closing)(nil),                  // 80: gdistributed.v1.Closing
-	(*durationpb.Duration)(nil),      // 81: google.protobuf.Duration
-	(*structpb.Value)(nil),           // 82: google.protobuf.Value
-	(TaskState)(0),                   // 83: gdistributed.v1.TaskState
-	(*TaskError)(nil),                // 84: gdistributed.v1.TaskError
-	(*timestamppb.Timestamp)(nil),    // 85: google.protobuf.Timestamp
-	(WorkerStatus)(0),                // 86: gdistributed.v1.WorkerStatus
-	(*WorkerMetrics)(nil),            // 87: gdistributed.v1.WorkerMetrics
-	(*FunctionOffer)(nil),            // 88: gdistributed.v1.FunctionOffer
-	(*Profile)(nil),                  // 89: gdistributed.v1.Profile
-	(*WorkerExit)(nil),               // 90: gdistributed.v1.WorkerExit
-	(*WorkerHello)(nil),              // 91: gdistributed.v1.WorkerHello
-	(*TaskAttempt)(nil),              // 92: gdistributed.v1.TaskAttempt
-	(*FromWorker)(nil),               // 93: gdistributed.v1.FromWorker
-	(*ToWorker)(nil),                 // 94: gdistributed.v1.ToWorker
+	(*GetTaskOutputRequest)(nil),     // 33: gdistributed.v1.GetTaskOutputRequest
+	(*GetTaskOutputResponse)(nil),    // 34: gdistributed.v1.GetTaskOutputResponse
+	(*ListWorkersRequest)(nil),       // 35: gdistributed.v1.ListWorkersRequest
+	(*ListWorkersResponse)(nil),      // 36: gdistributed.v1.ListWorkersResponse
+	(*WorkerDescription)(nil),        // 37: gdistributed.v1.WorkerDescription
+	(*ListClientsRequest)(nil),       // 38: gdistributed.v1.ListClientsRequest
+	(*ListClientsResponse)(nil),      // 39: gdistributed.v1.ListClientsResponse
+	(*ClientDescription)(nil),        // 40: gdistributed.v1.ClientDescription
+	(*ListFunctionsRequest)(nil),     // 41: gdistributed.v1.ListFunctionsRequest
+	(*ListFunctionsResponse)(nil),    // 42: gdistributed.v1.ListFunctionsResponse
+	(*FunctionDescription)(nil),      // 43: gdistributed.v1.FunctionDescription
+	(*GetSummaryRequest)(nil),        // 44: gdistributed.v1.GetSummaryRequest
+	(*GetSummaryResponse)(nil),       // 45: gdistributed.v1.GetSummaryResponse
+	(*ProfileSchedulerRequest)(nil),  // 46: gdistributed.v1.ProfileSchedulerRequest
+	(*ProfileSchedulerResponse)(nil), // 47: gdistributed.v1.ProfileSchedulerResponse
+	(*WatchEventsRequest)(nil),       // 48: gdistributed.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),      // 49: gdistributed.v1.WatchEventsResponse
+	(*Event)(nil),                    // 50: gdistributed.v1.Event
+	(*ReportWorkerExitRequest)(nil),  // 51: gdistributed.v1.ReportWorkerExitRequest
+	(*ReportWorkerExitResponse)(nil), // 52: gdistributed.v1.ReportWorkerExitResponse
+	(*ReplicateDataRequest)(nil),     // 53: gdistributed.v1.ReplicateDataRequest
+	(*ReplicateDataResponse)(nil),    // 54: gdistributed.v1.ReplicateDataResponse
+	(*RebalanceDataRequest)(nil),     // 55: gdistributed.v1.RebalanceDataRequest
+	(*RebalanceDataResponse)(nil),    // 56: gdistributed.v1.RebalanceDataResponse
+	(*RetireWorkersRequest)(nil),     // 57: gdistributed.v1.RetireWorkersRequest
+	(*RetireWorkersResponse)(nil),    // 58: gdistributed.v1.RetireWorkersResponse
+	(*RestartWorkersRequest)(nil),    // 59: gdistributed.v1.RestartWorkersRequest
+	(*RestartWorkersResponse)(nil),   // 60: gdistributed.v1.RestartWorkersResponse
+	(*MissingWorker)(nil),            // 61: gdistributed.v1.MissingWorker
+	(*ShutdownRequest)(nil),          // 62: gdistributed.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 63: gdistributed.v1.ShutdownResponse
+	(*SynchronizeRequest)(nil),       // 64: gdistributed.v1.SynchronizeRequest
+	(*PlainOutcome)(nil),             // 65: gdistributed.v1.PlainOutcome
+	(*SynchronizeResponse)(nil),      // 66: gdistributed.v1.SynchronizeResponse
+	(*SynchronizedTask)(nil),         // 67: gdistributed.v1.SynchronizedTask
+	nil,                              // 68: gdistributed.v1.WorkerDescription.ResourcesEntry
+	nil,                              // 69: gdistributed.v1.GetSummaryResponse.TasksEntry
+	(*Function)(nil),                 // 70: gdistributed.v1.Function
+	(*TaskTemplate)(nil),             // 71: gdistributed.v1.TaskTemplate
+	(*Goodbye)(nil),                  // 72: gdistributed.v1.Goodbye
+	(*Software)(nil),                 // 73: gdistributed.v1.Software
+	(*Resume)(nil),                   // 74: gdistributed.v1.Resume
+	(*TaskSpec)(nil),                 // 75: gdistributed.v1.TaskSpec
+	(*TaskArray)(nil),                // 76: gdistributed.v1.TaskArray
+	(*Payload)(nil),                  // 77: gdistributed.v1.Payload
+	(*Welcome)(nil),                  // 78: gdistributed.v1.Welcome
+	(*Peer)(nil),                     // 79: gdistributed.v1.Peer
+	(*TaskFinished)(nil),             // 80: gdistributed.v1.TaskFinished
+	(*TaskErred)(nil),                // 81: gdistributed.v1.TaskErred
+	(*Closing)(nil),                  // 82: gdistributed.v1.Closing
+	(*TaskOutput)(nil),               // 83: gdistributed.v1.TaskOutput
+	(*durationpb.Duration)(nil),      // 84: google.protobuf.Duration
+	(*structpb.Value)(nil),           // 85: google.protobuf.Value
+	(TaskState)(0),                   // 86: gdistributed.v1.TaskState
+	(*TaskError)(nil),                // 87: gdistributed.v1.TaskError
+	(*timestamppb.Timestamp)(nil),    // 88: google.protobuf.Timestamp
+	(WorkerStatus)(0),                // 89: gdistributed.v1.WorkerStatus
+	(*WorkerMetrics)(nil),            // 90: gdistributed.v1.WorkerMetrics
+	(*FunctionOffer)(nil),            // 91: gdistributed.v1.FunctionOffer
+	(*Profile)(nil),                  // 92: gdistributed.v1.Profile
+	(*WorkerExit)(nil),               // 93: gdistributed.v1.WorkerExit
+	(*WorkerHello)(nil),              // 94: gdistributed.v1.WorkerHello
+	(*TaskAttempt)(nil),              // 95: gdistributed.v1.TaskAttempt
+	(*FromWorker)(nil),               // 96: gdistributed.v1.FromWorker
+	(*ToWorker)(nil),                 // 97: gdistributed.v1.ToWorker
 }
 var file_gdistributed_v1_scheduler_proto_depIdxs = []int32{
 	2,   // 0: gdistributed.v1.FromClient.hello:type_name -> gdistributed.v1.ClientHello
-	68,  // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
-	69,  // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
+	70,  // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
+	71,  // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
 	7,   // 3: gdistributed.v1.FromClient.scattered:type_name -> gdistributed.v1.ScatteredData
 	3,   // 4: gdistributed.v1.FromClient.graphs:type_name -> gdistributed.v1.SubmitGraph
 	4,   // 5: gdistributed.v1.FromClient.hold:type_name -> gdistributed.v1.HoldKeys
 	6,   // 6: gdistributed.v1.FromClient.retry:type_name -> gdistributed.v1.RetryKeys
 	5,   // 7: gdistributed.v1.FromClient.cancel:type_name -> gdistributed.v1.CancelKeys
 	8,   // 8: gdistributed.v1.FromClient.wanted:type_name -> gdistributed.v1.WantedKeys
-	70,  // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
-	71,  // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
-	72,  // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
-	73,  // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
-	74,  // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
-	75,  // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
-	76,  // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
-	77,  // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
+	72,  // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
+	73,  // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
+	74,  // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
+	75,  // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
+	76,  // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
+	77,  // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
+	78,  // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
+	79,  // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
 	11,  // 17: gdistributed.v1.ToClient.refused:type_name -> gdistributed.v1.GraphRefused
-	78,  // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
-	79,  // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
+	80,  // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
+	81,  // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
 	12,  // 20: gdistributed.v1.ToClient.cancelled:type_name -> gdistributed.v1.KeyCancelled
 	10,  // 21: gdistributed.v1.ToClient.workers:type_name -> gdistributed.v1.WorkerCount
-	80,  // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
-	14,  // 23: gdistributed.v1.SubmitRequest.tasks:type_name -> gdistributed.v1.PlainTask
-	81,  // 24: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
-	15,  // 25: gdistributed.v1.PlainTask.arguments:type_name -> gdistributed.v1.PlainArgument
-	82,  // 26: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
-	75,  // 27: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
-	81,  // 28: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
-	83,  // 29: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
-	82,  // 30: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
-	75,  // 31: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
-	84,  // 32: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
-	21,  // 33: gdistributed.v1.GetTaskResponse.task:type_name -> gdistributed.v1.TaskDescription
-	83,  // 34: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
-	84,  // 35: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
-	83,  // 36: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
-	0,   // 37: gdistributed.v1.ListTasksRequest.view:type_name -> gdistributed.v1.TaskView
-	21,  // 38: gdistributed.v1.ListTasksResponse.tasks:type_name -> gdistributed.v1.TaskDescription
-	83,  // 39: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
-	32,  // 40: gdistributed.v1.ExplainTaskResponse.story:type_name -> gdistributed.v1.StoryLine
-	85,  // 41: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
-	35,  // 42: gdistributed.v1.ListWorkersResponse.workers:type_name -> gdistributed.v1.WorkerDescription
-	86,  // 43: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
-	81,  // 44: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
-	87,  // 45: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
-	66,  // 46: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
-	81,  // 47: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
-	71,  // 48: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
-	38,  // 49: gdistributed.v1.ListClientsResponse.clients:type_name -> gdistributed.v1.ClientDescription
-	41,  // 50: gdistributed.v1.ListFunctionsResponse.functions:type_name -> gdistributed.v1.FunctionDescription
-	88,  // 51: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
-	67,  // 52: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
-	81,  // 53: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
-	81,  // 54: gdistributed.v1.ProfileSchedulerRequest.duration:type_name -> google.protobuf.Duration
-	89,  // 55: gdistributed.v1.ProfileSchedulerResponse.profile:type_name -> gdistributed.v1.Profile
-	48,  // 56: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
-	85,  // 57: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
-	90,  // 58: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
-	81,  // 59: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	81,  // 60: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	59,  // 61: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
-	91,  // 62: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
-	86,  // 63: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
-	92,  // 64: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
-	63,  // 65: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
-	81,  // 66: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
-	81,  // 67: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
-	82,  // 68: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
-	75,  // 69: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
-	84,  // 70: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
-	65,  // 71: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
-	92,  // 72: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
-	81,  // 73: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
-	70,  // 74: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
-	68,  // 75: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
-	15,  // 76: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
-	93,  // 77: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
-	1,   // 78: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
-	13,  // 79: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
-	17,  // 80: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
-	19,  // 81: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
-	22,  // 82: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
-	24,  // 83: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
-	26,  // 84: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
-	28,  // 85: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
-	30,  // 86: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
-	33,  // 87: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
-	36,  // 88: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
-	39,  // 89: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
-	42,  // 90: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
-	44,  // 91: gdistributed.v1.Scheduler.ProfileScheduler:input_type -> gdistributed.v1.ProfileSchedulerRequest
-	46,  // 92: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
-	49,  // 93: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
-	51,  // 94: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
-	53,  // 95: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
-	55,  // 96: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
-	57,  // 97: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
-	60,  // 98: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
-	62,  // 99: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
-	94,  // 100: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
-	9,   // 101: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
-	16,  // 102: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
-	18,  // 103: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
-	20,  // 104: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
-	23,  // 105: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
-	25,  // 106: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
-	27,  // 107: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
-	29,  // 108: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
-	31,  // 109: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
-	34,  // 110: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
-	37,  // 111: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
-	40,  // 112: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
-	43,  // 113: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
-	45,  // 114: gdistributed.v1.Scheduler.ProfileScheduler:output_type -> gdistributed.v1.ProfileSchedulerResponse
-	47,  // 115: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
-	50,  // 116: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
-	52,  // 117: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
-	54,  // 118: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
-	56,  // 119: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
-	58,  // 120: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
-	61,  // 121: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
-	64,  // 122: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
-	100, // [100:123] is the sub-list for method output_type
-	77,  // [77:100] is the sub-list for method input_type
-	77,  // [77:77] is the sub-list for extension type_name
-	77,  // [77:77] is the sub-list for extension extendee
-	0,   // [0:77] is the sub-list for field type_name
+	82,  // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
+	83,  // 23: gdistributed.v1.ToClient.output:type_name -> gdistributed.v1.TaskOutput
+	14,  // 24: gdistributed.v1.SubmitRequest.tasks:type_name -> gdistributed.v1.PlainTask
+	84,  // 25: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
+	15,  // 26: gdistributed.v1.PlainTask.arguments:type_name -> gdistributed.v1.PlainArgument
+	85,  // 27: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
+	77,  // 28: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
+	84,  // 29: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
+	86,  // 30: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
+	85,  // 31: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
+	77,  // 32: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
+	87,  // 33: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
+	21,  // 34: gdistributed.v1.GetTaskResponse.task:type_name -> gdistributed.v1.TaskDescription
+	86,  // 35: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
+	87,  // 36: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
+	86,  // 37: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
+	0,   // 38: gdistributed.v1.ListTasksRequest.view:type_name -> gdistributed.v1.TaskView
+	21,  // 39: gdistributed.v1.ListTasksResponse.tasks:type_name -> gdistributed.v1.TaskDescription
+	86,  // 40: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
+	32,  // 41: gdistributed.v1.ExplainTaskResponse.story:type_name -> gdistributed.v1.StoryLine
+	88,  // 42: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
+	83,  // 43: gdistributed.v1.GetTaskOutputResponse.output:type_name -> gdistributed.v1.TaskOutput
+	37,  // 44: gdistributed.v1.ListWorkersResponse.workers:type_name -> gdistributed.v1.WorkerDescription
+	89,  // 45: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
+	84,  // 46: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
+	90,  // 47: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	68,  // 48: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
+	84,  // 49: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
+	73,  // 50: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
+	40,  // 51: gdistributed.v1.ListClientsResponse.clients:type_name -> gdistributed.v1.ClientDescription
+	43,  // 52: gdistributed.v1.ListFunctionsResponse.functions:type_name -> gdistributed.v1.FunctionDescription
+	91,  // 53: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
+	69,  // 54: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
+	84,  // 55: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
+	84,  // 56: gdistributed.v1.ProfileSchedulerRequest.duration:type_name -> google.protobuf.Duration
+	92,  // 57: gdistributed.v1.ProfileSchedulerResponse.profile:type_name -> gdistributed.v1.Profile
+	50,  // 58: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
+	88,  // 59: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
+	93,  // 60: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
+	84,  // 61: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	84,  // 62: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	61,  // 63: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
+	94,  // 64: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
+	89,  // 65: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
+	95,  // 66: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
+	65,  // 67: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
+	84,  // 68: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
+	84,  // 69: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
+	85,  // 70: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
+	77,  // 71: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
+	87,  // 72: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
+	67,  // 73: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
+	95,  // 74: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
+	84,  // 75: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
+	72,  // 76: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
+	70,  // 77: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
+	15,  // 78: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
+	96,  // 79: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
+	1,   // 80: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
+	13,  // 81: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
+	17,  // 82: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
+	19,  // 83: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
+	22,  // 84: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
+	24,  // 85: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
+	26,  // 86: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
+	28,  // 87: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
+	30,  // 88: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
+	33,  // 89: gdistributed.v1.Scheduler.GetTaskOutput:input_type -> gdistributed.v1.GetTaskOutputRequest
+	35,  // 90: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
+	38,  // 91: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
+	41,  // 92: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
+	44,  // 93: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
+	46,  // 94: gdistributed.v1.Scheduler.ProfileScheduler:input_type -> gdistributed.v1.ProfileSchedulerRequest
+	48,  // 95: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
+	51,  // 96: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
+	53,  // 97: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
+	55,  // 98: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
+	57,  // 99: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
+	59,  // 100: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
+	62,  // 101: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
+	64,  // 102: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
+	97,  // 103: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
+	9,   // 104: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
+	16,  // 105: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
+	18,  // 106: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
+	20,  // 107: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
+	23,  // 108: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
+	25,  // 109: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
+	27,  // 110: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
+	29,  // 111: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
+	31,  // 112: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
+	34,  // 113: gdistributed.v1.Scheduler.GetTaskOutput:output_type -> gdistributed.v1.GetTaskOutputResponse
+	36,  // 114: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
+	39,  // 115: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
+	42,  // 116: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
+	45,  // 117: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
+	47,  // 118: gdistributed.v1.Scheduler.ProfileScheduler:output_type -> gdistributed.v1.ProfileSchedulerResponse
+	49,  // 119: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
+	52,  // 120: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
+	54,  // 121: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
+	56,  // 122: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
+	58,  // 123: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
+	60,  // 124: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
+	63,  // 125: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
+	66,  // 126: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
+	103, // [103:127] is the sub-list for method output_type
+	79,  // [79:103] is the sub-list for method input_type
+	79,  // [79:79] is the sub-list for extension type_name
+	79,  // [79:79] is the sub-list for extension extendee
+	0,   // [0:79] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_scheduler_proto_init() }
@@ -5489,6 +5617,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 	file_gdistributed_v1_task_proto_init()
 	file_gdistributed_v1_value_proto_init()
 	file_gdistributed_v1_worker_proto_init()
+	file_gdistributed_v1_scheduler_proto_msgTypes[0].OneofWrappers = []any{}
 	file_gdistributed_v1_scheduler_proto_msgTypes[14].OneofWrappers = []any{
 		(*PlainArgument_Json)(nil),
 		(*PlainArgument_Key)(nil),
@@ -5499,7 +5628,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 		(*GetResultResponse_Payload)(nil),
 		(*GetResultResponse_Error)(nil),
 	}
-	file_gdistributed_v1_scheduler_proto_msgTypes[62].OneofWrappers = []any{
+	file_gdistributed_v1_scheduler_proto_msgTypes[64].OneofWrappers = []any{
 		(*PlainOutcome_Json)(nil),
 		(*PlainOutcome_Payload)(nil),
 		(*PlainOutcome_Error)(nil),
@@ -5510,7 +5639,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_scheduler_proto_rawDesc), len(file_gdistributed_v1_scheduler_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   67,
+			NumMessages:   69,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

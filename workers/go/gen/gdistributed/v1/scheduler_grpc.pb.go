@@ -31,6 +31,7 @@ const (
 	Scheduler_ReleaseTasks_FullMethodName     = "/gdistributed.v1.Scheduler/ReleaseTasks"
 	Scheduler_RetryTasks_FullMethodName       = "/gdistributed.v1.Scheduler/RetryTasks"
 	Scheduler_ExplainTask_FullMethodName      = "/gdistributed.v1.Scheduler/ExplainTask"
+	Scheduler_GetTaskOutput_FullMethodName    = "/gdistributed.v1.Scheduler/GetTaskOutput"
 	Scheduler_ListWorkers_FullMethodName      = "/gdistributed.v1.Scheduler/ListWorkers"
 	Scheduler_ListClients_FullMethodName      = "/gdistributed.v1.Scheduler/ListClients"
 	Scheduler_ListFunctions_FullMethodName    = "/gdistributed.v1.Scheduler/ListFunctions"
@@ -127,6 +128,13 @@ type SchedulerClient interface {
 	// Errors:
 	// - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and remembers no story of it.
 	ExplainTask(ctx context.Context, in *ExplainTaskRequest, opts ...grpc.CallOption) (*ExplainTaskResponse, error)
+	// GetTaskOutput returns what a task has printed and logged. The scheduler keeps the first 32 KiB and
+	// the last 32 KiB for each key, over all runs of it; and 16 MiB in all, by default: then what the
+	// task has said that was silent for longest goes. That the task is forgotten changes nothing.
+	//
+	// Errors:
+	// - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and keeps no output of it.
+	GetTaskOutput(ctx context.Context, in *GetTaskOutputRequest, opts ...grpc.CallOption) (*GetTaskOutputResponse, error)
 	// ListWorkers lists the workers, paged.
 	//
 	// Errors:
@@ -328,6 +336,16 @@ func (c *schedulerClient) ExplainTask(ctx context.Context, in *ExplainTaskReques
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExplainTaskResponse)
 	err := c.cc.Invoke(ctx, Scheduler_ExplainTask_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *schedulerClient) GetTaskOutput(ctx context.Context, in *GetTaskOutputRequest, opts ...grpc.CallOption) (*GetTaskOutputResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTaskOutputResponse)
+	err := c.cc.Invoke(ctx, Scheduler_GetTaskOutput_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -554,6 +572,13 @@ type SchedulerServer interface {
 	// Errors:
 	// - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and remembers no story of it.
 	ExplainTask(context.Context, *ExplainTaskRequest) (*ExplainTaskResponse, error)
+	// GetTaskOutput returns what a task has printed and logged. The scheduler keeps the first 32 KiB and
+	// the last 32 KiB for each key, over all runs of it; and 16 MiB in all, by default: then what the
+	// task has said that was silent for longest goes. That the task is forgotten changes nothing.
+	//
+	// Errors:
+	// - NOT_FOUND (UNKNOWN_KEY): the scheduler does not know the key and keeps no output of it.
+	GetTaskOutput(context.Context, *GetTaskOutputRequest) (*GetTaskOutputResponse, error)
 	// ListWorkers lists the workers, paged.
 	//
 	// Errors:
@@ -684,6 +709,9 @@ func (UnimplementedSchedulerServer) RetryTasks(context.Context, *RetryTasksReque
 }
 func (UnimplementedSchedulerServer) ExplainTask(context.Context, *ExplainTaskRequest) (*ExplainTaskResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainTask not implemented")
+}
+func (UnimplementedSchedulerServer) GetTaskOutput(context.Context, *GetTaskOutputRequest) (*GetTaskOutputResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTaskOutput not implemented")
 }
 func (UnimplementedSchedulerServer) ListWorkers(context.Context, *ListWorkersRequest) (*ListWorkersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWorkers not implemented")
@@ -899,6 +927,24 @@ func _Scheduler_ExplainTask_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SchedulerServer).ExplainTask(ctx, req.(*ExplainTaskRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Scheduler_GetTaskOutput_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTaskOutputRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SchedulerServer).GetTaskOutput(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Scheduler_GetTaskOutput_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SchedulerServer).GetTaskOutput(ctx, req.(*GetTaskOutputRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1168,6 +1214,10 @@ var Scheduler_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExplainTask",
 			Handler:    _Scheduler_ExplainTask_Handler,
+		},
+		{
+			MethodName: "GetTaskOutput",
+			Handler:    _Scheduler_GetTaskOutput_Handler,
 		},
 		{
 			MethodName: "ListWorkers",

@@ -104,6 +104,63 @@ func (TaskState) EnumDescriptor() ([]byte, []int) {
 	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{0}
 }
 
+// OutputStream says by what way a task has said something.
+type OutputStream int32
+
+const (
+	// Not said; shown like standard output.
+	OutputStream_OUTPUT_STREAM_UNSPECIFIED OutputStream = 0
+	// Standard output.
+	OutputStream_OUTPUT_STREAM_STDOUT OutputStream = 1
+	// Standard error.
+	OutputStream_OUTPUT_STREAM_STDERR OutputStream = 2
+	// A log: a line has its level and the name of its logger in it.
+	OutputStream_OUTPUT_STREAM_LOG OutputStream = 3
+)
+
+// Enum value maps for OutputStream.
+var (
+	OutputStream_name = map[int32]string{
+		0: "OUTPUT_STREAM_UNSPECIFIED",
+		1: "OUTPUT_STREAM_STDOUT",
+		2: "OUTPUT_STREAM_STDERR",
+		3: "OUTPUT_STREAM_LOG",
+	}
+	OutputStream_value = map[string]int32{
+		"OUTPUT_STREAM_UNSPECIFIED": 0,
+		"OUTPUT_STREAM_STDOUT":      1,
+		"OUTPUT_STREAM_STDERR":      2,
+		"OUTPUT_STREAM_LOG":         3,
+	}
+)
+
+func (x OutputStream) Enum() *OutputStream {
+	p := new(OutputStream)
+	*p = x
+	return p
+}
+
+func (x OutputStream) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OutputStream) Descriptor() protoreflect.EnumDescriptor {
+	return file_gdistributed_v1_task_proto_enumTypes[1].Descriptor()
+}
+
+func (OutputStream) Type() protoreflect.EnumType {
+	return &file_gdistributed_v1_task_proto_enumTypes[1]
+}
+
+func (x OutputStream) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OutputStream.Descriptor instead.
+func (OutputStream) EnumDescriptor() ([]byte, []int) {
+	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{1}
+}
+
 // Function is code that tasks run. It is announced once on a stream and then named by its id.
 type Function struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -776,6 +833,103 @@ func (x *TaskErred) GetWaitNs() uint64 {
 	return 0
 }
 
+// TaskOutput is text that a task has printed or logged, or a part of it. The worker writes it while the
+// task runs, and the scheduler keeps it for a while and passes it on to the clients that asked for it.
+//
+// A worker SHOULD gather what a task says for half a second before it sends it, and sends what is left
+// before the report of the task. It bounds what it sends: of what one task says in half a second the
+// Python worker sends at most the first 32 KiB and the last 32 KiB.
+type TaskOutput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// key of the task; of an actor, for what its methods say.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// attempt that the worker was given; 0 for an actor's methods.
+	Attempt uint64 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// stream to which the text was written.
+	Stream OutputStream `protobuf:"varint,3,opt,name=stream,proto3,enum=gdistributed.v1.OutputStream" json:"stream,omitempty"`
+	// text as it was written, with its line ends. It may end in the middle of a line.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// left_out: about how many bytes the task has said just before `text` that are left out, for there
+	// were too many. 0 means none.
+	LeftOut uint64 `protobuf:"varint,5,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// worker that said it, by its name. The scheduler fills it in.
+	Worker        string `protobuf:"bytes,6,opt,name=worker,proto3" json:"worker,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskOutput) Reset() {
+	*x = TaskOutput{}
+	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskOutput) ProtoMessage() {}
+
+func (x *TaskOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskOutput.ProtoReflect.Descriptor instead.
+func (*TaskOutput) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TaskOutput) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *TaskOutput) GetAttempt() uint64 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *TaskOutput) GetStream() OutputStream {
+	if x != nil {
+		return x.Stream
+	}
+	return OutputStream_OUTPUT_STREAM_UNSPECIFIED
+}
+
+func (x *TaskOutput) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *TaskOutput) GetLeftOut() uint64 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+func (x *TaskOutput) GetWorker() string {
+	if x != nil {
+		return x.Worker
+	}
+	return ""
+}
+
 // Peer gives a worker a short number on one stream, so that the places where data lies can be named
 // cheaply. A peer is announced before or in the message that first names it.
 type Peer struct {
@@ -795,7 +949,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
+	mi := &file_gdistributed_v1_task_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +961,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_task_proto_msgTypes[6]
+	mi := &file_gdistributed_v1_task_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +974,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{6}
+	return file_gdistributed_v1_task_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Peer) GetNumber() uint32 {
@@ -917,7 +1071,15 @@ const file_gdistributed_v1_task_proto_rawDesc = "" +
 	"\x05error\x18\x03 \x01(\v2\x1a.gdistributed.v1.TaskErrorR\x05error\x12\x15\n" +
 	"\x06run_ns\x18\x04 \x01(\x04R\x05runNs\x12\x19\n" +
 	"\bfetch_ns\x18\x05 \x01(\x04R\afetchNs\x12\x17\n" +
-	"\await_ns\x18\x06 \x01(\x04R\x06waitNs\"i\n" +
+	"\await_ns\x18\x06 \x01(\x04R\x06waitNs\"\xb6\x01\n" +
+	"\n" +
+	"TaskOutput\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x04R\aattempt\x125\n" +
+	"\x06stream\x18\x03 \x01(\x0e2\x1d.gdistributed.v1.OutputStreamR\x06stream\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x19\n" +
+	"\bleft_out\x18\x05 \x01(\x04R\aleftOut\x12\x16\n" +
+	"\x06worker\x18\x06 \x01(\tR\x06worker\"i\n" +
 	"\x04Peer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x1b\n" +
 	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x18\n" +
@@ -932,7 +1094,12 @@ const file_gdistributed_v1_task_proto_rawDesc = "" +
 	"\x15TASK_STATE_PROCESSING\x10\x05\x12\x15\n" +
 	"\x11TASK_STATE_MEMORY\x10\x06\x12\x14\n" +
 	"\x10TASK_STATE_ERRED\x10\a\x12\x18\n" +
-	"\x14TASK_STATE_FORGOTTEN\x10\bBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3"
+	"\x14TASK_STATE_FORGOTTEN\x10\b*x\n" +
+	"\fOutputStream\x12\x1d\n" +
+	"\x19OUTPUT_STREAM_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14OUTPUT_STREAM_STDOUT\x10\x01\x12\x18\n" +
+	"\x14OUTPUT_STREAM_STDERR\x10\x02\x12\x15\n" +
+	"\x11OUTPUT_STREAM_LOG\x10\x03BTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3"
 
 var (
 	file_gdistributed_v1_task_proto_rawDescOnce sync.Once
@@ -946,34 +1113,37 @@ func file_gdistributed_v1_task_proto_rawDescGZIP() []byte {
 	return file_gdistributed_v1_task_proto_rawDescData
 }
 
-var file_gdistributed_v1_task_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_gdistributed_v1_task_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gdistributed_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_gdistributed_v1_task_proto_goTypes = []any{
 	(TaskState)(0),              // 0: gdistributed.v1.TaskState
-	(*Function)(nil),            // 1: gdistributed.v1.Function
-	(*TaskTemplate)(nil),        // 2: gdistributed.v1.TaskTemplate
-	(*TaskSpec)(nil),            // 3: gdistributed.v1.TaskSpec
-	(*TaskArray)(nil),           // 4: gdistributed.v1.TaskArray
-	(*TaskFinished)(nil),        // 5: gdistributed.v1.TaskFinished
-	(*TaskErred)(nil),           // 6: gdistributed.v1.TaskErred
-	(*Peer)(nil),                // 7: gdistributed.v1.Peer
-	nil,                         // 8: gdistributed.v1.TaskTemplate.ResourcesEntry
-	nil,                         // 9: gdistributed.v1.TaskTemplate.AnnotationsEntry
-	(*Payload)(nil),             // 10: gdistributed.v1.Payload
-	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
-	(*TaskError)(nil),           // 12: gdistributed.v1.TaskError
+	(OutputStream)(0),           // 1: gdistributed.v1.OutputStream
+	(*Function)(nil),            // 2: gdistributed.v1.Function
+	(*TaskTemplate)(nil),        // 3: gdistributed.v1.TaskTemplate
+	(*TaskSpec)(nil),            // 4: gdistributed.v1.TaskSpec
+	(*TaskArray)(nil),           // 5: gdistributed.v1.TaskArray
+	(*TaskFinished)(nil),        // 6: gdistributed.v1.TaskFinished
+	(*TaskErred)(nil),           // 7: gdistributed.v1.TaskErred
+	(*TaskOutput)(nil),          // 8: gdistributed.v1.TaskOutput
+	(*Peer)(nil),                // 9: gdistributed.v1.Peer
+	nil,                         // 10: gdistributed.v1.TaskTemplate.ResourcesEntry
+	nil,                         // 11: gdistributed.v1.TaskTemplate.AnnotationsEntry
+	(*Payload)(nil),             // 12: gdistributed.v1.Payload
+	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
+	(*TaskError)(nil),           // 14: gdistributed.v1.TaskError
 }
 var file_gdistributed_v1_task_proto_depIdxs = []int32{
-	10, // 0: gdistributed.v1.Function.code:type_name -> gdistributed.v1.Payload
-	8,  // 1: gdistributed.v1.TaskTemplate.resources:type_name -> gdistributed.v1.TaskTemplate.ResourcesEntry
-	11, // 2: gdistributed.v1.TaskTemplate.timeout:type_name -> google.protobuf.Duration
-	9,  // 3: gdistributed.v1.TaskTemplate.annotations:type_name -> gdistributed.v1.TaskTemplate.AnnotationsEntry
-	12, // 4: gdistributed.v1.TaskErred.error:type_name -> gdistributed.v1.TaskError
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	12, // 0: gdistributed.v1.Function.code:type_name -> gdistributed.v1.Payload
+	10, // 1: gdistributed.v1.TaskTemplate.resources:type_name -> gdistributed.v1.TaskTemplate.ResourcesEntry
+	13, // 2: gdistributed.v1.TaskTemplate.timeout:type_name -> google.protobuf.Duration
+	11, // 3: gdistributed.v1.TaskTemplate.annotations:type_name -> gdistributed.v1.TaskTemplate.AnnotationsEntry
+	14, // 4: gdistributed.v1.TaskErred.error:type_name -> gdistributed.v1.TaskError
+	1,  // 5: gdistributed.v1.TaskOutput.stream:type_name -> gdistributed.v1.OutputStream
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_task_proto_init() }
@@ -992,8 +1162,8 @@ func file_gdistributed_v1_task_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_task_proto_rawDesc), len(file_gdistributed_v1_task_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

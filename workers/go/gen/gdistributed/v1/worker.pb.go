@@ -2196,7 +2196,7 @@ func (x *GetProfileResponse) GetProfile() *Profile {
 // FromWorker is one message of a worker to the scheduler: a batch.
 //
 // A batch is applied kind by kind in the order of the field numbers: what the worker has stored
-// before what it has finished, and both before what it has lost.
+// before what it has finished, and both before what it has lost. `output` alone comes before all.
 type FromWorker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// sequence: 1 for the first message after the hello, and one more for each further message. The
@@ -2234,7 +2234,10 @@ type FromWorker struct {
 	// soon as there is a holder that has room; until then the worker MAY ask the same peer again.
 	Crowded []*CrowdedData `protobuf:"bytes,15,rep,name=crowded,proto3" json:"crowded,omitempty"`
 	// goodbye: the worker leaves on purpose; last message of the stream.
-	Goodbye       *Goodbye `protobuf:"bytes,16,opt,name=goodbye,proto3" json:"goodbye,omitempty"`
+	Goodbye *Goodbye `protobuf:"bytes,16,opt,name=goodbye,proto3" json:"goodbye,omitempty"`
+	// output: what tasks have printed and logged, in the order in which each has said it. It is taken in
+	// before all else of the message, so that it comes before the reports of its tasks.
+	Output        []*TaskOutput `protobuf:"bytes,17,rep,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2377,6 +2380,13 @@ func (x *FromWorker) GetCrowded() []*CrowdedData {
 func (x *FromWorker) GetGoodbye() *Goodbye {
 	if x != nil {
 		return x.Goodbye
+	}
+	return nil
+}
+
+func (x *FromWorker) GetOutput() []*TaskOutput {
+	if x != nil {
+		return x.Output
 	}
 	return nil
 }
@@ -4260,7 +4270,7 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12.\n" +
 	"\x04stop\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04stop\"H\n" +
 	"\x12GetProfileResponse\x122\n" +
-	"\aprofile\x18\x01 \x01(\v2\x18.gdistributed.v1.ProfileR\aprofile\"\xbb\x06\n" +
+	"\aprofile\x18\x01 \x01(\v2\x18.gdistributed.v1.ProfileR\aprofile\"\xf0\x06\n" +
 	"\n" +
 	"FromWorker\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\"\n" +
@@ -4279,7 +4289,8 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\adropped\x18\r \x03(\tR\adropped\x126\n" +
 	"\amissing\x18\x0e \x03(\v2\x1c.gdistributed.v1.MissingDataR\amissing\x126\n" +
 	"\acrowded\x18\x0f \x03(\v2\x1c.gdistributed.v1.CrowdedDataR\acrowded\x122\n" +
-	"\agoodbye\x18\x10 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbye\"\xba\x06\n" +
+	"\agoodbye\x18\x10 \x01(\v2\x18.gdistributed.v1.GoodbyeR\agoodbye\x123\n" +
+	"\x06output\x18\x11 \x03(\v2\x1b.gdistributed.v1.TaskOutputR\x06output\"\xba\x06\n" +
 	"\vWorkerHello\x125\n" +
 	"\bsoftware\x18\x01 \x01(\v2\x19.gdistributed.v1.SoftwareR\bsoftware\x12\x1b\n" +
 	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x12\n" +
@@ -4528,13 +4539,14 @@ var file_gdistributed_v1_worker_proto_goTypes = []any{
 	(*Profile)(nil),               // 56: gdistributed.v1.Profile
 	(*TaskFinished)(nil),          // 57: gdistributed.v1.TaskFinished
 	(*Goodbye)(nil),               // 58: gdistributed.v1.Goodbye
-	(*Software)(nil),              // 59: gdistributed.v1.Software
-	(*Resume)(nil),                // 60: gdistributed.v1.Resume
-	(*durationpb.Duration)(nil),   // 61: google.protobuf.Duration
-	(*Welcome)(nil),               // 62: gdistributed.v1.Welcome
-	(*TaskTemplate)(nil),          // 63: gdistributed.v1.TaskTemplate
-	(*Peer)(nil),                  // 64: gdistributed.v1.Peer
-	(*Closing)(nil),               // 65: gdistributed.v1.Closing
+	(*TaskOutput)(nil),            // 59: gdistributed.v1.TaskOutput
+	(*Software)(nil),              // 60: gdistributed.v1.Software
+	(*Resume)(nil),                // 61: gdistributed.v1.Resume
+	(*durationpb.Duration)(nil),   // 62: google.protobuf.Duration
+	(*Welcome)(nil),               // 63: gdistributed.v1.Welcome
+	(*TaskTemplate)(nil),          // 64: gdistributed.v1.TaskTemplate
+	(*Peer)(nil),                  // 65: gdistributed.v1.Peer
+	(*Closing)(nil),               // 66: gdistributed.v1.Closing
 }
 var file_gdistributed_v1_worker_proto_depIdxs = []int32{
 	3,  // 0: gdistributed.v1.GetDataResponse.items:type_name -> gdistributed.v1.DataItem
@@ -4580,61 +4592,62 @@ var file_gdistributed_v1_worker_proto_depIdxs = []int32{
 	40, // 40: gdistributed.v1.FromWorker.missing:type_name -> gdistributed.v1.MissingData
 	41, // 41: gdistributed.v1.FromWorker.crowded:type_name -> gdistributed.v1.CrowdedData
 	58, // 42: gdistributed.v1.FromWorker.goodbye:type_name -> gdistributed.v1.Goodbye
-	59, // 43: gdistributed.v1.WorkerHello.software:type_name -> gdistributed.v1.Software
-	47, // 44: gdistributed.v1.WorkerHello.resources:type_name -> gdistributed.v1.WorkerHello.ResourcesEntry
-	48, // 45: gdistributed.v1.WorkerHello.labels:type_name -> gdistributed.v1.WorkerHello.LabelsEntry
-	30, // 46: gdistributed.v1.WorkerHello.runtimes:type_name -> gdistributed.v1.RuntimeOffer
-	60, // 47: gdistributed.v1.WorkerHello.resume:type_name -> gdistributed.v1.Resume
-	31, // 48: gdistributed.v1.RuntimeOffer.functions:type_name -> gdistributed.v1.FunctionOffer
-	12, // 49: gdistributed.v1.Inventory.held:type_name -> gdistributed.v1.StoredData
-	37, // 50: gdistributed.v1.Inventory.running:type_name -> gdistributed.v1.TaskAttempt
-	37, // 51: gdistributed.v1.Inventory.queued:type_name -> gdistributed.v1.TaskAttempt
-	57, // 52: gdistributed.v1.Inventory.finished:type_name -> gdistributed.v1.TaskFinished
-	51, // 53: gdistributed.v1.Inventory.erred:type_name -> gdistributed.v1.TaskErred
-	0,  // 54: gdistributed.v1.Heartbeat.status:type_name -> gdistributed.v1.WorkerStatus
-	34, // 55: gdistributed.v1.Heartbeat.metrics:type_name -> gdistributed.v1.WorkerMetrics
-	35, // 56: gdistributed.v1.Heartbeat.bandwidths:type_name -> gdistributed.v1.Bandwidth
-	36, // 57: gdistributed.v1.Heartbeat.transfers:type_name -> gdistributed.v1.Transfer
-	61, // 58: gdistributed.v1.WorkerMetrics.event_loop_delay:type_name -> google.protobuf.Duration
-	62, // 59: gdistributed.v1.ToWorker.welcome:type_name -> gdistributed.v1.Welcome
-	52, // 60: gdistributed.v1.ToWorker.functions:type_name -> gdistributed.v1.Function
-	63, // 61: gdistributed.v1.ToWorker.templates:type_name -> gdistributed.v1.TaskTemplate
-	64, // 62: gdistributed.v1.ToWorker.peers:type_name -> gdistributed.v1.Peer
-	46, // 63: gdistributed.v1.ToWorker.reconcile:type_name -> gdistributed.v1.Reconcile
-	37, // 64: gdistributed.v1.ToWorker.cancel:type_name -> gdistributed.v1.TaskAttempt
-	37, // 65: gdistributed.v1.ToWorker.revoke:type_name -> gdistributed.v1.TaskAttempt
-	43, // 66: gdistributed.v1.ToWorker.claim:type_name -> gdistributed.v1.ClaimedData
-	45, // 67: gdistributed.v1.ToWorker.fetch:type_name -> gdistributed.v1.Dependency
-	44, // 68: gdistributed.v1.ToWorker.run:type_name -> gdistributed.v1.RunTask
-	65, // 69: gdistributed.v1.ToWorker.closing:type_name -> gdistributed.v1.Closing
-	58, // 70: gdistributed.v1.ToWorker.goodbye:type_name -> gdistributed.v1.Goodbye
-	45, // 71: gdistributed.v1.ToWorker.located:type_name -> gdistributed.v1.Dependency
-	45, // 72: gdistributed.v1.RunTask.dependencies:type_name -> gdistributed.v1.Dependency
-	37, // 73: gdistributed.v1.Reconcile.adopt:type_name -> gdistributed.v1.TaskAttempt
-	37, // 74: gdistributed.v1.Reconcile.cancel:type_name -> gdistributed.v1.TaskAttempt
-	1,  // 75: gdistributed.v1.Worker.GetData:input_type -> gdistributed.v1.GetDataRequest
-	10, // 76: gdistributed.v1.Worker.PutData:input_type -> gdistributed.v1.PutDataRequest
-	13, // 77: gdistributed.v1.Worker.DeleteData:input_type -> gdistributed.v1.DeleteDataRequest
-	15, // 78: gdistributed.v1.Worker.ListData:input_type -> gdistributed.v1.ListDataRequest
-	17, // 79: gdistributed.v1.Worker.Run:input_type -> gdistributed.v1.RunRequest
-	19, // 80: gdistributed.v1.Worker.CallActor:input_type -> gdistributed.v1.CallActorRequest
-	21, // 81: gdistributed.v1.Worker.GetStatus:input_type -> gdistributed.v1.GetStatusRequest
-	23, // 82: gdistributed.v1.Worker.GetCallStack:input_type -> gdistributed.v1.GetCallStackRequest
-	26, // 83: gdistributed.v1.Worker.GetProfile:input_type -> gdistributed.v1.GetProfileRequest
-	2,  // 84: gdistributed.v1.Worker.GetData:output_type -> gdistributed.v1.GetDataResponse
-	11, // 85: gdistributed.v1.Worker.PutData:output_type -> gdistributed.v1.PutDataResponse
-	14, // 86: gdistributed.v1.Worker.DeleteData:output_type -> gdistributed.v1.DeleteDataResponse
-	16, // 87: gdistributed.v1.Worker.ListData:output_type -> gdistributed.v1.ListDataResponse
-	18, // 88: gdistributed.v1.Worker.Run:output_type -> gdistributed.v1.RunResponse
-	20, // 89: gdistributed.v1.Worker.CallActor:output_type -> gdistributed.v1.CallActorResponse
-	22, // 90: gdistributed.v1.Worker.GetStatus:output_type -> gdistributed.v1.GetStatusResponse
-	24, // 91: gdistributed.v1.Worker.GetCallStack:output_type -> gdistributed.v1.GetCallStackResponse
-	27, // 92: gdistributed.v1.Worker.GetProfile:output_type -> gdistributed.v1.GetProfileResponse
-	84, // [84:93] is the sub-list for method output_type
-	75, // [75:84] is the sub-list for method input_type
-	75, // [75:75] is the sub-list for extension type_name
-	75, // [75:75] is the sub-list for extension extendee
-	0,  // [0:75] is the sub-list for field type_name
+	59, // 43: gdistributed.v1.FromWorker.output:type_name -> gdistributed.v1.TaskOutput
+	60, // 44: gdistributed.v1.WorkerHello.software:type_name -> gdistributed.v1.Software
+	47, // 45: gdistributed.v1.WorkerHello.resources:type_name -> gdistributed.v1.WorkerHello.ResourcesEntry
+	48, // 46: gdistributed.v1.WorkerHello.labels:type_name -> gdistributed.v1.WorkerHello.LabelsEntry
+	30, // 47: gdistributed.v1.WorkerHello.runtimes:type_name -> gdistributed.v1.RuntimeOffer
+	61, // 48: gdistributed.v1.WorkerHello.resume:type_name -> gdistributed.v1.Resume
+	31, // 49: gdistributed.v1.RuntimeOffer.functions:type_name -> gdistributed.v1.FunctionOffer
+	12, // 50: gdistributed.v1.Inventory.held:type_name -> gdistributed.v1.StoredData
+	37, // 51: gdistributed.v1.Inventory.running:type_name -> gdistributed.v1.TaskAttempt
+	37, // 52: gdistributed.v1.Inventory.queued:type_name -> gdistributed.v1.TaskAttempt
+	57, // 53: gdistributed.v1.Inventory.finished:type_name -> gdistributed.v1.TaskFinished
+	51, // 54: gdistributed.v1.Inventory.erred:type_name -> gdistributed.v1.TaskErred
+	0,  // 55: gdistributed.v1.Heartbeat.status:type_name -> gdistributed.v1.WorkerStatus
+	34, // 56: gdistributed.v1.Heartbeat.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	35, // 57: gdistributed.v1.Heartbeat.bandwidths:type_name -> gdistributed.v1.Bandwidth
+	36, // 58: gdistributed.v1.Heartbeat.transfers:type_name -> gdistributed.v1.Transfer
+	62, // 59: gdistributed.v1.WorkerMetrics.event_loop_delay:type_name -> google.protobuf.Duration
+	63, // 60: gdistributed.v1.ToWorker.welcome:type_name -> gdistributed.v1.Welcome
+	52, // 61: gdistributed.v1.ToWorker.functions:type_name -> gdistributed.v1.Function
+	64, // 62: gdistributed.v1.ToWorker.templates:type_name -> gdistributed.v1.TaskTemplate
+	65, // 63: gdistributed.v1.ToWorker.peers:type_name -> gdistributed.v1.Peer
+	46, // 64: gdistributed.v1.ToWorker.reconcile:type_name -> gdistributed.v1.Reconcile
+	37, // 65: gdistributed.v1.ToWorker.cancel:type_name -> gdistributed.v1.TaskAttempt
+	37, // 66: gdistributed.v1.ToWorker.revoke:type_name -> gdistributed.v1.TaskAttempt
+	43, // 67: gdistributed.v1.ToWorker.claim:type_name -> gdistributed.v1.ClaimedData
+	45, // 68: gdistributed.v1.ToWorker.fetch:type_name -> gdistributed.v1.Dependency
+	44, // 69: gdistributed.v1.ToWorker.run:type_name -> gdistributed.v1.RunTask
+	66, // 70: gdistributed.v1.ToWorker.closing:type_name -> gdistributed.v1.Closing
+	58, // 71: gdistributed.v1.ToWorker.goodbye:type_name -> gdistributed.v1.Goodbye
+	45, // 72: gdistributed.v1.ToWorker.located:type_name -> gdistributed.v1.Dependency
+	45, // 73: gdistributed.v1.RunTask.dependencies:type_name -> gdistributed.v1.Dependency
+	37, // 74: gdistributed.v1.Reconcile.adopt:type_name -> gdistributed.v1.TaskAttempt
+	37, // 75: gdistributed.v1.Reconcile.cancel:type_name -> gdistributed.v1.TaskAttempt
+	1,  // 76: gdistributed.v1.Worker.GetData:input_type -> gdistributed.v1.GetDataRequest
+	10, // 77: gdistributed.v1.Worker.PutData:input_type -> gdistributed.v1.PutDataRequest
+	13, // 78: gdistributed.v1.Worker.DeleteData:input_type -> gdistributed.v1.DeleteDataRequest
+	15, // 79: gdistributed.v1.Worker.ListData:input_type -> gdistributed.v1.ListDataRequest
+	17, // 80: gdistributed.v1.Worker.Run:input_type -> gdistributed.v1.RunRequest
+	19, // 81: gdistributed.v1.Worker.CallActor:input_type -> gdistributed.v1.CallActorRequest
+	21, // 82: gdistributed.v1.Worker.GetStatus:input_type -> gdistributed.v1.GetStatusRequest
+	23, // 83: gdistributed.v1.Worker.GetCallStack:input_type -> gdistributed.v1.GetCallStackRequest
+	26, // 84: gdistributed.v1.Worker.GetProfile:input_type -> gdistributed.v1.GetProfileRequest
+	2,  // 85: gdistributed.v1.Worker.GetData:output_type -> gdistributed.v1.GetDataResponse
+	11, // 86: gdistributed.v1.Worker.PutData:output_type -> gdistributed.v1.PutDataResponse
+	14, // 87: gdistributed.v1.Worker.DeleteData:output_type -> gdistributed.v1.DeleteDataResponse
+	16, // 88: gdistributed.v1.Worker.ListData:output_type -> gdistributed.v1.ListDataResponse
+	18, // 89: gdistributed.v1.Worker.Run:output_type -> gdistributed.v1.RunResponse
+	20, // 90: gdistributed.v1.Worker.CallActor:output_type -> gdistributed.v1.CallActorResponse
+	22, // 91: gdistributed.v1.Worker.GetStatus:output_type -> gdistributed.v1.GetStatusResponse
+	24, // 92: gdistributed.v1.Worker.GetCallStack:output_type -> gdistributed.v1.GetCallStackResponse
+	27, // 93: gdistributed.v1.Worker.GetProfile:output_type -> gdistributed.v1.GetProfileResponse
+	85, // [85:94] is the sub-list for method output_type
+	76, // [76:85] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_worker_proto_init() }
