@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any, Final, TextIO, TypeAlias, cast
+from typing import Any, Final, TextIO, TypeAlias
 
 from gdistributed.runtime.context import current
 from gdistributed.settings import KIB
@@ -179,18 +179,23 @@ def caught_output() -> Iterator[None]:
 
     What else has been put in the place of a standard stream meanwhile stays there.
     """
-    out, err, log = CaughtStream(sys.stdout, STDOUT), CaughtStream(sys.stderr, STDERR), CaughtLog()
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
+    before = {"stdout": (sys.stdout, STDOUT), "stderr": (sys.stderr, STDERR)}
+    ours = {
+        name: CaughtStream(stream, kind)
+        for name, (stream, kind) in before.items()
+        if stream is not None  # a process may have been started without
+    }
+    for name, caught in ours.items():
+        setattr(sys, name, caught)
+    log = CaughtLog()
     logging.getLogger().addHandler(log)
     try:
         yield
     finally:
         logging.getLogger().removeHandler(log)
-        if sys.stdout is cast("TextIO", out):
-            sys.stdout = before[0]
-        if sys.stderr is cast("TextIO", err):
-            sys.stderr = before[1]
+        for name, caught in ours.items():
+            if getattr(sys, name) is caught:
+                setattr(sys, name, before[name][0])
 
 
 class CaughtStream:

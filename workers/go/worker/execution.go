@@ -20,8 +20,8 @@ var errGoexit = errors.New("the function ended its goroutine by runtime.Goexit")
 
 // execute carries a run out, in a goroutine of its own, and tells the brain what came of it.
 func (w *Worker) execute(ctx context.Context, run *brain.Run) {
-	begun := time.Now()
-	value, function, err := w.compute(ctx, run)
+	begun, said := time.Now(), &output{worker: w, run: run}
+	value, function, err := w.compute(context.WithValue(ctx, outputKey{}, said), run)
 	took := uint64(time.Since(begun))
 	var payload *pb.Payload
 	if err == nil {
@@ -31,7 +31,7 @@ func (w *Worker) execute(ctx context.Context, run *brain.Run) {
 		failure := w.located(failureOf(err, function))
 		failure.Key, failure.Attempt = run.Key, run.Attempt
 		report := &pb.TaskErred{Key: run.Key, Attempt: run.Attempt, Error: failure, RunNs: took}
-		w.tell(func() { w.forget(run); w.brain.Failed(run, report) })
+		w.tell(func() { w.forget(run); said.say(); w.brain.Failed(run, report) })
 		return
 	}
 	report := &pb.TaskFinished{
@@ -45,7 +45,7 @@ func (w *Worker) execute(ctx context.Context, run *brain.Run) {
 		// A payload of ours can always be written.
 		report.Value, _ = proto.Marshal(payload)
 	}
-	w.tell(func() { w.forget(run); w.brain.Finished(run, payload, report) })
+	w.tell(func() { w.forget(run); said.say(); w.brain.Finished(run, payload, report) })
 }
 
 // compute calls the function of a run.

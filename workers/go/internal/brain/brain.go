@@ -117,6 +117,16 @@ func (b *Brain) Failed(run *Run, failure *pb.TaskErred) {
 	b.end(run, nil)
 }
 
+// Say passes on what a task has said; while much of the mail has not gone out, only how much it was.
+func (b *Brain) Say(part *pb.TaskOutput) {
+	if len(b.out.batches) > 1 {
+		part.LeftOut += uint64(len(part.GetText()))
+		part.Text = ""
+	}
+	batch := b.out.to(len(part.GetText()) + len(part.GetKey()))
+	batch.Output = append(batch.Output, part)
+}
+
 func (b *Brain) beginRuns() {
 	for !b.IsDraining && b.executing < b.nthreads && len(b.ready) > 0 {
 		run := heap.Pop(&b.ready).(*Run)
