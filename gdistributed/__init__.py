@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gdistributed.client.names.queue import Queue
     from gdistributed.client.names.semaphore import Semaphore
     from gdistributed.client.names.variable import Variable
+    from gdistributed.client.performance import get_task_stream, performance_report
     from gdistributed.client.progress import progress
     from gdistributed.client.remote_functions import remote
     from gdistributed.client.waiting import as_completed, wait
@@ -91,7 +92,9 @@ _HOMES = {
     "function": "data.offered_functions",
     "futures_of": "client.computing",
     "get_client": "client.inside",
+    "get_task_stream": "client.performance",
     "get_worker": "runtime.context",
+    "performance_report": "client.performance",
     "progress": "client.progress",
     "rejoin": "runtime.context",
     "remote": "client.remote_functions",
@@ -137,7 +140,9 @@ __all__ = [
     "function",
     "futures_of",
     "get_client",
+    "get_task_stream",
     "get_worker",
+    "performance_report",
     "progress",
     "rejoin",
     "remote",

@@ -26,6 +26,7 @@ from gdistributed.client.moving import Moving
 from gdistributed.client.output import OutputOfTasks
 from gdistributed.client.presenting import presented, presented_in_html
 from gdistributed.client.profiling import Profiling
+from gdistributed.client.reporting import Reporting
 from gdistributed.client.running import Running
 from gdistributed.client.starting import Cluster, start_cluster
 from gdistributed.client.topics import Topics
@@ -48,6 +49,7 @@ class AsyncClient(
     Inspecting,
     OutputOfTasks,
     Profiling,
+    Reporting,
     Running,
     Extending,
     Metadata,

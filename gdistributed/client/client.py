@@ -210,6 +210,7 @@ class Client:
     get_scheduler_logs = blocking(AsyncClient.get_scheduler_logs)
     get_task_output = blocking(AsyncClient.get_task_output)
     forward_output = plain(AsyncClient.forward_output)
+    get_task_stream = blocking(AsyncClient.get_task_stream)
 
     run = blocking(AsyncClient.run)
     run_on_scheduler = blocking(AsyncClient.run_on_scheduler)

@@ -52,6 +52,7 @@ from gdistributed.errors import (
 from gdistributed.runtime.context import current_key
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import (
+    activity_pb2_grpc,
     center_pb2_grpc,
     extensions_pb2_grpc,
     names_pb2_grpc,
@@ -105,7 +106,7 @@ class Connection:
         The incarnation of the scheduler.
     status
         "created", "running", "connecting" (again, after a break), "closing" or "closed".
-    center, names, scheduler, server, runner, extensions
+    center, names, scheduler, activity, server, runner, extensions
         Stubs of the unary calls of Center and scheduler, for `ask`.
     lanes
         Stubs for calls on names that may wait long.
@@ -121,6 +122,7 @@ class Connection:
 
     center: center_pb2_grpc.CenterAsyncStub
     scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
+    activity: activity_pb2_grpc.ActivityAsyncStub
     names: names_pb2_grpc.NamesAsyncStub
     server: server_pb2_grpc.ServerAsyncStub
     runner: extensions_pb2_grpc.RunnerAsyncStub
@@ -314,6 +316,7 @@ class Connection:
         self.center = center_pb2_grpc.CenterStub(found.center)
         self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)
+        self.activity = activity_pb2_grpc.ActivityStub(found.scheduler)
         self.server = server_pb2_grpc.ServerStub(found.scheduler)
         self.runner = extensions_pb2_grpc.RunnerStub(found.scheduler)
         self.extensions = extensions_pb2_grpc.ExtensionsStub(found.scheduler)

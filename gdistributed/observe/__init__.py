@@ -1,1 +1,1 @@
-"""Tells people what happens: profiles and how they look."""
+"""TELLS people what happened: records, reports, profiles, and how they look."""

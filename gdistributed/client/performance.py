@@ -1,0 +1,165 @@
+"""What a cluster does in a `with` block: the runs of tasks, or a page that tells all of it."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from gdistributed.client.bridge import Bridge
+from gdistributed.client.current import AnyClient, nearest_client
+from gdistributed.client.recording import Recording
+from gdistributed.observe.record import NS, Record, describe_run
+from gdistributed.observe.report import page
+
+if TYPE_CHECKING:
+    from gdistributed.client.async_client import AsyncClient
+
+# In a report, runs of one kind that are this close are drawn as one.
+MERGE_S: Final = 0.005
+# So much of the code is shown.
+CODE_MAX: Final = 20_000
+
+
+class _Recorded:
+    """Records what a cluster does in a `with` block."""
+
+    def __init__(self, client: AnyClient | None, merge_s: float) -> None:
+        self._client = client
+        self._merge_s = merge_s
+        self._recording: Recording
+
+    async def _ended(self, record: Record) -> None:
+        """Make of the record what is wanted."""
+        raise NotImplementedError
+
+    @property
+    def _bridge(self) -> Bridge:
+        client = self._client = self._client or nearest_client()
+        return client.connection.bridge
+
+    def __enter__(self) -> Self:
+        self._bridge.run(self._begin())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bridge.run(self._end())
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._end()
+
+    async def _begin(self) -> None:
+        bridge = self._bridge
+        assert self._client is not None
+        connection = self._client.connection
+        self._recording = Recording(connection, self._merge_s)
+        await bridge.on_loop(self._recording.begin(), connection.loop)
+
+    async def _end(self) -> None:
+        assert self._client is not None
+        loop = self._client.connection.loop
+        await self._ended(await self._bridge.on_loop(self._recording.end(), loop))
+
+
+class get_task_stream(_Recorded):  # a function to those who use it
+    """Collect the runs of tasks in a `with` block.
+
+    Parameters
+    ----------
+    client
+        Whose cluster; by default the current one.
+
+    Attributes
+    ----------
+    data
+        After the block: a list of runs as `Client.get_task_stream` returns them.
+
+    Examples
+    --------
+    >>> with get_task_stream(client) as stream:
+    ...     client.gather(client.map(abs, [-1, -2], pure=False))
+    [1, 2]
+    >>> len(stream.data)
+    2
+    """
+
+    def __init__(self, client: AnyClient | None = None) -> None:
+        super().__init__(client, merge_s=0.0)
+        self.data: list[dict[str, Any]] = []
+
+    async def _ended(self, record: Record) -> None:
+        self.data = [describe_run(run) for run in record.runs]
+
+
+class performance_report(_Recorded):  # a function to those who use it
+    """Write a page that tells what a cluster did in a `with` block.
+
+    The page is one file that needs no other: the stream of tasks, the time of each prefix
+    (compute, transfer, wait, overhead), memory, bandwidth, the scheduler's own load, and a profile
+    of the tasks. It is written when the block ends, also when it raises.
+
+    Parameters
+    ----------
+    filename
+        Where to write it; by default "gdistributed-report.html".
+    client
+        Whose cluster; by default the current one.
+    title
+        Of the page.
+
+    Examples
+    --------
+    >>> with performance_report("report.html", client):  # doctest: +SKIP
+    ...     client.gather(client.map(abs, range(1000)))
+    """
+
+    def __init__(
+        self,
+        filename: str | Path = "gdistributed-report.html",
+        client: AnyClient | None = None,
+        title: str = "Performance report",
+    ) -> None:
+        super().__init__(client, MERGE_S)
+        self._path = Path(filename)
+        self._title = title
+        self._code = _source_of(inspect.currentframe())
+
+    async def _ended(self, record: Record) -> None:
+        assert self._client is not None
+        given: Any = self._client
+        client: AsyncClient = getattr(given, "twin", given)  # what it awaits is the same bridge
+        profile = await client.profile(start=record.begun_ns / NS)
+        text = page(
+            record,
+            title=self._title,
+            scheduler=client.connection.address,
+            code=self._code,
+            profile=profile.tree,
+        )
+        self._path.write_text(text, "utf-8")
+
+
+def _source_of(frame: FrameType | None) -> str:
+    """Return the source around the call of what has this frame; empty where there is none."""
+    caller = frame.f_back if frame is not None else None
+    if caller is None:
+        return ""
+    try:
+        return inspect.getsource(caller)[:CODE_MAX]
+    except OSError:
+        return ""
