@@ -1,1 +1,1 @@
-"""Tells people what happens: profiles and how they look."""
+"""Tells people what happens: traces, profiles and how they look."""
