@@ -17,9 +17,11 @@ from gdistributed.client.nested import find_futures, flat_keys, shaped_like
 from gdistributed.client.options import PLAIN, Codecs, TaskOptions, Workers, task_options
 from gdistributed.client.remote_functions import announced_as
 from gdistributed.client.sizes import ARGUMENTS, check_size
+from gdistributed.client.spans import submitting
 from gdistributed.data.arguments import pack_call, pack_call_of
 from gdistributed.data.functions import function_name
 from gdistributed.data.plain_calls import pack_plain_call
+from gdistributed.observe.traces import NO_SPAN
 from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
@@ -121,22 +123,25 @@ class Computing(ClientBase):
         self.connection.check_open()
         if not callable(function):
             raise TypeError(f"submit needs a function and got {function!r}")
-        announced = announced_as(function)
         prefix = _prefix(function, key)
-        namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
-        pack = self.packing(announced)
-        key, arguments, dependencies = pack(namer, key, args, kwargs)
-        settings = self.connection.settings
-        if len(arguments) > settings.large_argument_nbytes:
-            check_size(len(arguments), ARGUMENTS, prefix, settings)
-        name = wire_name(key)
-        with self.connection.locked() as brain:
-            if name in brain.records:
-                record = brain.want(name)
-            else:
-                template = self.template(brain, announced, prefix, options)
-                record = brain.want(name)
-                brain.submit(name, template, dependencies, arguments)
+        with submitting(self.connection, prefix, 1) as span:
+            announced = announced_as(function)
+            namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
+            pack = self.packing(announced)
+            key, arguments, dependencies = pack(namer, key, args, kwargs)
+            settings = self.connection.settings
+            if len(arguments) > settings.large_argument_nbytes:
+                check_size(len(arguments), ARGUMENTS, prefix, settings)
+            name = wire_name(key)
+            with self.connection.locked() as brain:
+                if name in brain.records:
+                    record = brain.want(name)
+                else:
+                    template = self.template(brain, announced, prefix, options)
+                    record = brain.want(name)
+                    brain.submit(name, template, dependencies, arguments, span.traceparent)
+            if span is not NO_SPAN:
+                span.note({"gdistributed.key": name})
         return self.future(key, record)
 
     def map(
@@ -228,15 +233,17 @@ class Computing(ClientBase):
         batch_size: int | None = None,
     ) -> list[Future]:
         """Submit a call for each tuple of arguments. As `map` otherwise."""
-        announced = announced_as(function)
-        namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
-        mapped = MappedCalls(self, announced, prefix, options, namer)
         futures: list[Future] = []
         start, size = 0, batch_size or PIECE_FIRST
-        while start < len(calls):
-            end = start + size
-            futures.extend(mapped.submit(calls[start:end], kwargs or {}, keys and keys[start:end]))
-            start, size = end, batch_size or min(2 * size, PIECE_MAX)
+        with submitting(self.connection, prefix, len(calls)) as span:
+            announced = announced_as(function)
+            namer = Namer(prefix, announced.id, pure and not options.actor, self.connection.id)
+            mapped = MappedCalls(self, announced, prefix, options, namer, span.traceparent)
+            while start < len(calls):
+                end = start + size
+                named = keys and keys[start:end]
+                futures.extend(mapped.submit(calls[start:end], kwargs or {}, named))
+                start, size = end, batch_size or min(2 * size, PIECE_MAX)
         return futures
 
     async def get(

@@ -15,6 +15,7 @@ from gdistributed.client.bridge import SUSPENDING, Bridge
 from gdistributed.client.current import find_connection
 from gdistributed.client.html import facts
 from gdistributed.client.keys import Key, wire_name
+from gdistributed.client.spans import gathering
 from gdistributed.core.client.futures import (
     CANCELLED,
     ERROR,
@@ -268,8 +269,9 @@ class Future(TaskRef):
     async def _result(self, timeout: float | None, bridge: Bridge) -> Any:  # noqa: ANN401
         from gdistributed.client.values import value_of
 
-        await self._settled(timeout, bridge)
-        return await value_of(self.connection, self.record, bridge)
+        with gathering(self.connection, (self.record,)):
+            await self._settled(timeout, bridge)
+            return await value_of(self.connection, self.record, bridge)
 
     async def _exception(self, timeout: float | None, bridge: Bridge) -> Exception | None:
         await self._settled(timeout, bridge)

@@ -11,8 +11,10 @@ from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import Key
 from gdistributed.client.options import TaskOptions
 from gdistributed.client.sizes import ARGUMENTS, check_size
+from gdistributed.client.spans import submitting
 from gdistributed.core.client.futures import FutureRecord
 from gdistributed.errors import ClientClosed, ConnectionLost
+from gdistributed.observe.traces import Span
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
@@ -41,9 +43,10 @@ def send_graph(
     UnpicklableArgument, ArgumentTooLarge
         If a task cannot be sent. What was sent before is dropped by the scheduler.
     """
-    sending = _Sending(client, dsk, keys, options)
-    for _ in sending:
-        pass
+    with submitting(client.connection) as span:
+        sending = _Sending(client, dsk, keys, options, span)
+        for _ in sending:
+            pass
     return sending.futures()
 
 
@@ -58,12 +61,13 @@ async def send_graph_piecewise(
 
     Parameters and errors are those of `send_graph`.
     """
-    sending = _Sending(client, dsk, keys, options)
-    for _ in sending:
-        for _ in range(PAUSES_MAX):
-            if not client.connection.has_mail:
-                break  # the piece is on its way
-            await bridge.pause()
+    with submitting(client.connection) as span:
+        sending = _Sending(client, dsk, keys, options, span)
+        for _ in sending:
+            for _ in range(PAUSES_MAX):
+                if not client.connection.has_mail:
+                    break  # the piece is on its way
+                await bridge.pause()
     return sending.futures()
 
 
@@ -76,12 +80,14 @@ class _Sending:
         dsk: Expression | Mapping[Key, Any],
         keys: Iterable[Key],
         options: TaskOptions,
+        span: Span,
     ) -> None:
         client.connection.check_open()
         self._client = client
         self._keys = list(dict.fromkeys(keys))
         self._graph = plan_graph(dsk, self._keys)
         self._options = options
+        self._span = span
         self._records: dict[str, FutureRecord] = {}
 
     def futures(self) -> dict[Key, Future]:
@@ -90,16 +96,18 @@ class _Sending:
         return {key: self._client.future(key, records[names[key]]) for key in self._keys}
 
     def __iter__(self) -> Iterator[None]:
-        connection, begun_by, is_whole = self._client.connection, 0, False
+        connection, begun_by, is_whole, count = self._client.connection, 0, False, 0
         wanted = list(dict.fromkeys(self._graph.names[key] for key in self._keys))
         try:
             for piece in graph_pieces(self._graph, wanted, self._options, self._template):
                 _check_sizes(piece, connection.settings)
                 with connection.locked() as brain:
                     self._records = {name: brain.want(name) for name in piece.wants}
-                    number = brain.submit_graph(piece, begun_by)
+                    number = brain.submit_graph(piece, begun_by, self._span.traceparent)
                 begun_by, is_whole = begun_by or number, not piece.more
+                count += len(piece.tasks)
                 yield
+            self._span.note({"gdistributed.tasks": count})
         finally:
             if begun_by and not is_whole:
                 with suppress(ClientClosed, ConnectionLost), connection.locked() as brain:

@@ -30,12 +30,14 @@ class MappedCalls:
         prefix: str,
         options: TaskOptions,
         namer: Namer,
+        traceparent: str,
     ) -> None:
         self._client = client
         self._function = function
         self._prefix = prefix
         self._options = options
         self._namer = namer
+        self._traceparent = traceparent
 
     def submit(
         self, calls: Calls, kwargs: dict[str, Any], keys: Sequence[Key] | None
@@ -53,7 +55,7 @@ class MappedCalls:
         check_size(largest, ARGUMENTS, self._prefix, connection.settings)
         array_keys: list[str] = []
         array_arguments: list[bytes] = []
-        futures = []
+        futures, trace = [], self._traceparent
         with connection.locked() as brain:
             template = self._client.template(brain, self._function, self._prefix, self._options)
             known, want = brain.records, brain.want
@@ -61,11 +63,11 @@ class MappedCalls:
                 name = key if type(key) is str else wire_name(key)
                 if name not in known:
                     if dependencies:
-                        brain.submit(name, template, dependencies, arguments)
+                        brain.submit(name, template, dependencies, arguments, trace)
                     else:
                         array_keys.append(name)
                         array_arguments.append(arguments)
                 futures.append(Future(key, connection, want(name)))
             if array_keys:
-                brain.submit_array(template, array_keys, array_arguments)
+                brain.submit_array(template, array_keys, array_arguments, trace)
         return futures

@@ -1,1 +1,1 @@
-"""TELLS people what happened: records, reports, profiles, and how they look."""
+"""TELLS people what happened: records, reports, profiles and traces, and how they look."""

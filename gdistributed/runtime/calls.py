@@ -213,6 +213,11 @@ class Call:
             results.clear()
             del args, kwargs, value
 
+    def resume(self) -> None:
+        """Go on as a coroutine on the event loop, in a context of its own."""
+        current.set(self)
+        self.is_awaited = True
+
     def returned(self, value: object, now_ns: int) -> None:
         """Report a value, with the value itself when it is small.
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from gdistributed.runtime.calls import Call
-from gdistributed.runtime.context import current
 
 
 class Coroutines:
@@ -49,8 +48,7 @@ class Coroutines:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _finish(self, call: Call) -> None:
-        current.set(call)
-        call.is_awaited = True
+        call.resume()
         coroutine, call.coroutine = call.coroutine, None
         try:
             if coroutine is not None:

@@ -257,7 +257,9 @@ class SubmitGraph(_message.Message):
     submitted_by: _builtins.str
     """submitted_by: key of the task in which the client was made; empty for others."""
     traceparent: _builtins.str
-    """traceparent of W3C Trace Context; empty means no trace."""
+    """traceparent of W3C Trace Context, of the span that submits the graph; empty means no trace. Each
+    piece of a graph says it. A task that is known already stays in the trace in which it came.
+    """
     begun_by: _builtins.int
     """begun_by: number of the first piece of the graph that this one goes on with; 0 in a first piece."""
     span: _builtins.int

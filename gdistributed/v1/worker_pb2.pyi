@@ -2095,7 +2095,10 @@ class RunTask(_message.Message):
     expected_ns: _builtins.int
     """expected_ns: how long tasks of this prefix have run on average; 0 when unknown."""
     traceparent: _builtins.str
-    """traceparent of W3C Trace Context; empty means no trace."""
+    """traceparent that the task was submitted with (SubmitGraph.traceparent); empty means no trace.
+    Spans that a worker makes of the run SHOULD be children of it, and so should be what the task
+    submits.
+    """
     arguments: _builtins.bytes
     """arguments: a serialised Arguments message."""
     @_builtins.property

@@ -24,7 +24,7 @@ PAGES = [
         ROOT / f"docs/{name}.md"
         for name in (
             *("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask"),
-            *("codecs", "memory", "shared-memory", "synchronize"),
+            *("codecs", "memory", "shared-memory", "synchronize", "traces"),
         )
     ),
 ]

@@ -15,12 +15,13 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gdistributed import Client, TaskError, remote
+from gdistributed import Client, TaskError, get_client, remote
 from gdistributed.client.remote_functions import RemoteFunction
 from gdistributed.errors import CodecUnsupported, UnknownFunction
 from gdistributed.v1 import center_pb2, center_pb2_grpc, worker_pb2, worker_pb2_grpc
 from gdistributed.wire.software import own_software
 from tests.cluster.proxy import proxy_to
+from tests.observe.caller import TRACE_ID, part_of_a_trace
 from tests.processes import GdProcess, address_of, started
 from tests.tools import ROOT, require
 from tests.waiting import until
@@ -129,6 +130,16 @@ def test_one_graph_goes_through_python_and_go(client: Client) -> None:
     most = client.submit(lambda counts: max(counts, key=lambda word: (counts[word], word)), total)
     assert total.result() == {"the": 3, "cat": 2, "and": 1, "dog": 2, "bird": 1, "a": 3, "zoo": 1}
     assert most.result() == "the"
+
+
+def test_a_trace_goes_through_python_and_go(client: Client) -> None:
+    def here() -> str:
+        return str(get_client().submit(go("plain.Trace"), pure=False).result())
+
+    with part_of_a_trace():
+        assert client.submit(go("plain.Trace"), pure=False).result() == f"{TRACE_ID:032x}"
+        assert client.submit(here, pure=False).result() == f"{TRACE_ID:032x}"
+    assert client.submit(here, pure=False).result() == "0" * 32
 
 
 def test_what_is_offered_is_listed(client: Client) -> None:

@@ -122,16 +122,25 @@ class ClientBrain:
         return numbered.id
 
     def submit(
-        self, key: str, template: int, dependencies: Sequence[str], arguments: bytes
+        self,
+        key: str,
+        template: int,
+        dependencies: Sequence[str],
+        arguments: bytes,
+        traceparent: str = "",
     ) -> None:
-        """Submit one task, the result of which is wanted."""
+        """Submit one task, the result of which is wanted; as part of a trace, if one is named."""
         self._last_graph += 1
         graph = self._batch(len(arguments) + 2 * len(key)).graphs.add(
             number=self._last_graph, wants_all=True, submitted_by=self.submitted_by
         )
         graph.tasks.add(key=key, template=template, dependencies=dependencies, arguments=arguments)
+        if traceparent:
+            self._trace(graph, [key], traceparent)
 
-    def submit_array(self, template: int, keys: list[str], arguments: list[bytes]) -> None:
+    def submit_array(
+        self, template: int, keys: list[str], arguments: list[bytes], traceparent: str = ""
+    ) -> None:
         """Submit many tasks without dependencies, the results of which are wanted."""
         self._last_graph += 1
         nbytes = sum(map(len, arguments)) + sum(map(len, keys))
@@ -139,8 +148,10 @@ class ClientBrain:
             number=self._last_graph, wants_all=True, submitted_by=self.submitted_by
         )
         graph.arrays.add(template=template, keys=keys, arguments=arguments)
+        if traceparent:
+            self._trace(graph, keys, traceparent)
 
-    def submit_graph(self, piece: pb.SubmitGraph, begun_by: int = 0) -> int:
+    def submit_graph(self, piece: pb.SubmitGraph, begun_by: int = 0, traceparent: str = "") -> int:
         """Submit a graph, or a piece of one that says `more` in all pieces but the last.
 
         Parameters
@@ -157,6 +168,8 @@ class ClientBrain:
         self._last_graph += 1
         piece.number, piece.begun_by = self._last_graph, begun_by
         piece.submitted_by = self.submitted_by
+        if traceparent:
+            self._trace(piece, piece.wants, traceparent)
         self._batch(piece.ByteSize()).graphs.append(piece)
         return self._last_graph
 
@@ -335,6 +348,13 @@ class ClientBrain:
         if self._open is not None:
             self._closed.append(self._open)
             self._open = None
+
+    def _trace(self, graph: pb.SubmitGraph, keys: Iterable[str], traceparent: str) -> None:
+        """Make a graph part of a trace; who waits for what it wants joins that."""
+        graph.traceparent = traceparent
+        for key in keys:
+            if (record := self.records.get(key)) is not None:
+                record.traceparent = traceparent
 
     def _move(self, record: FutureRecord, target: FutureState, outcome: Outcome = None) -> None:
         self.fired.extend(move(record, target, outcome))

@@ -56,6 +56,8 @@ class FutureRecord:
         Type of the result, for people; empty while it is not known.
     watches
         Who waits for it; None for nobody.
+    traceparent
+        The trace that it was submitted in; empty for none.
     """
 
     key: str
@@ -64,6 +66,7 @@ class FutureRecord:
     outcome: Outcome = None
     type: str = ""
     watches: list[Watch] | None = None
+    traceparent: str = ""
 
     @property
     def is_settled(self) -> bool:

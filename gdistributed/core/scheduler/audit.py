@@ -77,6 +77,9 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
     for task in books.avoided:
         if books.tasks.get(task.key) is not task:
             yield f"{task} is to be elsewhere, and is forgotten"
+    for task in books.traced:
+        if books.tasks.get(task.key) is not task:
+            yield f"{task} is part of a trace, and is forgotten"
     for client in books.clients.values():
         yield from _about_client(brain, client)
     counts = Counter(task.state for task in books.tasks.values())

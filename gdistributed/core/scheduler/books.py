@@ -71,6 +71,9 @@ class Books:
         Results that more workers want now than their holders serve.
     freed
         Workers that may have room again since decisions were last taken.
+    traced
+        Of tasks that were submitted as part of a trace: its traceparent. One string for all tasks
+        of a message; nothing for those without a trace.
     last_rank
         The highest rank that was given out, but for priorities.
     moved
@@ -95,6 +98,7 @@ class Books:
     stranded: dict[TaskRecord, None] = field(default_factory=dict)
     copying: dict[TaskRecord, dict[WorkerRecord, WorkerRecord | None]] = field(default_factory=dict)
     crowds: dict[TaskRecord, Crowd] = field(default_factory=dict)
+    traced: dict[TaskRecord, str] = field(default_factory=dict)
     moved: list[Move] | None = None
     last_rank: int = 0
     nthreads: int = 0
@@ -128,6 +132,8 @@ class Books:
             self.tasks.clear()  # gives the table back, which a deletion never does
         if self.avoided:
             self.avoided.pop(task, None)
+        if self.traced:
+            self.traced.pop(task, None)
         for dependency in task.dependencies:
             if dependency.dependents is not None:
                 dependency.dependents.pop(task, None)

@@ -73,6 +73,8 @@ def accept_graph(
     for array in arrays:
         template = _template_of(brain, client, array.template)
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
+    if traceparent := graph.traceparent:
+        brain.books.traced.update(dict.fromkeys(client.arrived, traceparent))
     return [tasks[key] for key in wanted]
 
 
@@ -98,6 +100,8 @@ def accept_task(
         task = TaskRecord(spec.key, template, rank, spec.arguments, brain.epoch_attempts)
         task.dependencies = dependencies
         brain.books.add_task(task)
+        if traceparent := graph.traceparent:
+            brain.books.traced[task] = traceparent
     return [task]
 
 

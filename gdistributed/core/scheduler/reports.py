@@ -59,6 +59,8 @@ def say_run(brain: SchedulerBrain, task: TaskRecord) -> None:
         expected_ns=task.expected_ns,
         arguments=task.arguments,
     )
+    if traced := brain.books.traced:
+        run.traceparent = traced.get(task, "")
     held = worker.has
     for dependency in task.dependencies:
         if dependency in held:

@@ -29,6 +29,7 @@ from gdistributed.data.spilled import Spilled
 from gdistributed.data.store import Store
 from gdistributed.data.transfer import fetch_each, value_of
 from gdistributed.errors import GDistributedError, InvariantBroken, PeerBusy
+from gdistributed.observe.traces import can_be_joined
 from gdistributed.runtime.actors import Actors
 from gdistributed.runtime.calls import Call, Place, Template
 from gdistributed.runtime.coroutines import Coroutines
@@ -40,6 +41,7 @@ from gdistributed.services.jobs import Jobs
 from gdistributed.services.worker.output import OutputMail
 from gdistributed.services.worker.profiling import Profiling
 from gdistributed.services.worker.sharing import shared_memory_of
+from gdistributed.services.worker.traced import TracedCall, TransferSpans
 from gdistributed.services.worker.transfers import Transfers
 from gdistributed.v1 import error_pb2, task_pb2, value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -228,7 +230,11 @@ class Shell:
         template = self._templates.get(number)
         if template is None or template.message is not self.brain.templates.get(number):
             template = self._templates[number] = self._template(number)
-        call = self._calls[run.key] = Call(run.key, run.attempt, task, template, self.place)
+        if task.traceparent and can_be_joined():
+            call: Call = TracedCall(run, template, self.place)
+        else:
+            call = Call(run.key, run.attempt, task, template, self.place)
+        self._calls[run.key] = call
         return call
 
     def _template(self, number: int) -> Template:
@@ -339,6 +345,7 @@ class Shell:
         parts = {key: self._parts.pop(data) for key, data in records.items() if data in self._parts}
         unreachable = is_busy = shared = False
         begun, count, nbytes = self.now(), 0, 0
+        spans = TransferSpans(fetch, self.place)
         try:
             channel = self._channels.get(peer.address, bulk=True)
             values = fetch_each(
@@ -358,15 +365,18 @@ class Shell:
                 count += len(stored)
                 nbytes += sum(each.nbytes for each in stored)
                 shared = shared or any(incoming.opened is not None for _, incoming in arrived)
-        except PeerBusy:
+        except PeerBusy as error:
             is_busy = True
+            spans.fail(error)
         except GDistributedError as error:
             unreachable = True
+            spans.fail(error)
             logger.warning(
                 "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
             )
         finally:
             self.transfers.note(peer, count, nbytes, begun, self.now(), shared=shared)
+            spans.end(nbytes)
             for key, part in parts.items():
                 self._parts[records[key]] = part
             self.call(self.brain.fetch_ended, fetch, unreachable=unreachable, is_busy=is_busy)

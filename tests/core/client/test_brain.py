@@ -327,3 +327,17 @@ def test_what_is_submitted_after_a_break_is_not_in_the_statement_of_wants() -> N
     *statement, later = s.said()
     assert list(statement[-1].wanted.keys) == ["x"]
     assert submitted([later]) == ["y"]
+
+
+def test_submissions_of_a_trace_say_so_and_what_is_wanted_remembers_it() -> None:
+    s = Script()
+    records = {key: s.brain.want(key) for key in ("x", "a", "b", "y", "u")}
+    template = s.template()
+    s.brain.submit("x", template, (), b"", "A")
+    s.brain.submit_array(template, ["a", "b"], [b"1", b"2"], "B")
+    s.brain.submit_graph(pb.SubmitGraph(wants=["y"]), traceparent="C")
+    s.brain.submit("u", template, (), b"")
+    (batch,) = s.said()
+    assert [graph.traceparent for graph in batch.graphs] == ["A", "B", "C", ""]
+    traces = {key: record.traceparent for key, record in records.items()}
+    assert traces == {"x": "A", "a": "B", "b": "B", "y": "C", "u": ""}

@@ -139,12 +139,13 @@ class Script:
         tasks: str,
         wants: Iterable[str] | None = None,
         array: bool = False,
+        trace: str = "",
         **options: object,
     ) -> None:
         """Submit a graph written as "x y=x z=x,y": each task and what it depends on."""
         batch = scheduler_pb2.FromClient()
         template = self._template(client, batch, options)
-        graph = batch.graphs.add(number=self.graphs.get(client, 0) + 1)
+        graph = batch.graphs.add(number=self.graphs.get(client, 0) + 1, traceparent=trace)
         self.graphs[client] = graph.number
         if array:
             keys = tasks.split()
@@ -173,6 +174,7 @@ class Script:
         begun_by: int = 0,
         more: bool | None = None,
         dependents: Mapping[str, int] | None = None,
+        trace: str = "",
     ) -> None:
         """Submit a piece of a graph; it is the last one if it wants something or has no tasks."""
         batch = scheduler_pb2.FromClient()
@@ -183,6 +185,7 @@ class Script:
             begun_by=begun_by,
             wants=wants,
             more=bool(tasks and not wants) if more is None else more,
+            traceparent=trace,
         )
         self.graphs[client] = graph.number
         for order, word in enumerate(tasks.split()):
@@ -357,7 +360,8 @@ class Script:
                 dependency.key + ("!" if dependency.value else "")
                 for dependency in run.dependencies
             )
-            yield f"run {run.key}" + (f" with {places}" if places else "")
+            trace = f" in {run.traceparent}" if run.traceparent else ""
+            yield f"run {run.key}" + (f" with {places}" if places else "") + trace
         if batch.HasField("goodbye"):
             yield f"goodbye {batch.goodbye.reason}"
 

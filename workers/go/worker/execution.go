@@ -20,6 +20,7 @@ var errGoexit = errors.New("the function ended its goroutine by runtime.Goexit")
 
 // execute carries a run out, in a goroutine of its own, and tells the brain what came of it.
 func (w *Worker) execute(ctx context.Context, run *brain.Run) {
+	ctx, end := w.traced(ctx, run)
 	begun, said := time.Now(), &output{worker: w, run: run}
 	value, function, err := w.compute(context.WithValue(ctx, outputKey{}, said), run)
 	took := uint64(time.Since(begun))
@@ -27,6 +28,7 @@ func (w *Worker) execute(ctx context.Context, run *brain.Run) {
 	if err == nil {
 		payload, err = codec.Encode(value, known(run.Template.GetResultCodecs()))
 	}
+	end(err)
 	if err != nil {
 		failure := w.located(failureOf(err, function))
 		failure.Key, failure.Attempt = run.Key, run.Attempt

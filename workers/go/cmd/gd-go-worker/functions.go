@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 
+	"go.opentelemetry.io/otel/trace"
+
 	pb "github.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1"
 )
 
@@ -76,6 +78,10 @@ func sieve(ctx context.Context, limit int) ([]int, error) {
 }
 
 func echo(value *pb.Payload) *pb.Payload { return value }
+
+func traceOf(ctx context.Context) string {
+	return trace.SpanContextFromContext(ctx).TraceID().String()
+}
 
 func sleep(ctx context.Context, seconds float64) error {
 	select {

@@ -11,6 +11,7 @@ func main() {
 		worker.Offer("primes.Sieve", "List the primes below a limit.", sieve),
 		worker.Offer("plain.Noop", "Do nothing.", func() {}),
 		worker.Offer("plain.Echo", "Return the argument as it came.", echo),
+		worker.Offer("plain.Trace", "Return the id of the trace that it runs in.", traceOf),
 		worker.Offer("plain.Size", "Count the bytes of a value.", func(data []byte) int { return len(data) }),
 		worker.Offer("plain.Sleep", "Sleep for so many seconds, or until cancelled.", sleep),
 		worker.Offer("fails.Error", "Return an error.", failWithError),

@@ -392,7 +392,8 @@ type SubmitGraph struct {
 	More bool `protobuf:"varint,7,opt,name=more,proto3" json:"more,omitempty"`
 	// submitted_by: key of the task in which the client was made; empty for others.
 	SubmittedBy string `protobuf:"bytes,8,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
-	// traceparent of W3C Trace Context; empty means no trace.
+	// traceparent of W3C Trace Context, of the span that submits the graph; empty means no trace. Each
+	// piece of a graph says it. A task that is known already stays in the trace in which it came.
 	Traceparent string `protobuf:"bytes,9,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// begun_by: number of the first piece of the graph that this one goes on with; 0 in a first piece.
 	BegunBy uint64 `protobuf:"varint,10,opt,name=begun_by,json=begunBy,proto3" json:"begun_by,omitempty"`

@@ -3889,7 +3889,9 @@ type RunTask struct {
 	Dependencies []*Dependency `protobuf:"bytes,5,rep,name=dependencies,proto3" json:"dependencies,omitempty"`
 	// expected_ns: how long tasks of this prefix have run on average; 0 when unknown.
 	ExpectedNs uint64 `protobuf:"varint,6,opt,name=expected_ns,json=expectedNs,proto3" json:"expected_ns,omitempty"`
-	// traceparent of W3C Trace Context; empty means no trace.
+	// traceparent that the task was submitted with (SubmitGraph.traceparent); empty means no trace.
+	// Spans that a worker makes of the run SHOULD be children of it, and so should be what the task
+	// submits.
 	Traceparent string `protobuf:"bytes,7,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// arguments: a serialised Arguments message.
 	Arguments     []byte `protobuf:"bytes,15,opt,name=arguments,proto3" json:"arguments,omitempty"`
