@@ -26,7 +26,7 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-scale \
+.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-check bench-scale \
     clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
@@ -44,6 +44,7 @@ help:
 	echo "make docs    write the pages of docs/ that are made from code"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
+	echo "make bench-check  what has become slower than in the last release"
 	echo "make bench-scale  the scheduler alone, up to 10,000 workers and 1,000,000 tasks"
 	echo "make clean   delete .venv, .tools and caches"
 
@@ -108,6 +109,9 @@ simulate: .venv/installed-test
 bench: .venv/bin/uv
 	$(call if_there,go,$(MAKE) --no-print-directory build/gd-go-worker,the workloads with workers in Go)
 	$(VENV)/python benchmarks/run.py $(ARGS)
+
+bench-check: .venv/installed-test
+	$(VENV)/python -m benchmarks.check $(ARGS)
 
 bench-scale: .venv/installed-test
 	$(VENV)/python -m benchmarks.scale --write $(ARGS)

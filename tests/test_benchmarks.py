@@ -25,6 +25,7 @@ from workloads import WORKLOADS
 from workloads.peaks import PeakMemory
 from workloads.workload import percentile
 
+from benchmarks import check
 from tests.tools import require
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -262,3 +263,19 @@ def test_processes_that_escaped_are_found(folder: Path) -> None:
     )
     assert ran.stdout == "2\n"
     assert living_below(folder) == []
+
+
+def test_what_has_become_worse_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    stored = {"cost beside dask": {"chain": 0.2, "tree": 0.1, "gone": 1.0}}
+    found = {"cost beside dask": {"chain": 0.25, "tree": 0.105, "new": 1.0}}
+    changes = list(check.compared(stored, found))
+    assert changes == [
+        ("cost beside dask: chain", pytest.approx(0.25)),
+        ("cost beside dask: tree", pytest.approx(0.05)),
+    ]
+    assert check.tell(changes)
+    worst, other, _, summary = capsys.readouterr().out.splitlines()
+    assert ("chain" in worst, "WORSE" in worst) == (True, True)
+    assert ("tree" in other, "WORSE" in other) == (True, False)
+    assert summary == "1 of 2 have become worse by over 10 %."
+    assert not check.tell(changes[1:])
