@@ -18,9 +18,16 @@ logger = logging.getLogger("gdistributed.center")
 @options.host_option
 @options.port_option(default=DEFAULT_CENTER_PORT)
 @options.name_option("Name of the Center, for people.")
-@options.log_level_option
+@options.logging_options
 @options.stop_with_parent_option
-def center(host: str, port: int, name: str | None, log_level: str, stop_with_parent: bool) -> None:
+def center(
+    host: str,
+    port: int,
+    name: str | None,
+    log_level: str,
+    log_format: str,
+    stop_with_parent: bool,
+) -> None:
     """Start a Center by itself.
 
     A scheduler has a Center inside; start one alone when it should outlive schedulers. Schedulers
@@ -28,7 +35,7 @@ def center(host: str, port: int, name: str | None, log_level: str, stop_with_par
     """
     quiet_grpc()
     import_grpc(runs_tasks=False)
-    set_up_logging(log_level)
+    set_up_logging(log_level, log_format)
     from gdistributed.cli.serving import serve
     from gdistributed.services.center.server import Center
 

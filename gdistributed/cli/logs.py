@@ -8,6 +8,8 @@ from typing import Final
 
 OURS: Final = "gdistributed"
 LEVELS: Final = ("debug", "info", "warning", "error")
+TEXT: Final = "text"
+FORMATS: Final = (TEXT, "json")
 
 
 class LineFormatter(logging.Formatter):
@@ -34,19 +36,34 @@ def _part(logger_name: str) -> str:
     return words[2] if words[1] == "services" and len(words) > 2 else words[1]
 
 
-def set_up_logging(level: str) -> None:
+def set_up_logging(level: str, form: str = TEXT) -> None:
     """Write our lines from `level` on to standard error, and warnings of everybody else.
+
+    Parameters
+    ----------
+    level
+        The lowest that is written, one of `LEVELS`.
+    form
+        How, one of `FORMATS`.
 
     What those get who ask from afar (see `wire.logs`) begins with INFO, whatever is written.
     """
     quiet_grpc()
     lowest = logging.getLevelNamesMapping()[level.upper()]
     writer = logging.StreamHandler()
-    writer.setFormatter(LineFormatter())
+    writer.setFormatter(_formatter(form))
     writer.addFilter(lambda line: line.levelno >= lowest or not line.name.startswith(OURS))
     logging.basicConfig(level=logging.WARNING, handlers=[writer], force=True)
     logging.getLogger(OURS).setLevel(min(lowest, logging.INFO))
     logging.captureWarnings(True)
+
+
+def _formatter(form: str) -> logging.Formatter:
+    if form == TEXT:
+        return LineFormatter()
+    from gdistributed.wire.logs import JsonFormatter
+
+    return JsonFormatter()
 
 
 def quiet_grpc() -> None:

@@ -93,6 +93,7 @@ def run_nannies(
                     shared_memory=of.shared_memory,
                     profile_interval=of.profile_interval_s,
                     log_level=of.log_level,
+                    log_format=of.log_format,
                     lifetime=lifetime,
                     functions=of.functions,
                     runtimes=of.runtimes,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from gdistributed.cli.logs import LEVELS
+from gdistributed.cli.logs import FORMATS, LEVELS, TEXT
 from gdistributed.errors import UsageError
 from gdistributed.settings import LOOPBACK, PYTHON
 
@@ -95,6 +95,23 @@ log_level_option: Final[Decorator] = click.option(
     show_default=True,
     help=f"Lowest level of the lines that are logged: {', '.join(LEVELS)}.",
 )
+log_format_option: Final[Decorator] = click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    metavar="FORMAT",
+    default=TEXT,
+    show_default=True,
+    envvar="GD_LOG_FORMAT",
+    show_envvar=True,
+    help="How lines are logged: text for people, json for programs, one object a line.",
+)
+
+
+def logging_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `log_level` and `log_format`."""
+    return log_level_option(log_format_option(command))
+
+
 stop_with_parent_option: Final[Decorator] = click.option(
     "--stop-with-parent",
     is_flag=True,

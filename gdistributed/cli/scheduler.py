@@ -84,7 +84,7 @@ LIMITS = DEFAULTS.limits
     help="Let clients run functions and plugins in the scheduler's process. Whoever reaches it then"
     " has its rights.",
 )
-@options.log_level_option
+@options.logging_options
 @options.stop_with_parent_option
 def scheduler(
     host: str,
@@ -100,6 +100,7 @@ def scheduler(
     allowed_failures: int,
     allow_run: bool,
     log_level: str,
+    log_format: str,
     stop_with_parent: bool,
 ) -> None:
     """Start a scheduler, with a Center inside.
@@ -110,7 +111,7 @@ def scheduler(
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
     quiet_grpc()
     import_grpc(runs_tasks=False)
-    set_up_logging(log_level)
+    set_up_logging(log_level, log_format)
     from gdistributed.cli.serving import collect_rarely, serve
     from gdistributed.services.scheduler.server import Scheduler
 

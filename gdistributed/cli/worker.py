@@ -146,7 +146,7 @@ logger = logging.getLogger("gdistributed.worker")
     help="Run functions of another language too, in processes that this command starts, like"
     " r='Rscript worker.R'; may be given several times.",
 )
-@options.log_level_option
+@options.logging_options
 @options.stop_with_parent_option
 @click.option("--nanny-address", default="", hidden=True, help="Who has started this process.")
 @click.option("--worker-id", default="", hidden=True, help="The incarnation of the worker.")
@@ -173,6 +173,7 @@ def worker(
     functions: tuple[str, ...],
     runtimes: tuple[tuple[str, str], ...],
     log_level: str,
+    log_format: str,
     stop_with_parent: bool,
     nanny_address: str,
     worker_id: str,
@@ -186,7 +187,7 @@ def worker(
     scheduler = _one_of(address, scheduler_file)
     if lifetime_restart and not (nanny and lifetime):
         raise click.UsageError("--lifetime-restart needs a --lifetime, and a nanny")
-    set_up_logging(log_level)
+    set_up_logging(log_level, log_format)
     _check_compression(compression)
     from gdistributed.deploy.machine import CORES, worker_memory_nbytes
     from gdistributed.services.nanny.options import WorkerOptions
@@ -207,6 +208,7 @@ def worker(
             shared_memory=shared_memory,
             profile_interval_s=profile_interval,
             log_level=log_level,
+            log_format=log_format,
             lifetime_s=lifetime or 0.0,
             functions=functions,
             runtimes=dict(runtimes),
@@ -217,13 +219,8 @@ def worker(
         for index in range(count)
     ]
     if nanny:
-        from gdistributed.cli.nannies import run_nannies
-        from gdistributed.services.nanny.keeper import Lifetime
-
-        life = Lifetime(
-            seconds=lifetime or 0.0, stagger_s=lifetime_stagger, restart=lifetime_restart
-        )
-        run_nannies(each, _ports(nanny_port, count, "--nanny-port"), life, stop_with_parent)
+        life = lifetime or 0.0, lifetime_stagger, lifetime_restart
+        _run_with_nannies(each, _ports(nanny_port, count, "--nanny-port"), life, stop_with_parent)
     else:
         _run(each, stop_with_parent)
 
@@ -233,6 +230,17 @@ def _one_of(address: str | None, scheduler_file: Path | None) -> str | Path:
     if scheduler is None or (address and scheduler_file):
         raise click.UsageError("give the scheduler's ADDRESS, or a --scheduler-file")
     return scheduler
+
+
+def _run_with_nannies(
+    each: list[WorkerOptions], ports: list[int], life: tuple[float, float, bool], with_parent: bool
+) -> None:
+    from gdistributed.cli.nannies import run_nannies
+    from gdistributed.services.nanny.keeper import Lifetime
+
+    seconds, stagger_s, restart = life
+    lifetime = Lifetime(seconds=seconds, stagger_s=stagger_s, restart=restart)
+    run_nannies(each, ports, lifetime, with_parent)
 
 
 def _run(each: list[WorkerOptions], with_parent: bool) -> None:
@@ -257,6 +265,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     from gdistributed.services.nanny.milestones import LEAVING, LISTENING, REGISTERED, tell
     from gdistributed.services.worker.server import Worker
     from gdistributed.settings import WorkerSettings
+    from gdistributed.wire.logs import name_every_line
     from gdistributed.wire.scheduler_file import address_in
 
     if of.news_descriptor is not None:
@@ -264,6 +273,9 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
     if of.functions:
         sys.path.append(os.getcwd())  # the command `gd` itself lies elsewhere
     dask_scheduler.install_once_imported(dask_scheduler.TASK_SCHEDULER)  # for dask inside tasks
+
+    if of.name:
+        name_every_line(worker=of.name)
 
     async def make() -> Worker:
         server = await Worker(
@@ -285,6 +297,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             nanny_address=of.nanny_address,
             worker_id=of.worker_id,
         )
+        name_every_line(worker=server.name)
         logger.info("listening", extra={"address": server.address})
         tell(of.news_descriptor, LISTENING, server.address)
         return server

@@ -52,7 +52,8 @@ def run_workers(each: list[WorkerOptions], with_parent: bool) -> None:
         code = children[index].exit_code
         if code and not stopping:
             failed = True
-            logger.error("worker process ended", extra={"worker": index, "exit_code": code})
+            fields = {"worker": each[index].name or index, "exit_code": code}
+            logger.error("worker process ended", extra=fields)
     if failed:
         raise click.exceptions.Exit(1)
 

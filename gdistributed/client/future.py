@@ -347,7 +347,7 @@ def _call_back(function: Callable[[Future], object], future: Future) -> None:
     try:
         function(future)
     except Exception:
-        logger.exception("a callback raised", extra={"key": future.key})
+        logger.exception("a callback raised", extra={"task": future.key})
 
 
 @functools.cache

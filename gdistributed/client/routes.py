@@ -76,6 +76,6 @@ class Routes:
                     if state is READY:
                         return True
                     await channel.wait_for_state_change(state)
-        logger.info("a worker cannot be reached: relaying", extra={"worker": address})
+        logger.info("a worker cannot be reached: relaying", extra={"address": address})
         self.avoid(address)
         return False

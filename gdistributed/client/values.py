@@ -172,5 +172,5 @@ class _Fetches:
             self._vain.add(place)
             if isinstance(error, ConnectionLost):
                 connection.routes.avoid(address)
-            logger.info("fetching failed", extra={"worker": address, "cause": str(error)})
+            logger.info("fetching failed", extra={"address": address, "cause": str(error)})
         self._parts.update(begun)

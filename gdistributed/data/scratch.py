@@ -66,7 +66,9 @@ class ScratchFolder:
                 if not _remove_if_dead(folder):
                     continue
             except OSError as error:
-                logger.warning("cannot be removed", extra={**fields, "cause": str(error)})
+                logger.warning(
+                    "a dead worker's files cannot be removed", extra={**fields, "cause": str(error)}
+                )
             else:
                 logger.info("removed a dead worker's files", extra=fields)
                 count += 1

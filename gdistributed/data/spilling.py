@@ -225,7 +225,7 @@ class SpillingDict(MutableMapping[str, object]):
             self._files.check_room(nbytes)  # before the value is encoded, which may take memory
             spilled = self._files.write(value, nbytes)
         except SerializationError as error:
-            logger.debug("cannot be spilled", extra={"task": key, "cause": str(error)})
+            logger.debug("a value cannot be spilled", extra={"task": key, "cause": str(error)})
             with self._lock:
                 if self._memory.get(key, ABSENT) is value:
                     self._spillable.pop(key, None)

@@ -41,4 +41,4 @@ class Jobs:
         self._jobs.discard(job)
         error = None if job.cancelled() else job.exception()
         if error is not None:
-            self._logger.error("a job failed, which is a bug", exc_info=error)
+            self._logger.error("a job failed, which is a bug: please report it", exc_info=error)

@@ -252,7 +252,7 @@ class SchedulerHost(Host):
             if peer in self.clients:
                 self.clients[peer].wake()
         departed, brain.departed = brain.departed, {}
-        for peer, cause in departed.items():
+        for peer, (_, cause) in departed.items():
             self.note(f"gives up {peer}: {cause}")
             if peer in self.workers:
                 self._end(self.workers[peer].stream)

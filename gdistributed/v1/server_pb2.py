@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgdistributed/v1/server.proto\x12\x0fgdistributed.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0fIdentifyRequest\"\xf2\x01\n\x10IdentifyResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\taddresses\x18\x04 \x03(\t\x12+\n\x08software\x18\x05 \x01(\x0b\x32\x19.gdistributed.v1.Software\x12\x12\n\ncluster_id\x18\x06 \x01(\t\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nprocess_id\x18\x08 \x01(\x03\x12\x0c\n\x04host\x18\t \x01(\t\x12\x10\n\x08services\x18\n \x03(\t\"\x14\n\x12GetVersionsRequest\"\x8c\x01\n\x13GetVersionsResponse\x12\x44\n\x08versions\x18\x01 \x03(\x0b\x32\x32.gdistributed.v1.GetVersionsResponse.VersionsEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0eGetLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\r\n\x05level\x18\x02 \x01(\t\":\n\x0fGetLogsResponse\x12\'\n\x05lines\x18\x01 \x03(\x0b\x32\x18.gdistributed.v1.LogLine\"`\n\x07LogLine\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05level\x18\x02 \x01(\t\x12\x0e\n\x06logger\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\"\xed\x01\n\x08Software\x12\x16\n\x0eprotocol_major\x18\x01 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x10\n\x08required\x18\x06 \x03(\t\x12\x39\n\x08versions\x18\x07 \x03(\x0b\x32\'.gdistributed.v1.Software.VersionsEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x06Resume\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\"\xcf\x01\n\x07Welcome\x12+\n\x08software\x18\x01 \x01(\x0b\x32\x19.gdistributed.v1.Software\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\r\x12\x14\n\x0cscheduler_id\x18\x04 \x01(\t\x12\x12\n\nsession_id\x18\x05 \x01(\t\x12\x0f\n\x07resumed\x18\x06 \x01(\x08\x12\x10\n\x08received\x18\x07 \x01(\x04\x12\'\n\x06limits\x18\x08 \x01(\x0b\x32\x17.gdistributed.v1.Limits\"\xa5\x01\n\x06Limits\x12\x15\n\rinline_nbytes\x18\x01 \x01(\x04\x12\x14\n\x0c\x63hunk_nbytes\x18\x02 \x01(\x04\x12\x16\n\x0emessage_nbytes\x18\x03 \x01(\x04\x12,\n\theartbeat\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"^\n\x07\x43losing\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bnew_address\x18\x03 \x01(\t2\x81\x02\n\x06Server\x12O\n\x08Identify\x12 .gdistributed.v1.IdentifyRequest\x1a!.gdistributed.v1.IdentifyResponse\x12X\n\x0bGetVersions\x12#.gdistributed.v1.GetVersionsRequest\x1a$.gdistributed.v1.GetVersionsResponse\x12L\n\x07GetLogs\x12\x1f.gdistributed.v1.GetLogsRequest\x1a .gdistributed.v1.GetLogsResponseBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgdistributed/v1/server.proto\x12\x0fgdistributed.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0fIdentifyRequest\"\xf2\x01\n\x10IdentifyResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\taddresses\x18\x04 \x03(\t\x12+\n\x08software\x18\x05 \x01(\x0b\x32\x19.gdistributed.v1.Software\x12\x12\n\ncluster_id\x18\x06 \x01(\t\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nprocess_id\x18\x08 \x01(\x03\x12\x0c\n\x04host\x18\t \x01(\t\x12\x10\n\x08services\x18\n \x03(\t\"\x14\n\x12GetVersionsRequest\"\x8c\x01\n\x13GetVersionsResponse\x12\x44\n\x08versions\x18\x01 \x03(\x0b\x32\x32.gdistributed.v1.GetVersionsResponse.VersionsEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"=\n\x0eGetLogsRequest\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\r\n\x05level\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x04\":\n\x0fGetLogsResponse\x12\'\n\x05lines\x18\x01 \x03(\x0b\x32\x18.gdistributed.v1.LogLine\"\xd5\x01\n\x07LogLine\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05level\x18\x02 \x01(\t\x12\x0e\n\x06logger\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x34\n\x06\x66ields\x18\x05 \x03(\x0b\x32$.gdistributed.v1.LogLine.FieldsEntry\x12\x0e\n\x06number\x18\x06 \x01(\x04\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xed\x01\n\x08Software\x12\x16\n\x0eprotocol_major\x18\x01 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x02 \x01(\r\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x10\n\x08required\x18\x06 \x03(\t\x12\x39\n\x08versions\x18\x07 \x03(\x0b\x32\'.gdistributed.v1.Software.VersionsEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x06Resume\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08received\x18\x02 \x01(\x04\"\xcf\x01\n\x07Welcome\x12+\n\x08software\x18\x01 \x01(\x0b\x32\x19.gdistributed.v1.Software\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\r\x12\x14\n\x0cscheduler_id\x18\x04 \x01(\t\x12\x12\n\nsession_id\x18\x05 \x01(\t\x12\x0f\n\x07resumed\x18\x06 \x01(\x08\x12\x10\n\x08received\x18\x07 \x01(\x04\x12\'\n\x06limits\x18\x08 \x01(\x0b\x32\x17.gdistributed.v1.Limits\"\xa5\x01\n\x06Limits\x12\x15\n\rinline_nbytes\x18\x01 \x01(\x04\x12\x14\n\x0c\x63hunk_nbytes\x18\x02 \x01(\x04\x12\x16\n\x0emessage_nbytes\x18\x03 \x01(\x04\x12,\n\theartbeat\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"^\n\x07\x43losing\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bnew_address\x18\x03 \x01(\t2\x81\x02\n\x06Server\x12O\n\x08Identify\x12 .gdistributed.v1.IdentifyRequest\x1a!.gdistributed.v1.IdentifyResponse\x12X\n\x0bGetVersions\x12#.gdistributed.v1.GetVersionsRequest\x1a$.gdistributed.v1.GetVersionsResponse\x12L\n\x07GetLogs\x12\x1f.gdistributed.v1.GetLogsRequest\x1a .gdistributed.v1.GetLogsResponseBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'ZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1'
   _globals['_GETVERSIONSRESPONSE_VERSIONSENTRY']._loaded_options = None
   _globals['_GETVERSIONSRESPONSE_VERSIONSENTRY']._serialized_options = b'8\001'
+  _globals['_LOGLINE_FIELDSENTRY']._loaded_options = None
+  _globals['_LOGLINE_FIELDSENTRY']._serialized_options = b'8\001'
   _globals['_SOFTWARE_VERSIONSENTRY']._loaded_options = None
   _globals['_SOFTWARE_VERSIONSENTRY']._serialized_options = b'8\001'
   _globals['_IDENTIFYREQUEST']._serialized_start=114
@@ -49,25 +51,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETVERSIONSRESPONSE_VERSIONSENTRY']._serialized_start=494
   _globals['_GETVERSIONSRESPONSE_VERSIONSENTRY']._serialized_end=541
   _globals['_GETLOGSREQUEST']._serialized_start=543
-  _globals['_GETLOGSREQUEST']._serialized_end=589
-  _globals['_GETLOGSRESPONSE']._serialized_start=591
-  _globals['_GETLOGSRESPONSE']._serialized_end=649
-  _globals['_LOGLINE']._serialized_start=651
-  _globals['_LOGLINE']._serialized_end=747
-  _globals['_SOFTWARE']._serialized_start=750
-  _globals['_SOFTWARE']._serialized_end=987
+  _globals['_GETLOGSREQUEST']._serialized_end=604
+  _globals['_GETLOGSRESPONSE']._serialized_start=606
+  _globals['_GETLOGSRESPONSE']._serialized_end=664
+  _globals['_LOGLINE']._serialized_start=667
+  _globals['_LOGLINE']._serialized_end=880
+  _globals['_LOGLINE_FIELDSENTRY']._serialized_start=835
+  _globals['_LOGLINE_FIELDSENTRY']._serialized_end=880
+  _globals['_SOFTWARE']._serialized_start=883
+  _globals['_SOFTWARE']._serialized_end=1120
   _globals['_SOFTWARE_VERSIONSENTRY']._serialized_start=494
   _globals['_SOFTWARE_VERSIONSENTRY']._serialized_end=541
-  _globals['_RESUME']._serialized_start=989
-  _globals['_RESUME']._serialized_end=1035
-  _globals['_WELCOME']._serialized_start=1038
-  _globals['_WELCOME']._serialized_end=1245
-  _globals['_LIMITS']._serialized_start=1248
-  _globals['_LIMITS']._serialized_end=1413
-  _globals['_GOODBYE']._serialized_start=1415
-  _globals['_GOODBYE']._serialized_end=1440
-  _globals['_CLOSING']._serialized_start=1442
-  _globals['_CLOSING']._serialized_end=1536
-  _globals['_SERVER']._serialized_start=1539
-  _globals['_SERVER']._serialized_end=1796
+  _globals['_RESUME']._serialized_start=1122
+  _globals['_RESUME']._serialized_end=1168
+  _globals['_WELCOME']._serialized_start=1171
+  _globals['_WELCOME']._serialized_end=1378
+  _globals['_LIMITS']._serialized_start=1381
+  _globals['_LIMITS']._serialized_end=1546
+  _globals['_GOODBYE']._serialized_start=1548
+  _globals['_GOODBYE']._serialized_end=1573
+  _globals['_CLOSING']._serialized_start=1575
+  _globals['_CLOSING']._serialized_end=1669
+  _globals['_SERVER']._serialized_start=1672
+  _globals['_SERVER']._serialized_end=1929
 # @@protoc_insertion_point(module_scope)

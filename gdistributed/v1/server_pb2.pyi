@@ -172,19 +172,25 @@ class GetLogsRequest(_message.Message):
 
     COUNT_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """count of lines wanted; 0 means 100; at most 10,000."""
     level: _builtins.str
     """level is the lowest level wanted: "DEBUG", "INFO", "WARNING", "ERROR"; empty means all."""
+    after: _builtins.int
+    """after: only lines with a higher number (LogLine.number); 0 means all. Whoever follows a log names
+    the last line that it has.
+    """
     def __init__(
         self,
         *,
         count: _builtins.int = ...,
         level: _builtins.str = ...,
+        after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "level", b"level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "count", b"count", "level", b"level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,19 +226,49 @@ class LogLine(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FieldsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TIME_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     LOGGER_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     level: _builtins.str
     """level: "DEBUG", "INFO", "WARNING", "ERROR" or "CRITICAL"."""
     logger: _builtins.str
     """logger that wrote it."""
     text: _builtins.str
-    """text of the line."""
+    """text of the line, with its fields behind it."""
+    number: _builtins.int
+    """number of the line: 1 for the first one of the process, and one more for each further one; 0 when
+    the process does not count.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """time at which it was written, by the clock of the process."""
+
+    @_builtins.property
+    def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """fields of the line by name: "task" is the key of a task and "worker" the name of a worker."""
 
     def __init__(
         self,
@@ -241,10 +277,12 @@ class LogLine(_message.Message):
         level: _builtins.str = ...,
         logger: _builtins.str = ...,
         text: _builtins.str = ...,
+        fields: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "logger", b"logger", "text", b"text", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "level", b"level", "logger", b"logger", "number", b"number", "text", b"text", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -111,7 +111,7 @@ class Membership:
                 await asyncio.wait([first, changed], return_when=asyncio.FIRST_COMPLETED)
                 await self._register()
         except grpc.aio.AioRpcError as error:
-            logger.debug("center unreachable", extra={"cause": error.details()})
+            logger.debug("the Center does not answer", extra={"cause": error.details()})
             await asyncio.wait([changed], timeout=self._heartbeat_s)
         finally:
             changed.cancel()
@@ -132,7 +132,7 @@ class Membership:
                 pb.DeregisterRequest(id=member_id, reason=reason), timeout=1.0
             )
         except grpc.aio.AioRpcError as error:
-            logger.debug("center unreachable", extra={"cause": error.details()})
+            logger.debug("the Center does not answer", extra={"cause": error.details()})
 
     async def _register(self) -> None:
         response = await self._stub.Register(
@@ -163,7 +163,7 @@ class Membership:
                 if reason_of_call(error) == "UNKNOWN_MEMBER":
                     await self._register_again()
                 else:
-                    logger.debug("center unreachable", extra={"cause": error.details()})
+                    logger.debug("the Center does not answer", extra={"cause": error.details()})
 
     async def _register_again(self) -> None:
         try:

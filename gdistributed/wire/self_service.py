@@ -60,4 +60,6 @@ class SelfService(server_pb2_grpc.ServerServicer):
     ) -> server_pb2.GetLogsResponse:
         """Return the last lines of the log."""
         count = min(request.count or LINES, LINES_MAX)
-        return server_pb2.GetLogsResponse(lines=log_ring().last(count, request.level))
+        return server_pb2.GetLogsResponse(
+            lines=log_ring().last(count, request.level, request.after)
+        )

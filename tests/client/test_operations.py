@@ -236,7 +236,7 @@ def test_logs(client: Client, cluster: LocalCluster) -> None:
     assert [len(lines) for lines in one.values()] == [1]
     client.run(_log, "watch out")
     [[level, line]] = client.get_worker_logs(n=1, workers="1")[cluster.workers["1"].address]
-    assert (level, line) == ("WARNING", "gdistributed.mine - watch out")
+    assert (level, line) == ("WARNING", "gdistributed.mine - watch out  worker=1")
     assert "worker joined" in str(client.get_scheduler_logs())
     assert len(client.get_scheduler_logs(n=2)) == 2
     nannies = client.get_worker_logs(nanny=True)

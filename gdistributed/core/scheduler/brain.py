@@ -32,7 +32,13 @@ from gdistributed.core.scheduler.events import TASK, Events
 from gdistributed.core.scheduler.hearing import hear_client, hear_worker
 from gdistributed.core.scheduler.offers import decodes_of
 from gdistributed.core.scheduler.output import Output
-from gdistributed.core.scheduler.records import ClientRecord, Death, TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.records import (
+    ClientRecord,
+    Death,
+    Departure,
+    TaskRecord,
+    WorkerRecord,
+)
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
     State,
@@ -68,8 +74,7 @@ class SchedulerBrain:
     worker_sessions, client_sessions
         The sessions with those who have a stream, or had one until a while ago.
     departed
-        Workers that are gone, with the cause: whoever carries their streams ends them, and clears
-        this.
+        Workers that are gone, by id: whoever carries their streams ends them, and clears this.
     agenda
         What is to be done at a later time.
     bandwidths
@@ -108,7 +113,7 @@ class SchedulerBrain:
         self.clients: Outbox[scheduler_pb2.ToClient] = Outbox(scheduler_pb2.ToClient, limit)
         self.worker_sessions: Sessions[worker_pb2.ToWorker] = Sessions(worker_pb2.ToWorker)
         self.client_sessions: Sessions[scheduler_pb2.ToClient] = Sessions(scheduler_pb2.ToClient)
-        self.departed: dict[str, str] = {}
+        self.departed: dict[str, Departure] = {}
         self.agenda = Agenda()
         self.events = Events()
         self.activity = Activity()
@@ -259,7 +264,7 @@ class SchedulerBrain:
         """Do without a worker; what follows is not settled yet."""
         self.events.note(self.now, "worker", worker.name, "", "left", detail=cause)
         self.worker_sessions.end(worker.id)
-        self.departed[worker.id] = cause
+        self.departed[worker.id] = Departure(worker.name, cause)
         loss.lose_worker(self, worker, cause, died, exit)
         self._tell_worker_count()
 

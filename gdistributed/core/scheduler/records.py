@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gdistributed.core.scheduler.states import RELEASED, State
 
@@ -110,6 +110,21 @@ class TaskRecord:
 
     def __repr__(self) -> str:
         return f"<task {self.key!r} {self.state}>"
+
+
+class Departure(NamedTuple):
+    """A worker that is gone.
+
+    Attributes
+    ----------
+    name
+        Of the worker.
+    cause
+        Why, in words.
+    """
+
+    name: str
+    cause: str
 
 
 @dataclass(slots=True, eq=False)

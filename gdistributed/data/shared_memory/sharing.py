@@ -78,6 +78,7 @@ class SharedMemory:
         self._lent: weakref.WeakValueDictionary[str, Loan] = weakref.WeakValueDictionary()
         self._views: dict[str, Loan] = {}
         self._writing_nbytes = 0
+        self._is_refused = False
 
     # ---- The holder's end
 
@@ -136,8 +137,11 @@ class SharedMemory:
         self._writing_nbytes += nbytes
         try:
             await asyncio.to_thread(write, loans)
+            self._is_refused = False
         except OSError as error:
-            logger.warning("no shared memory: values are sent", extra={"cause": str(error)})
+            if not self._is_refused:  # once, and not for each value
+                logger.warning("no shared memory: values are sent", extra={"cause": str(error)})
+            self._is_refused = True
             return False
         finally:
             self._writing_nbytes -= nbytes
@@ -199,7 +203,7 @@ class SharedMemory:
             self._same_host = ""
             logger.warning("the system forbids sharing memory", extra={"cause": str(error)})
         except (OSError, IndexError, ValueError) as error:
-            logger.info("shared memory cannot be opened", extra={"cause": str(error)})
+            logger.debug("shared memory cannot be opened", extra={"cause": str(error)})
         return None
 
     def adopt(self, key: str, value: object, opened: Opened) -> None:

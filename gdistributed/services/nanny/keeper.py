@@ -203,16 +203,23 @@ class Keeper:
             self._log_end(worker, exit)
             await self._tell(exit, restarting=is_wanted and pause_s is not None)
             if pause_s:
-                logger.warning("waiting before the next start", extra={"seconds": pause_s})
+                fields = self._fields | {"pause_s": pause_s}
+                logger.warning("waiting before the next start", extra=fields)
                 await asyncio.sleep(pause_s)
         if self._restarts.has_failed:
-            logger.error("giving up: workers do not start", extra={"starts": self._starts})
+            fields = self._fields | {"starts": self._starts}
+            logger.error("giving up: workers do not start", extra=fields)
         self._give_up(start_failure(exit) if self._restarts.has_failed else None)
+
+    @property
+    def _fields(self) -> dict[str, object]:
+        """Of a line about the worker: several nannies may share a process and its log."""
+        return {"worker": self._options.name} if self._options.name else {}
 
     def _begin_worker(self) -> WorkerProcess:
         self._starts += 1
         worker = self.worker = WorkerProcess(self._options, self._starts)
-        fields = {"worker": self._options.name or "", "process_id": worker.process_id}
+        fields = self._fields | {"process_id": worker.process_id}
         logger.info("worker started", extra=fields)
         self._has_begun.set()
         return worker
@@ -222,7 +229,8 @@ class Keeper:
         try:
             await self._joined()
         except GDistributedError as error:
-            logger.warning("the extensions of nannies are not known", extra={"cause": str(error)})
+            fields = self._fields | {"cause": str(error)}
+            logger.warning("the extensions of nannies are not known", extra=fields)
 
     async def _limit_life(self, worker: WorkerProcess) -> None:
         lifetime = self._lifetime
@@ -241,7 +249,7 @@ class Keeper:
                 continue
             nbytes = worker.gauge.memory_nbytes()
             if limit_nbytes and nbytes >= limit_nbytes:
-                fields = {"worker": self._options.name or "", "mib": nbytes >> 20}
+                fields = self._fields | {"memory_nbytes": nbytes, "limit_nbytes": limit_nbytes}
                 logger.warning("memory limit: killing the worker", extra=fields)
                 worker.kill("memory_limit")
                 await worker.ended.wait()
@@ -250,7 +258,7 @@ class Keeper:
 
     def _log_end(self, worker: WorkerProcess, exit: nanny_pb2.WorkerExit) -> None:
         wanted = worker.is_leaving or exit.cause in (LIFETIME, RESTART, "closed")
-        fields: dict[str, object] = {"worker": self._options.name or "", "cause": exit.cause}
+        fields: dict[str, object] = self._fields | {"cause": exit.cause}
         if exit.signal:
             fields["signal"] = exit.signal
         elif exit.exit_code:
@@ -268,7 +276,7 @@ class Keeper:
                 while not await self._contact.report(exit, restarting):
                     await asyncio.sleep(REPORT_PAUSE_S)
         except TimeoutError:
-            logger.debug("the scheduler was never told", extra={"worker": exit.worker_id})
+            logger.debug("the scheduler was never told", extra={"worker_id": exit.worker_id})
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -280,7 +288,9 @@ class Keeper:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            logger.error("a job of the nanny failed, which is a bug", exc_info=error)
+            logger.error(
+                "a job of the nanny failed, which is a bug: please report it", exc_info=error
+            )
 
 
 def start_failure(exit: nanny_pb2.WorkerExit) -> ClusterError:

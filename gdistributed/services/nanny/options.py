@@ -37,6 +37,8 @@ class WorkerOptions:
         How often it looks where its tasks are, as in `WorkerSettings`.
     log_level
         Lowest level of the lines that it logs.
+    log_format
+        How it logs them: "text" or "json".
     lifetime_s
         It drains and ends after so many seconds; 0 means never. A nanny sees to it, if it has one.
     functions
@@ -63,6 +65,7 @@ class WorkerOptions:
     shared_memory: bool = True
     profile_interval_s: float = PROFILE_INTERVAL_S
     log_level: str = "info"
+    log_format: str = "text"
     lifetime_s: float = 0.0
     functions: tuple[str, ...] = ()
     runtimes: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class WorkerOptions:
             "--compression": self.compression,
             "--profile-interval": self.profile_interval_s,
             "--log-level": self.log_level,
+            "--log-format": self.log_format,
             "--nanny-address": self.nanny_address or None,
             "--worker-id": self.worker_id or None,
             "--news-descriptor": self.news_descriptor,

@@ -65,6 +65,8 @@ class Nanny(Server):
         How often the worker looks where its tasks are, in seconds; 0 for never.
     log_level
         Lowest level of the lines that the worker logs: "debug", "info", "warning" or "error".
+    log_format
+        How it logs them: "text", or "json" for one object a line.
     lifetime
         How long a worker lives; for ever by default.
     functions, runtimes
@@ -107,6 +109,7 @@ class Nanny(Server):
         shared_memory: bool = True,
         profile_interval: float = PROFILE_INTERVAL_S,
         log_level: str = "info",
+        log_format: str = "text",
         lifetime: Lifetime | None = None,
         functions: Iterable[str] = (),
         runtimes: Mapping[str, str] | None = None,
@@ -128,6 +131,7 @@ class Nanny(Server):
             shared_memory=shared_memory,
             profile_interval_s=profile_interval,
             log_level=log_level,
+            log_format=log_format,
             functions=tuple(functions),
             runtimes=dict(runtimes or {}),
         )

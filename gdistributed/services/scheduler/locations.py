@@ -65,7 +65,7 @@ class LocationReporter:
             try:
                 await self._stub.ReportLocations(self._batches())
             except grpc.aio.AioRpcError as error:
-                logger.warning("center unreachable", extra={"cause": error.details()})
+                logger.warning("the Center does not answer", extra={"cause": error.details()})
             await asyncio.sleep(RETRY_S)
 
     async def _batches(self) -> AsyncIterator[center_pb2.ReportLocationsRequest]:

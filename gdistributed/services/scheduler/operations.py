@@ -101,7 +101,7 @@ class Operations:
 
     async def Shutdown(self, request: pb.ShutdownRequest, context: Context) -> pb.ShutdownResponse:
         """End the cluster, once the caller has been told that it ends."""
-        logger.info("shutting down", extra={"reason": request.reason or "asked to"})
+        logger.info("shutting down", extra={"cause": request.reason or "asked to"})
         context.add_done_callback(self._begin_to_stop)  # type: ignore[arg-type]  # a stub too narrow
         return pb.ShutdownResponse()
 

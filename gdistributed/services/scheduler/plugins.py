@@ -83,4 +83,4 @@ def _call(method: Any, *args: object, **kwargs: object) -> None:  # noqa: ANN401
     try:
         method(*args, **kwargs)
     except Exception:
-        logger.exception("a plugin raised", extra={"method": method.__qualname__})
+        logger.exception("a plugin raised", extra={"plugin": method.__qualname__})

@@ -134,8 +134,8 @@ class Shell:
     def _end_departed(self) -> None:
         """End the streams of workers that the brain has given up, and tell who asked to know."""
         departed, self.brain.departed = self.brain.departed, {}
-        for worker_id, cause in departed.items():
-            logger.info("worker left", extra={"worker": worker_id, "cause": cause})
+        for worker_id, (name, cause) in departed.items():
+            logger.info("worker left", extra={"worker": name, "cause": cause})
             if (link := self.worker_links.get(worker_id)) is not None:
                 link.end(ConnectionLost(f"the scheduler has given this worker up: {cause}"))
             if self.worker_left is not None:

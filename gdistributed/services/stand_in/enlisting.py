@@ -65,7 +65,7 @@ class Enlisting:
             await asyncio.Event().wait()
         except GDistributedError as error:
             fields = {"worker": member.name or member.address, "cause": str(error)}
-            logger.warning("the center does not take a worker", extra=fields)
+            logger.warning("the Center does not take a worker", extra=fields)
         finally:
             if membership is not None:
                 await membership.leave("it left")

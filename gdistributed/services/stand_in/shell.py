@@ -401,7 +401,7 @@ class StandIn:
             is_busy = True
         except GDistributedError as error:
             unreachable = True
-            fields = {"worker": peer.address, "cause": str(error)}
+            fields = {"worker": self.name, "address": peer.address, "cause": str(error)}
             logger.warning("a peer does not give data", extra=fields)
         finally:
             self.call(brain.fetch_ended, fetch, unreachable=unreachable, is_busy=is_busy)

@@ -17,7 +17,6 @@ from typing import Final
 from gdistributed.data.store import SpillingStore
 from gdistributed.services.worker.sharing import memory_in_use
 from gdistributed.services.worker.shell import Shell
-from gdistributed.settings import MIB
 
 logger = logging.getLogger("gdistributed.worker")
 
@@ -92,7 +91,7 @@ class MemoryKeeper:
             self._warn_at = math.inf
             logger.warning(
                 "much memory is in use, and not by values: nothing can be moved to disk",
-                extra={"used_mib": nbytes // MIB},
+                extra={"memory_nbytes": nbytes},
             )
 
     def _disk_changed_soon(self) -> None:
@@ -119,8 +118,8 @@ class MemoryKeeper:
     def _say_whether_paused(self, nbytes: int) -> None:
         memory = self._shell.brain.memory
         fields: dict[str, object] = {
-            "used_mib": nbytes // MIB,
-            "limit_mib": memory.limit_nbytes // MIB,
+            "memory_nbytes": nbytes,
+            "limit_nbytes": memory.limit_nbytes,
         }
         if memory.is_disk_full:
             logger.warning("paused with a full disk: begins no new task", extra=fields)

@@ -75,7 +75,7 @@ class Publishing:
                     continue
                 topics = ", ".join(request.topics)
                 logger.warning(
-                    "a message was refused", extra={"topics": topics, "cause": error.details()}
+                    "a message was refused", extra={"topic": topics, "cause": error.details()}
                 )
             if self._waiting and self._waiting[0] is request:
                 self._waiting.popleft()

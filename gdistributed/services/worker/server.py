@@ -294,7 +294,7 @@ class Worker(Server):
             logger.info("the session is over", extra={"cause": reason})
         except GDistributedError as error:
             self.failure = error
-            logger.error("the scheduler refused this worker: %s", error)
+            logger.error("the scheduler refused this worker", extra={"cause": str(error)})
         if self._stopping is None:
             self._ending = asyncio.create_task(self.stop())
 

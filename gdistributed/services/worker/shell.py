@@ -371,9 +371,8 @@ class Shell:
         except GDistributedError as error:
             unreachable = True
             spans.fail(error)
-            logger.warning(
-                "a peer does not give data", extra={"worker": peer.address, "cause": str(error)}
-            )
+            fields = {"address": peer.address, "cause": str(error)}
+            logger.warning("a peer does not give data", extra=fields)
         finally:
             self.transfers.note(peer, count, nbytes, begun, self.now(), shared=shared)
             spans.end(nbytes)

@@ -112,7 +112,7 @@ class SchedulerStream:
                     raise
                 except (GDistributedError, InvariantBroken) as error:
                     fields = {"address": self._address, "cause": str(error)}
-                    logger.warning("no session with the scheduler; trying again", extra=fields)
+                    logger.warning("no session with the scheduler: trying again", extra=fields)
                     await asyncio.sleep(self._pause_s * (0.5 + random()))
                     self._pause_s = min(self._pause_s * 1.6, PAUSE_S_MAX)
             return self._goodbye
@@ -181,8 +181,10 @@ class SchedulerStream:
                 self._is_greeting = True
                 self._enter_session(await self._greet(call))
                 self._pause_s = PAUSE_S
-                said = "resumed" if self.welcome.resumed else "registered"
-                logger.info(said, extra={"scheduler": address})
+                logger.info(
+                    "resumed" if self.welcome.resumed else "registered",
+                    extra={"scheduler": address},
+                )
                 await self._converse(call)
             except grpc.aio.AioRpcError as error:
                 raise error_from_call(error, address, "talking to the scheduler") from None

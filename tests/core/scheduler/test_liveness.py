@@ -62,7 +62,7 @@ def test_a_worker_that_does_not_come_back_is_lost_with_the_grace(script: Script)
     script.pass_time(16.0)
     assert list(script.brain.books.workers) == ["v"]
     assert script.said("v") == ["run x"]
-    assert "was not heard of" in script.brain.departed["w"]
+    assert "was not heard of" in script.brain.departed["w"].cause
     script.heard.clear()
 
 
@@ -93,7 +93,7 @@ def test_a_worker_that_is_silent_for_too_long_is_given_up(script: Script) -> Non
     script.submit("c", "x")
     script.pass_time(310.0, silent=["w"])
     assert not script.brain.books.workers
-    assert "its loop has been silent for 30" in script.brain.departed["w"]
+    assert "its loop has been silent for 30" in script.brain.departed["w"].cause
 
 
 def test_another_process_may_take_the_name_of_a_worker_without_a_stream(script: Script) -> None:

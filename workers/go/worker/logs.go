@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,12 +21,13 @@ const (
 type recentLines struct {
 	slog.Handler
 	kept *keptLines
-	with string // attributes that all records have
+	with []slog.Attr // that all records have
 }
 
 type keptLines struct {
 	mutex sync.Mutex
 	lines []*pb.LogLine
+	count uint64 // of all lines, also those that are no longer kept
 }
 
 func newRecentLines(next slog.Handler) *recentLines {
@@ -34,27 +36,29 @@ func newRecentLines(next slog.Handler) *recentLines {
 
 // Handle keeps a record and passes it on.
 func (r *recentLines) Handle(ctx context.Context, record slog.Record) error {
-	text := record.Message
-	record.Attrs(func(attribute slog.Attr) bool {
+	text, fields := record.Message, map[string]string{}
+	add := func(attribute slog.Attr) bool {
 		text += " " + attribute.String()
+		fields[attribute.Key] = attribute.Value.String()
 		return true
-	})
+	}
+	record.Attrs(add)
+	for _, attribute := range r.with {
+		add(attribute)
+	}
 	level := record.Level.String()
 	if strings.HasPrefix(level, "WARN") {
 		level = "WARNING"
 	}
 	r.kept.add(&pb.LogLine{
-		Time: timestamppb.New(record.Time), Level: level, Logger: loggerName, Text: text + r.with,
+		Time: timestamppb.New(record.Time), Level: level, Logger: loggerName, Text: text, Fields: fields,
 	})
 	return r.Handler.Handle(ctx, record)
 }
 
 // WithAttrs returns a handler of which all records have these attributes.
 func (r *recentLines) WithAttrs(attributes []slog.Attr) slog.Handler {
-	with := r.with
-	for _, attribute := range attributes {
-		with += " " + attribute.String()
-	}
+	with := append(slices.Clone(r.with), attributes...)
 	return &recentLines{Handler: r.Handler.WithAttrs(attributes), kept: r.kept, with: with}
 }
 
@@ -69,15 +73,17 @@ func (k *keptLines) add(line *pb.LogLine) {
 	if len(k.lines) == linesKept {
 		k.lines = append(k.lines[:0], k.lines[linesKept/2:]...)
 	}
+	k.count++
+	line.Number = k.count
 	k.lines = append(k.lines, line)
 }
 
-// last returns the last so many lines of at least a level.
-func (k *keptLines) last(count int, level string) []*pb.LogLine {
+// last returns the last so many lines of at least a level, of those after a number.
+func (k *keptLines) last(count int, level string, after uint64) []*pb.LogLine {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	var found []*pb.LogLine
-	for index := len(k.lines) - 1; index >= 0 && len(found) < count; index-- {
+	for index := len(k.lines) - 1; index >= 0 && len(found) < count && k.lines[index].GetNumber() > after; index-- {
 		if severity(k.lines[index].GetLevel()) >= severity(level) {
 			found = append(found, k.lines[index])
 		}

@@ -68,5 +68,5 @@ func (s *selfService) GetLogs(_ context.Context, request *pb.GetLogsRequest) (*p
 	if request.GetCount() > 0 {
 		count = int(min(request.GetCount(), lineCountMax))
 	}
-	return &pb.GetLogsResponse{Lines: s.worker.recent.kept.last(count, request.GetLevel())}, nil
+	return &pb.GetLogsResponse{Lines: s.worker.recent.kept.last(count, request.GetLevel(), request.GetAfter())}, nil
 }

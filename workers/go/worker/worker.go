@@ -267,7 +267,7 @@ func (w *Worker) fetch(fetch *brain.Fetch) {
 		how = brain.Unreachable
 	default:
 		how = brain.Unreachable
-		w.log.Warn("a peer does not give data", "worker", fetch.Peer.Address, "cause", err)
+		w.log.Warn("a peer does not give data", "address", fetch.Peer.Address, "cause", err)
 	}
 	w.tell(func() { w.brain.FetchEnded(fetch, how) })
 	if how == brain.Unreachable {

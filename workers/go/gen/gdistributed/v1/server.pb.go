@@ -278,7 +278,10 @@ type GetLogsRequest struct {
 	// count of lines wanted; 0 means 100; at most 10,000.
 	Count uint32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// level is the lowest level wanted: "DEBUG", "INFO", "WARNING", "ERROR"; empty means all.
-	Level         string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	// after: only lines with a higher number (LogLine.number); 0 means all. Whoever follows a log names
+	// the last line that it has.
+	After         uint64 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +328,13 @@ func (x *GetLogsRequest) GetLevel() string {
 		return x.Level
 	}
 	return ""
+}
+
+func (x *GetLogsRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
 }
 
 // GetLogsResponse carries log lines.
@@ -382,8 +392,13 @@ type LogLine struct {
 	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
 	// logger that wrote it.
 	Logger string `protobuf:"bytes,3,opt,name=logger,proto3" json:"logger,omitempty"`
-	// text of the line.
-	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// text of the line, with its fields behind it.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// fields of the line by name: "task" is the key of a task and "worker" the name of a worker.
+	Fields map[string]string `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// number of the line: 1 for the first one of the process, and one more for each further one; 0 when
+	// the process does not count.
+	Number        uint64 `protobuf:"varint,6,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -444,6 +459,20 @@ func (x *LogLine) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *LogLine) GetFields() map[string]string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *LogLine) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Software says what a peer is made of. It opens every session.
@@ -934,17 +963,23 @@ const file_gdistributed_v1_server_proto_rawDesc = "" +
 	"\bversions\x18\x01 \x03(\v22.gdistributed.v1.GetVersionsResponse.VersionsEntryR\bversions\x1a;\n" +
 	"\rVersionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"<\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"R\n" +
 	"\x0eGetLogsRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x14\n" +
-	"\x05level\x18\x02 \x01(\tR\x05level\"A\n" +
+	"\x05level\x18\x02 \x01(\tR\x05level\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\"A\n" +
 	"\x0fGetLogsResponse\x12.\n" +
-	"\x05lines\x18\x01 \x03(\v2\x18.gdistributed.v1.LogLineR\x05lines\"{\n" +
+	"\x05lines\x18\x01 \x03(\v2\x18.gdistributed.v1.LogLineR\x05lines\"\x8c\x02\n" +
 	"\aLogLine\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x16\n" +
 	"\x06logger\x18\x03 \x01(\tR\x06logger\x12\x12\n" +
-	"\x04text\x18\x04 \x01(\tR\x04text\"\xc8\x02\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12<\n" +
+	"\x06fields\x18\x05 \x03(\v2$.gdistributed.v1.LogLine.FieldsEntryR\x06fields\x12\x16\n" +
+	"\x06number\x18\x06 \x01(\x04R\x06number\x1a9\n" +
+	"\vFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc8\x02\n" +
 	"\bSoftware\x12%\n" +
 	"\x0eprotocol_major\x18\x01 \x01(\rR\rprotocolMajor\x12%\n" +
 	"\x0eprotocol_minor\x18\x02 \x01(\rR\rprotocolMinor\x12\x12\n" +
@@ -1002,7 +1037,7 @@ func file_gdistributed_v1_server_proto_rawDescGZIP() []byte {
 	return file_gdistributed_v1_server_proto_rawDescData
 }
 
-var file_gdistributed_v1_server_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_gdistributed_v1_server_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_gdistributed_v1_server_proto_goTypes = []any{
 	(*IdentifyRequest)(nil),       // 0: gdistributed.v1.IdentifyRequest
 	(*IdentifyResponse)(nil),      // 1: gdistributed.v1.IdentifyResponse
@@ -1018,33 +1053,35 @@ var file_gdistributed_v1_server_proto_goTypes = []any{
 	(*Goodbye)(nil),               // 11: gdistributed.v1.Goodbye
 	(*Closing)(nil),               // 12: gdistributed.v1.Closing
 	nil,                           // 13: gdistributed.v1.GetVersionsResponse.VersionsEntry
-	nil,                           // 14: gdistributed.v1.Software.VersionsEntry
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	nil,                           // 14: gdistributed.v1.LogLine.FieldsEntry
+	nil,                           // 15: gdistributed.v1.Software.VersionsEntry
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
 }
 var file_gdistributed_v1_server_proto_depIdxs = []int32{
 	7,  // 0: gdistributed.v1.IdentifyResponse.software:type_name -> gdistributed.v1.Software
-	15, // 1: gdistributed.v1.IdentifyResponse.started_at:type_name -> google.protobuf.Timestamp
+	16, // 1: gdistributed.v1.IdentifyResponse.started_at:type_name -> google.protobuf.Timestamp
 	13, // 2: gdistributed.v1.GetVersionsResponse.versions:type_name -> gdistributed.v1.GetVersionsResponse.VersionsEntry
 	6,  // 3: gdistributed.v1.GetLogsResponse.lines:type_name -> gdistributed.v1.LogLine
-	15, // 4: gdistributed.v1.LogLine.time:type_name -> google.protobuf.Timestamp
-	14, // 5: gdistributed.v1.Software.versions:type_name -> gdistributed.v1.Software.VersionsEntry
-	7,  // 6: gdistributed.v1.Welcome.software:type_name -> gdistributed.v1.Software
-	10, // 7: gdistributed.v1.Welcome.limits:type_name -> gdistributed.v1.Limits
-	16, // 8: gdistributed.v1.Limits.heartbeat:type_name -> google.protobuf.Duration
-	16, // 9: gdistributed.v1.Limits.grace:type_name -> google.protobuf.Duration
-	16, // 10: gdistributed.v1.Closing.retry_after:type_name -> google.protobuf.Duration
-	0,  // 11: gdistributed.v1.Server.Identify:input_type -> gdistributed.v1.IdentifyRequest
-	2,  // 12: gdistributed.v1.Server.GetVersions:input_type -> gdistributed.v1.GetVersionsRequest
-	4,  // 13: gdistributed.v1.Server.GetLogs:input_type -> gdistributed.v1.GetLogsRequest
-	1,  // 14: gdistributed.v1.Server.Identify:output_type -> gdistributed.v1.IdentifyResponse
-	3,  // 15: gdistributed.v1.Server.GetVersions:output_type -> gdistributed.v1.GetVersionsResponse
-	5,  // 16: gdistributed.v1.Server.GetLogs:output_type -> gdistributed.v1.GetLogsResponse
-	14, // [14:17] is the sub-list for method output_type
-	11, // [11:14] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	16, // 4: gdistributed.v1.LogLine.time:type_name -> google.protobuf.Timestamp
+	14, // 5: gdistributed.v1.LogLine.fields:type_name -> gdistributed.v1.LogLine.FieldsEntry
+	15, // 6: gdistributed.v1.Software.versions:type_name -> gdistributed.v1.Software.VersionsEntry
+	7,  // 7: gdistributed.v1.Welcome.software:type_name -> gdistributed.v1.Software
+	10, // 8: gdistributed.v1.Welcome.limits:type_name -> gdistributed.v1.Limits
+	17, // 9: gdistributed.v1.Limits.heartbeat:type_name -> google.protobuf.Duration
+	17, // 10: gdistributed.v1.Limits.grace:type_name -> google.protobuf.Duration
+	17, // 11: gdistributed.v1.Closing.retry_after:type_name -> google.protobuf.Duration
+	0,  // 12: gdistributed.v1.Server.Identify:input_type -> gdistributed.v1.IdentifyRequest
+	2,  // 13: gdistributed.v1.Server.GetVersions:input_type -> gdistributed.v1.GetVersionsRequest
+	4,  // 14: gdistributed.v1.Server.GetLogs:input_type -> gdistributed.v1.GetLogsRequest
+	1,  // 15: gdistributed.v1.Server.Identify:output_type -> gdistributed.v1.IdentifyResponse
+	3,  // 16: gdistributed.v1.Server.GetVersions:output_type -> gdistributed.v1.GetVersionsResponse
+	5,  // 17: gdistributed.v1.Server.GetLogs:output_type -> gdistributed.v1.GetLogsResponse
+	15, // [15:18] is the sub-list for method output_type
+	12, // [12:15] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_server_proto_init() }
@@ -1058,7 +1095,7 @@ func file_gdistributed_v1_server_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_server_proto_rawDesc), len(file_gdistributed_v1_server_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
