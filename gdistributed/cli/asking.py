@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from gdistributed.settings import DEFAULT_PORT, LOOPBACK
 
 if TYPE_CHECKING:
     import grpc.aio
 
-    from gdistributed.v1 import scheduler_pb2_grpc
+    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 Answer = TypeVar("Answer")
+
+PAGE_SIZE: Final = 1000
+GIVEN: Final = "gdistributed.address"
+
+
+def _keep(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    context.meta[GIVEN] = value
+
+
+def _choose(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    given: str | None = context.meta.pop(GIVEN, None)
+    if given is None:
+        return value
+    if context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
+        raise click.UsageError("give the address once: as ADDRESS, or with --address")
+    return given
+
 
 address_option = click.option(
     "--address",
@@ -23,7 +42,17 @@ address_option = click.option(
     envvar="GD_ADDRESS",
     show_envvar=True,
     metavar="HOST:PORT",
+    callback=_choose,
     help="Of the scheduler or the Center.",
+)
+# For commands that take nothing else: the address may be written without the option.
+address_argument = click.argument(
+    "given_address",
+    metavar="[ADDRESS]",
+    required=False,
+    is_eager=True,
+    expose_value=False,
+    callback=_keep,
 )
 timeout_option = click.option(
     "--timeout",
@@ -54,9 +83,25 @@ async def ask_scheduler(
     GDistributedError
         If nobody answers, or what the scheduler said.
     """
+    from gdistributed.v1 import scheduler_pb2_grpc
+
+    async with scheduler_at(address, timeout_s, doing) as channel:
+        return await ask(scheduler_pb2_grpc.SchedulerStub(channel))
+
+
+@asynccontextmanager
+async def scheduler_at(
+    address: str, timeout_s: float, doing: str
+) -> AsyncIterator[grpc.aio.Channel]:
+    """Open a channel to the scheduler that an address leads to; errors of calls on it are ours.
+
+    Raises
+    ------
+    GDistributedError
+        If nobody answers, or what was said instead of an answer.
+    """
     import grpc.aio
 
-    from gdistributed.v1 import scheduler_pb2_grpc
     from gdistributed.wire.channel import connect
     from gdistributed.wire.status import error_from_call
 
@@ -66,11 +111,25 @@ async def ask_scheduler(
         if found != address:
             await channel.close()
             channel = await connect(found, timeout_s)
-        return await ask(scheduler_pb2_grpc.SchedulerStub(channel))
+        yield channel
     except grpc.aio.AioRpcError as error:
         raise error_from_call(error, address, doing) from error
     finally:
         await channel.close()
+
+
+async def all_workers(
+    scheduler: scheduler_pb2_grpc.SchedulerAsyncStub, timeout_s: float
+) -> list[scheduler_pb2.WorkerDescription]:
+    """List all workers."""
+    from functools import partial
+
+    from gdistributed.v1 import scheduler_pb2
+    from gdistributed.wire.pages import pages
+
+    request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+    answers = pages(partial(scheduler.ListWorkers, timeout=timeout_s), request)
+    return [each async for answer in answers for each in answer.workers]
 
 
 async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s: float) -> str:

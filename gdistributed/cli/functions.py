@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gdistributed.cli.asking import address_option, ask_scheduler, timeout_option
+from gdistributed.cli.asking import address_argument, address_option, ask_scheduler, timeout_option
+from gdistributed.cli.json_lines import as_dict, json_option, print_object
 from gdistributed.cli.logs import quiet_grpc
 
 if TYPE_CHECKING:
@@ -21,22 +22,25 @@ PAGE_SIZE: Final = 1000
 
 
 @click.command()
+@address_argument
 @address_option
 @click.option("--runtime", default="", metavar="NAME", help="Only those of this runtime, like go.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @timeout_option
 def functions(address: str, runtime: str, as_json: bool, timeout_s: float) -> None:
-    """List the functions that workers offer by name, in any language."""
+    """List the functions that workers offer by name.
+
+    \b
+      gd functions --runtime go
+      gd functions --json | jq -r .offer.name
+    """
     quiet_grpc()
     import asyncio
 
     found = asyncio.run(_ask(address, runtime, timeout_s))
     if as_json:
-        import json
-
-        from gdistributed.client.listing import function_as_dict
-
-        click.echo(json.dumps([function_as_dict(each) for each in found], indent=2))
+        for each in found:
+            print_object(as_dict(each))
         return
     from rich.console import Console
 

@@ -10,23 +10,34 @@ from gdistributed.cli.explain import explain
 from gdistributed.cli.functions import functions
 from gdistributed.cli.output import output
 from gdistributed.cli.profile import profile
+from gdistributed.cli.reading_logs import logs
 from gdistributed.cli.restart import restart
 from gdistributed.cli.retire import retire
 from gdistributed.cli.scheduler import scheduler
 from gdistributed.cli.status import status
+from gdistributed.cli.story import story
+from gdistributed.cli.tasks import tasks
+from gdistributed.cli.top import top
 from gdistributed.cli.worker import worker
 from gdistributed.errors import GDistributedError
 from gdistributed.version import __version__
 
+INTERRUPTED = 130  # as shells say of what SIGINT has ended
+
 
 class Commands(click.Group):
-    """A group whose commands show our own errors as one line, with exit code 1."""
+    """A group whose commands show our own errors as one line.
+
+    The exit code is then 1, of wrong options 2, after Ctrl-C 130.
+    """
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except GDistributedError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order in which a person needs them
@@ -40,13 +51,13 @@ def main() -> None:
     \b
       gd scheduler
       gd worker 127.0.0.1:8786 --nworkers 2
-      gd status 127.0.0.1:8786
+      gd top 127.0.0.1:8786
     """
 
 
 for command in (
-    *(scheduler, worker, center, status, functions, explain, output, profile),
-    *(retire, restart),
-    conformance,
+    *(scheduler, worker, center),
+    *(top, status, tasks, explain, story, logs, output, functions, profile),
+    *(retire, restart, conformance),
 ):
     main.add_command(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gdistributed.cli import options
-from gdistributed.cli.asking import timeout_option
+from gdistributed.cli.asking import address_argument, address_option, timeout_option
 from gdistributed.cli.logs import quiet_grpc
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("address")
+@address_argument
+@address_option
 @click.option(
     "-o",
     "--output",

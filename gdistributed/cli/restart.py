@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gdistributed.cli.asking import address_option, ask_scheduler, timeout_option
+from gdistributed.cli.asking import address_argument, address_option, ask_scheduler, timeout_option
 from gdistributed.cli.logs import quiet_grpc
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@address_argument
 @address_option
 @timeout_option
 @click.option(

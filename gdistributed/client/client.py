@@ -195,6 +195,7 @@ class Client:
 
     who_has = blocking(AsyncClient.who_has)
     explain = blocking(AsyncClient.explain)
+    graph = blocking(AsyncClient.graph)
     has_what = blocking(AsyncClient.has_what)
     ncores = blocking(AsyncClient.ncores)
     nthreads = blocking(AsyncClient.nthreads)

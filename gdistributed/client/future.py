@@ -335,7 +335,7 @@ class Future(TaskRef):
         if self._record.error is not None:
             error = self._record.error
             rows["error"] = f"{error.type}: {error.message}"
-        return facts("Future", rows)
+        return facts("Future", rows, self.status)
 
     __hash__ = object.__hash__
 

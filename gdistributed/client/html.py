@@ -1,21 +1,42 @@
-"""What notebooks show of our objects: small tables of plain HTML."""
+"""What notebooks show of our objects: small tables of plain HTML.
+
+Colours are those of the page, light or dark, but for the dot that says a state.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from typing import Final
+
+GOOD: Final = "#2e9e5b"
+BUSY: Final = "#d89614"
+BAD: Final = "#d9534f"
+STILL: Final = "#8a8a8a"
+COLOURS: Final = {
+    **dict.fromkeys(("running", "finished", "memory"), GOOD),
+    **dict.fromkeys(("connecting", "created", "pending", "lost", "processing"), BUSY),
+    **dict.fromkeys(("error", "erred", "cancelled"), BAD),
+}
+# Notebooks set cells to the right, and stripe rows.
+STYLE: Final = (
+    "<style>.gdistributed table{border-collapse:collapse;margin:.3em 0}"
+    ".gdistributed tr{background:none!important}"
+    ".gdistributed th,.gdistributed td{text-align:left!important;padding:.1em 1.2em .1em 0;"
+    "color:inherit;border:none}.gdistributed th{font-weight:600;opacity:.7}</style>"
+)
 
 
-def facts(title: str, rows: Mapping[str, object]) -> str:
-    """Return a table of facts under a title. All texts are escaped.
+def facts(title: str, rows: Mapping[str, object], state: str = "") -> str:
+    """Return a table of facts under a title, with a dot for a state. All texts are escaped.
 
     Examples
     --------
-    >>> facts("Future", {"key": "x"})
-    '<strong>Future</strong><table><tr><th>key</th><td>x</td></tr></table>'
+    >>> "<th>key</th><td>&lt;x&gt;</td>" in facts("Future", {"key": "<x>"})
+    True
     """
     lines = (f"<tr>{_cell('th', name)}{_cell('td', value)}</tr>" for name, value in rows.items())
-    return f"<strong>{escape(title)}</strong><table>{''.join(lines)}</table>"
+    return framed(f"{dot(state)}<strong>{escape(title)}</strong><table>{''.join(lines)}</table>")
 
 
 def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -31,6 +52,16 @@ def listing(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]
     return (
         f"<details><summary>{escape(title)}</summary><table><tr>{head}</tr>{body}</table></details>"
     )
+
+
+def framed(html: str) -> str:
+    """Return HTML with the style of our tables."""
+    return f'{STYLE}<div class="gdistributed">{html}</div>'
+
+
+def dot(state: str) -> str:
+    """Return a dot in the colour of a state; nothing for no state."""
+    return f'<span style="color:{COLOURS.get(state, STILL)}">&#9679;</span> ' if state else ""
 
 
 def _cell(tag: str, text: object) -> str:

@@ -11,6 +11,8 @@ import grpc.aio
 
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
+from gdistributed.client.drawn_graph import DrawnGraph
+from gdistributed.client.future import Future
 from gdistributed.client.keys import Key
 from gdistributed.client.listing import (
     ask_each,
@@ -23,6 +25,8 @@ from gdistributed.client.options import Workers
 from gdistributed.client.versions import VersionMismatchWarning, differences
 from gdistributed.errors import GDistributedError, SoftwareDiffers
 from gdistributed.v1 import (
+    activity_pb2,
+    activity_pb2_grpc,
     scheduler_pb2,
     server_pb2,
     server_pb2_grpc,
@@ -100,6 +104,36 @@ class Inspecting(ClientBase):
             if task.processing_on in keys:
                 keys[task.processing_on].append(task.key)
         return {address: tuple(found) for address, found in keys.items()}
+
+    async def graph(self, key: Future | Key | None = None, limit: int = 200) -> DrawnGraph:
+        """Draw the tasks that the scheduler knows, and how they depend on each other.
+
+        Parameters
+        ----------
+        key
+            A task, for it, all that it needs and all that needs it; by default all tasks.
+        limit
+            More tasks than this are drawn by prefix.
+
+        Returns
+        -------
+        A drawing, which notebooks show; `svg` has it as a text.
+
+        Raises
+        ------
+        NotFound
+            If the scheduler does not know the key.
+
+        Examples
+        --------
+        >>> client.graph(client.submit(sum, [1, 2]))  # doctest: +SKIP
+        <DrawnGraph: 1 task>
+        """
+        (name,) = key_names([key]) if key is not None else ("",)
+        request = activity_pb2.GetGraphRequest(key=name, limit=limit)
+        stub: activity_pb2_grpc.ActivityAsyncStub
+        stub = activity_pb2_grpc.ActivityStub(self.connection.channel)
+        return DrawnGraph(await self.connection.ask(stub.GetGraph, request, "drawing the graph"))
 
     async def call_stack(
         self,

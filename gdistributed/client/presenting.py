@@ -31,4 +31,5 @@ def presented_in_html(client: AsyncClient | Client) -> str:
             "workers": workers.count,
             "threads": workers.nthreads,
         },
+        client.status,
     )

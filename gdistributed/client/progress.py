@@ -1,56 +1,26 @@
-"""A progress bar for futures: live in terminals and notebooks, a few plain lines elsewhere."""
+"""A progress bar for futures: live in terminals and notebooks, one line elsewhere."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 from dask.utils import key_split
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gdistributed.client.bridge import BLOCKING, Bridge, Signal
+from gdistributed.client.bridge import BLOCKING, Bridge
 from gdistributed.client.computing import futures_of
 from gdistributed.client.future import Future
-from gdistributed.core.client.futures import Countdown
+from gdistributed.client.progress_views import Line, View, view_on
+from gdistributed.core.client.futures import Countdown, FutureRecord
+from gdistributed.errors import GDistributedError
+from gdistributed.v1 import activity_pb2, activity_pb2_grpc
 
-REFRESH_S = 0.1
-PLAIN_STEPS = 10
-
-
-class Counts:
-    """How many futures of each prefix are done and have erred.
-
-    Parameters
-    ----------
-    futures
-        What to count.
-    """
-
-    def __init__(self, futures: Iterable[Future]) -> None:
-        self.records = {future.record.key: future.record for future in futures}
-        self.totals: dict[str, int] = {}
-        self.done: dict[str, int] = {}
-        self.failed: dict[str, int] = {}
-        self._prefixes = {key: str(key_split(key)) for key in self.records}
-        for prefix in self._prefixes.values():
-            self.totals[prefix] = self.totals.get(prefix, 0) + 1
-
-    def count(self) -> None:
-        """Count again."""
-        self.done = dict.fromkeys(self.totals, 0)
-        self.failed = dict.fromkeys(self.totals, 0)
-        for key, record in self.records.items():
-            if record.is_settled:
-                prefix = self._prefixes[key]
-                self.done[prefix] += 1
-                self.failed[prefix] += record.error is not None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all are done, as of the last count."""
-        return self.done == self.totals
+REFRESH_S: Final = 0.1
+# How often the scheduler is asked how long tasks run, and how soon again when it did not answer.
+ASK_S: Final = 1.0
+ASK_AGAIN_S: Final = 10.0
 
 
 class ProgressBar:
@@ -65,78 +35,69 @@ class ProgressBar:
     """
 
     def __init__(self, futures: Iterable[Future], console: Console | None = None) -> None:
-        self._futures = list(futures)
-        self._counts = Counts(self._futures)
-        self._console = console or Console()
-        self._tenth = -1
+        futures = list(futures)
+        self._connection = futures[0].connection
+        self._records = {future.record.key: future.record for future in futures}
+        self._lines: dict[str, Line] = {}
+        self._unsettled: list[tuple[FutureRecord, Line]] = []
+        for key, record in self._records.items():
+            prefix = str(key_split(key))
+            line = self._lines.setdefault(prefix, Line(prefix))
+            line.total += 1
+            self._unsettled.append((record, line))
+        self._view: View = view_on(console or Console())
+        self._ask_at = 0.0
 
     async def show(self, bridge: Bridge) -> None:
         """Draw until all futures are done."""
         signal = bridge.signal()
-        records = list(self._counts.records.values())
+        records = list(self._records.values())
         watch = Countdown(signal.set, len(records))
-        connection = self._futures[0].connection
-        with connection.locked() as brain:
+        with self._connection.locked() as brain:
             brain.watch(records, watch)
+        begun = time.monotonic()
         try:
-            if self._is_live:
-                await self._show_live(signal)
-            else:
-                await self._show_plain(signal)
+            with self._view as view:
+                while self._count(time.monotonic()):
+                    await self._learn_means()
+                    view.draw(list(self._lines.values()), time.monotonic() - begun)
+                    await signal.wait(REFRESH_S if view.is_live else None)
+                view.draw(list(self._lines.values()), time.monotonic() - begun)
+            view.end(list(self._lines.values()), time.monotonic() - begun)
         finally:
             if not watch.is_over:
-                connection.unwatch(records, watch)
+                self._connection.unwatch(records, watch)
 
-    @property
-    def _is_live(self) -> bool:
-        """Whether what was drawn can be drawn again; a notebook needs ipywidgets for that."""
-        if self._console.is_jupyter:
-            return find_spec("ipywidgets") is not None
-        return self._console.is_terminal
+    def _count(self, now: float) -> bool:
+        """Count again; say whether something is still to be done."""
+        for record, line in self._unsettled:
+            if record.is_settled:
+                line.done += 1
+                line.failed += record.error is not None
+        self._unsettled = [each for each in self._unsettled if not each[0].is_settled]
+        for line in self._lines.values():
+            line.note(now, self._connection.workers.nthreads)
+        return bool(self._unsettled)
 
-    async def _show_live(self, signal: Signal) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=self._console, auto_refresh=False) as bars:
-            lines = {
-                prefix: bars.add_task(prefix, total=total, note="")
-                for prefix, total in self._counts.totals.items()
-            }
-            while True:
-                self._counts.count()
-                for prefix, line in lines.items():
-                    failed = self._counts.failed[prefix]
-                    note = f"[red]{failed} erred[/red]" if failed else ""
-                    bars.update(line, completed=self._counts.done[prefix], note=note)
-                bars.refresh()
-                if not await self._goes_on(signal):
-                    return
-
-    async def _show_plain(self, signal: Signal) -> None:
-        while True:
-            self._counts.count()
-            done, total = sum(self._counts.done.values()), sum(self._counts.totals.values())
-            tenth = PLAIN_STEPS * done // max(total, 1)
-            if tenth != self._tenth:
-                self._tenth = tenth
-                parts = (f"{p} {n}/{self._counts.totals[p]}" for p, n in self._counts.done.items())
-                failed = sum(self._counts.failed.values())
-                erred = f", {failed} erred" if failed else ""
-                print(f"{done}/{total} done{erred}: {', '.join(parts)}", file=self._console.file)
-            if not await self._goes_on(signal):
-                return
-
-    async def _goes_on(self, signal: Signal) -> bool:
-        """Wait a little while; say whether there is something left to show."""
-        if self._counts.is_complete:
-            return False
-        await signal.wait(REFRESH_S)
-        return True
+    async def _learn_means(self) -> None:
+        """Ask how long tasks run. Without an answer, rates have to do for the time that is left."""
+        now = time.monotonic()
+        if not self._view.is_live or now < self._ask_at:
+            return
+        self._ask_at = now + ASK_S
+        stub: activity_pb2_grpc.ActivityAsyncStub
+        stub = activity_pb2_grpc.ActivityStub(self._connection.channel)
+        request = activity_pb2.GetActivityRequest(limit=1)
+        try:
+            answer = await self._connection.ask(
+                stub.GetActivity, request, "asking how long tasks run", ASK_S
+            )
+        except GDistributedError:
+            self._ask_at = now + ASK_AGAIN_S
+            return
+        for said in answer.prefixes:
+            if said.prefix in self._lines:
+                self._lines[said.prefix].mean_s = said.mean_run.ToNanoseconds() / 1e9
 
 
 def progress(
@@ -145,8 +106,11 @@ def progress(
 ) -> Any:  # noqa: ANN401
     """Show a progress bar for futures, and return when they are done.
 
-    In a terminal, and in a notebook where ipywidgets is installed, it is a live bar for each kind
-    of task; elsewhere a plain line now and then. Errors are counted and not raised.
+    In a terminal and in a notebook it is a live bar for each kind of task: how many of its futures
+    are done, how many that is in a second, and how long the others will take. That is said by the
+    rate of the last seconds when at least ten have ended in them, else by the mean time of a run
+    and the threads of the cluster. At the end, and elsewhere only then, a line sums it up. Errors
+    are counted and not raised.
 
     Parameters
     ----------

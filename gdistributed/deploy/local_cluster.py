@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from gdistributed.client.html import facts, listing
+from gdistributed.client.html import facts, framed, listing
 from gdistributed.deploy.machine import size_nbytes, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
@@ -231,7 +231,9 @@ class AsyncLocalCluster:
             "threads": sum(worker.nthreads for worker in workers),
         }
         columns = ("name", "address", "process", "threads")
-        return facts("LocalCluster", summary) + listing("Workers", columns, rows)
+        return facts("LocalCluster", summary, self.status) + framed(
+            listing("Workers", columns, rows)
+        )
 
 
 class LocalCluster:

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import grpc.aio
 import pytest
 
-from gdistributed import AsyncClient, Client, Future, LocalCluster, get_client, get_worker
+from gdistributed import AsyncClient, Client, Future, LocalCluster, get_client, get_worker, wait
 from gdistributed.client.versions import VersionMismatchWarning, differences
 from gdistributed.errors import NotAllowed, NotFound, SoftwareDiffers, UsageError
 from gdistributed.v1 import scheduler_pb2_grpc, worker_pb2
@@ -350,6 +351,35 @@ def test_how_things_look(client: Client, cluster: LocalCluster) -> None:
     erred.exception(30)
     assert "ValueError: a &lt; b" in erred._repr_html_()
     assert cluster.workers["0"].address in cluster._repr_html_()
+
+
+def test_a_graph_is_drawn(client: Client) -> None:
+    leaf = client.submit(inc, 1, key="<leaf>")
+    broken = client.submit(fail, "no", key="broken")
+    top = client.submit(sum, [leaf, broken], key="top")
+    wait(top)
+    drawn = client.graph(top)
+    assert repr(drawn) == "<DrawnGraph: 3 tasks>"
+    html = drawn._repr_html_()
+    assert "&lt;leaf&gt;: memory" in html
+    assert "<leaf>" not in html
+    assert "broken: erred" in html
+    tree = ElementTree.fromstring(drawn.svg)
+    boxes = tree.findall("{*}g[@transform]")
+    places = {box[0].text: box.get("transform") for box in boxes}
+    assert str(places["<leaf>: memory"]).startswith("translate(1,")  # on the left of what needs it
+    assert str(places["top: erred"]).startswith("translate(191,")
+
+    def climb(number: int) -> int:
+        return number + 1
+
+    many = client.map(climb, range(10))
+    wait(many)
+    by_prefix = client.graph(limit=5)
+    assert repr(by_prefix).endswith("tasks by prefix>")
+    assert "climb 10/10" in by_prefix.svg
+    with pytest.raises(NotFound):
+        client.graph("nobody")
 
 
 # ---- shutdown
