@@ -25,7 +25,7 @@ def fail(number):
     raise ValueError(number)
 
 with Client(sys.argv[1]) as client:
-    progress(client.map(nap, range(60), pure=False), client.submit(fail, 1))
+    progress(client.map(nap, range(120), pure=False), client.submit(fail, 1))
 """
 
 
@@ -39,10 +39,10 @@ def test_bars_are_live_and_a_line_sums_up(address: str, tmp_path: Path) -> None:
     *lines, last = [line for line in lines_shown(terminal.text) if line]
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines] == ["nap", "fail"]  # and nothing of before
-    assert all(said in lines[0] for said in ("60/60", "/s"))
+    assert all(said in lines[0] for said in ("120/120", "/s"))
     assert "1 erred" in lines[1]
-    assert last.startswith("61/61 done, 1 erred in ")
-    assert last.endswith("/s: nap 60/60, fail 1/1")
+    assert last.startswith("121/121 done, 1 erred in ")
+    assert last.endswith("/s: nap 120/120, fail 1/1")
 
 
 def a_line(prefix: str = "x", **facts: int) -> Line:

@@ -26,6 +26,7 @@ def test_a_cluster_that_works_logs_nothing_above_info_and_nothing_for_each_task(
     with running_cluster() as cluster:
         nannied = cluster.start("worker", cluster.address, "--name", "eve")
         nannied.wait_for("registered")
+        cluster.scheduler.wait_for("worker joined", times=3)
         before = [len(each.lines) for each in (cluster.scheduler, *cluster.workers, nannied)]
         with Client(cluster.address) as client:
             assert sum(client.gather(client.map(abs, range(-500, 0)))) == 125_250

@@ -144,8 +144,8 @@ def test_top_prints_one_picture_where_there_is_no_terminal(cluster: Cluster) -> 
 def test_top_draws_a_screen_that_fits_and_takes_keys(cluster: Cluster) -> None:
     with Terminal([*GD, "top", cluster.address, "--interval", "0.1"]) as terminal:
         terminal.wait_for("ada")
-        assert sizes(terminal) == [80] * 24
-        assert "[n]ame: cpu" in terminal.screen
+        terminal.wait_for("[n]ame: cpu")
+        until(lambda: sizes(terminal) == [80] * 24, "a screen that is full, and not more")
         terminal.press("n")
         terminal.wait_for("[n]ame: name")
         terminal.resize(120, 30)
