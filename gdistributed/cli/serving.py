@@ -146,7 +146,7 @@ def serve(
 
         def begin(reason: str) -> None:
             reasons.append(reason)
-            logger.info("stopping; Ctrl-C again stops at once", extra={"cause": reason})
+            logger.info("stopping; Ctrl-C ends now", extra={"cause": reason})
             with contextlib.suppress(RuntimeError):  # the loop has ended already
                 loop.call_soon_threadsafe(wanted.set)
 

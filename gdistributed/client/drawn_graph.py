@@ -15,6 +15,9 @@ WIDTH: Final = 150
 HEIGHT: Final = 22
 LETTERS_MAX: Final = 22
 
+# Colour of the page in JupyterLab, in VS Code, elsewhere: boxes hide the lines behind them.
+PAGE: Final = "var(--jp-layout-color0,var(--vscode-editor-background,Canvas))"
+
 DONE: Final = ("memory", "released")
 COLOURS: Final = {"erred": BAD, "processing": BUSY, "memory": GOOD, "released": GOOD}
 LEGEND: Final = {"done": GOOD, "running": BUSY, "erred": BAD, "waiting": STILL}
@@ -54,7 +57,7 @@ class DrawnGraph:
     def svg(self) -> str:
         """The drawing as SVG, from left to right. Lines and letters have the colour of the page."""
         places = self._places()
-        width = max((x for x, _ in places), default=0) + WIDTH + 2
+        width = max((x for x, _ in places), default=0) + COLUMN
         height = max((y for _, y in places), default=0) + HEIGHT + 2
         lines = "".join(self._line(edge, places) for edge in self.answer.edges)
         boxes = "".join(map(_box, self.answer.nodes, places))
@@ -91,8 +94,10 @@ class DrawnGraph:
     def _line(self, edge: pb.GraphEdge, places: list[tuple[int, int]]) -> str:
         (x, y), (to_x, to_y) = places[getattr(edge, "from")], places[edge.to]
         x, y, to_y = x + WIDTH, y + HEIGHT // 2, to_y + HEIGHT // 2
-        middle = (x + to_x) // 2
-        way = f"M{x},{y} C{middle},{y} {middle},{to_y} {to_x - 5},{to_y}"
+        bend = (to_x - x) // 2 if to_x > x else 2 * ROW  # one that leads back goes around
+        below = 0 if to_x > x else ROW
+        way = f"M{x},{y} c{bend},{below} {to_x - x - bend},{to_y - y + below}"
+        way += f" {to_x - x - 5},{to_y - y}"
         head = f"M{to_x},{to_y} l-6,-3 v6 z"
         said = f"<title>{edge.count:,} dependencies</title>" if edge.count > 1 else ""
         return (
@@ -117,6 +122,7 @@ def _box(node: pb.GraphNode, place: tuple[int, int]) -> str:
         colour = STILL  # some are done, and the others wait
     return (
         f'<g transform="translate({x},{y})"><title>{escape(said)}</title>'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="4" style="fill:{PAGE}"/>'
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="4" fill="{colour}" fill-opacity=".25" '
         f'stroke="{colour}"/>'
         f'<text x="{WIDTH // 2}" y="15" text-anchor="middle">'

@@ -20,7 +20,8 @@ COLOURS: Final = {
 }
 # Notebooks set cells to the right, and stripe rows.
 STYLE: Final = (
-    "<style>.gdistributed table{border-collapse:collapse;margin:.3em 0}"
+    "<style>.gdistributed table{border-collapse:collapse;margin:.3em 0;color:inherit;"
+    "font-size:inherit}"
     ".gdistributed tr{background:none!important}"
     ".gdistributed th,.gdistributed td{text-align:left!important;padding:.1em 1.2em .1em 0;"
     "color:inherit;border:none}.gdistributed th{font-weight:600;opacity:.7}</style>"

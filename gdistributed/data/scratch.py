@@ -67,10 +67,10 @@ class ScratchFolder:
                     continue
             except OSError as error:
                 logger.warning(
-                    "a dead worker's files cannot be removed", extra={**fields, "cause": str(error)}
+                    "old files cannot be removed", extra={**fields, "cause": str(error)}
                 )
             else:
-                logger.info("removed a dead worker's files", extra=fields)
+                logger.info("removed old files", extra=fields)
                 count += 1
         return count
 

@@ -177,7 +177,7 @@ def test_a_worker_whose_name_is_taken_is_not_started_for_ever(nursery: Nursery) 
     )
     assert done.returncode == 1
     assert "a worker named 'ada' is in the cluster already" in done.stderr
-    assert "giving up: workers do not start  starts=1" in done.stderr
+    assert "giving up: workers do not start  worker=ada  starts=1" in done.stderr
     assert "Traceback" not in done.stderr
 
 
