@@ -66,9 +66,7 @@ class ScratchFolder:
                 if not _remove_if_dead(folder):
                     continue
             except OSError as error:
-                logger.warning(
-                    "old files cannot be removed", extra={**fields, "cause": str(error)}
-                )
+                logger.warning("old files cannot be removed", extra={**fields, "cause": str(error)})
             else:
                 logger.info("removed old files", extra=fields)
                 count += 1
