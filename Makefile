@@ -58,6 +58,7 @@ demo-languages: .venv/installed-demo
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)
 	$(network_tools)
+	$(prometheus)
 	$(call if_there,Rscript,true,the tests that need R)
 	$(call if_there,npm,$(MAKE) --no-print-directory $(TYPESCRIPT_WORKER),the tests of the worker in TypeScript)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
@@ -92,11 +93,12 @@ proto-go:
 	$(MAKE) --no-print-directory proto LANG=go
 
 docs: .venv/installed-test
-	echo "writing docs/protocol.md, docs/errors.md, docs/api.md and docs/conformance.md"
+	echo "writing docs/protocol.md, errors.md, api.md, conformance.md and metrics.md"
 	$(VENV)/python -m docs.generate_protocol
 	$(VENV)/python -m docs.generate_errors
 	$(VENV)/python -m docs.generate_api
 	$(VENV)/python -m docs.generate_conformance
+	$(VENV)/python -m docs.generate_metrics
 
 # SEED=n plays one simulation and shows all of it; SEEDS=n plays so many, from FIRST on.
 SEEDS ?= 300
@@ -158,6 +160,13 @@ network_tools = if [ "$$(id -u)" = 0 ] && ! { command -v ip && command -v nft; }
 	    echo "installing iproute2 and nftables"; mkdir -p .tools; \
 	    { apt-get update && apt-get install --yes --no-install-recommends iproute2 nftables; } \
 	        >.tools/network.log 2>&1 || { cat .tools/network.log; exit 1; }; fi
+
+# What reads metrics in tests: the server, and the tool that checks them.
+prometheus = if [ "$$(id -u)" = 0 ] && ! { command -v prometheus && command -v promtool; } >/dev/null \
+	    && command -v apt-get >/dev/null; then \
+	    echo "installing prometheus"; mkdir -p .tools; \
+	    { apt-get update && apt-get install --yes --no-install-recommends prometheus; } \
+	        >.tools/prometheus.log 2>&1 || { cat .tools/prometheus.log; exit 1; }; fi
 
 $(GRPCURL):
 	echo "building grpcurl $(GRPCURL_VERSION) (a minute, once)"

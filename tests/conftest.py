@@ -20,6 +20,18 @@ def grpcurl() -> str:
     return require(TOOLS / "bin/grpcurl", "make test builds it (needs Go)")
 
 
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Path of what checks metrics for Prometheus."""
+    return require("promtool", "make test installs the package prometheus (as root)")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """Path of the real Prometheus."""
+    return require("prometheus", "make test installs the package prometheus (as root)")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer to write down how the stories go."""
     parser.addoption(

@@ -11,6 +11,7 @@ from gdistributed.cli.functions import functions
 from gdistributed.cli.output import output
 from gdistributed.cli.profile import profile
 from gdistributed.cli.reading_logs import logs
+from gdistributed.cli.replay import replay
 from gdistributed.cli.restart import restart
 from gdistributed.cli.retire import retire
 from gdistributed.cli.scheduler import scheduler
@@ -57,7 +58,7 @@ def main() -> None:
 
 for command in (
     *(scheduler, worker, center),
-    *(top, status, tasks, explain, story, logs, output, functions, profile),
+    *(top, status, tasks, explain, story, logs, output, functions, profile, replay),
     *(retire, restart, conformance),
 ):
     main.add_command(command)

@@ -46,6 +46,13 @@ LIMITS = DEFAULTS.limits
     help="Write the scheduler's address to this file (JSON), for workers and clients to read.",
 )
 @click.option(
+    "--event-log",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all that happens to this file (lines of JSON; compressed if it ends with .gz), for"
+    " gd replay.",
+)
+@click.option(
     "--no-worker-timeout",
     "no_worker_timeout_s",
     type=click.FloatRange(min=0),
@@ -94,6 +101,7 @@ def scheduler(
     center: str | None,
     name: str | None,
     scheduler_file: Path | None,
+    event_log: Path | None,
     no_worker_timeout_s: float | None,
     grace_s: float,
     worker_ttl_s: float,
@@ -133,6 +141,7 @@ def scheduler(
             name=name,
             settings=settings,
             allow_run=allow_run,
+            event_log=event_log,
         )
         log_start(server)
         if scheduler_file is not None:

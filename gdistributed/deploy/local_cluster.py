@@ -77,6 +77,7 @@ class AsyncLocalCluster:
         silence_logs: int = logging.WARNING,
         shared_memory: bool = True,
         allow_run: bool = False,
+        event_log: str | Path | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         if nthreads is not None:
@@ -96,6 +97,7 @@ class AsyncLocalCluster:
             silence_logs=silence_logs,
             shared_memory=shared_memory,
             allow_run=allow_run,
+            event_log=Path(event_log).absolute() if event_log else None,
             start_timeout_s=start_timeout_s,
         )
         self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
@@ -276,6 +278,9 @@ class LocalCluster:
         Whether large values are handed over by shared memory (the default), and not sent.
     allow_run
         Whether clients may run code in the scheduler; by default they may not.
+    event_log
+        File to which all that happens is written, for ``gd replay``; compressed if it ends with
+        ".gz". None, the default, writes none.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
     asynchronous
@@ -310,6 +315,7 @@ class LocalCluster:
         silence_logs: int = logging.WARNING,
         shared_memory: bool = True,
         allow_run: bool = False,
+        event_log: str | Path | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
     ) -> None:
@@ -326,6 +332,7 @@ class LocalCluster:
             silence_logs=silence_logs,
             shared_memory=shared_memory,
             allow_run=allow_run,
+            event_log=event_log,
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()

@@ -53,6 +53,8 @@ class ClusterOptions:
         Whether workers hand over large values by shared memory.
     allow_run
         Whether clients may run code in the scheduler.
+    event_log
+        File to which the scheduler writes all that happens; None for none.
     start_timeout_s
         How long the parts may take to find each other.
     """
@@ -68,6 +70,7 @@ class ClusterOptions:
     silence_logs: int
     shared_memory: bool
     allow_run: bool
+    event_log: Path | None
     start_timeout_s: float
 
     def nthreads_of(self, worker: str) -> int:
@@ -137,6 +140,7 @@ class ProcessParts:
                 f"--scheduler-file={self._scheduler_file}",
                 f"--log-level={_level_name(self._options.silence_logs)}",
                 *(["--allow-run"] if self._options.allow_run else []),
+                *([f"--event-log={self._options.event_log}"] if self._options.event_log else []),
             ],
         )
         await self.add(workers)
@@ -226,7 +230,10 @@ class LocalParts:
 
         options = self._options
         self._scheduler = Scheduler(
-            options.host, options.scheduler_port, allow_run=options.allow_run
+            options.host,
+            options.scheduler_port,
+            allow_run=options.allow_run,
+            event_log=options.event_log,
         )
         await self._scheduler.start()
         self._address = self._scheduler.address_to_clients

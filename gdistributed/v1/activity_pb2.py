@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egdistributed/v1/activity.proto\x12\x0fgdistributed.v1\x1a\x1fgdistributed/v1/scheduler.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"v\n\x12GetActivityRequest\x12\x10\n\x08last_run\x18\x01 \x01(\x04\x12\x15\n\rlast_transfer\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\x12(\n\x05merge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xde\x02\n\x13GetActivityResponse\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x07summary\x18\x02 \x01(\x0b\x32#.gdistributed.v1.GetSummaryResponse\x12\x31\n\x08prefixes\x18\x03 \x03(\x0b\x32\x1f.gdistributed.v1.PrefixActivity\x12\'\n\x04runs\x18\x04 \x03(\x0b\x32\x19.gdistributed.v1.TaskRuns\x12\x34\n\ttransfers\x18\x05 \x03(\x0b\x32!.gdistributed.v1.TransferActivity\x12\x10\n\x08last_run\x18\x06 \x01(\x04\x12\x15\n\rlast_transfer\x18\x07 \x01(\x04\x12,\n\x04load\x18\x08 \x01(\x0b\x32\x1e.gdistributed.v1.SchedulerLoad\"\xd7\x02\n\x0ePrefixActivity\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x39\n\x05tasks\x18\x02 \x03(\x0b\x32*.gdistributed.v1.PrefixActivity.TasksEntry\x12\x10\n\x08\x66inished\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x0e\n\x06run_ns\x18\x05 \x01(\x04\x12\x10\n\x08\x66\x65tch_ns\x18\x06 \x01(\x04\x12\x0f\n\x07wait_ns\x18\x07 \x01(\x04\x12\x11\n\tqueued_ns\x18\x08 \x01(\x04\x12\x13\n\x0boverhead_ns\x18\t \x01(\x04\x12\x0e\n\x06nbytes\x18\n \x01(\x04\x12+\n\x08mean_run\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrun_counts\x18\x0c \x03(\x04\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xed\x01\n\x08TaskRuns\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\r\x12)\n\x05start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06run_ns\x18\x08 \x01(\x04\x12\x10\n\x08\x66\x65tch_ns\x18\t \x01(\x04\x12\x0f\n\x07wait_ns\x18\n \x01(\x04\x12\x0e\n\x06nbytes\x18\x0b \x01(\x04\"\xb4\x01\n\x10TransferActivity\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x0e\n\x06values\x18\x03 \x01(\r\x12\x0e\n\x06nbytes\x18\x04 \x01(\x04\x12)\n\x05start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06shared\x18\x07 \x01(\x08\"\x80\x01\n\rSchedulerLoad\x12\x13\n\x0b\x63pu_percent\x18\x01 \x01(\x01\x12\x15\n\rmemory_nbytes\x18\x02 \x01(\x04\x12\x33\n\x10\x65vent_loop_delay\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x04\"-\n\x0fGetGraphRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"\x8a\x01\n\x10GetGraphResponse\x12)\n\x05nodes\x18\x01 \x03(\x0b\x32\x1a.gdistributed.v1.GraphNode\x12)\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x1a.gdistributed.v1.GraphEdge\x12\r\n\x05tasks\x18\x03 \x01(\x04\x12\x11\n\tby_prefix\x18\x04 \x01(\x08\"\xb8\x01\n\tGraphNode\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.gdistributed.v1.TaskState\x12\x34\n\x05tasks\x18\x04 \x03(\x0b\x32%.gdistributed.v1.GraphNode.TasksEntry\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"4\n\tGraphEdge\x12\x0c\n\x04\x66rom\x18\x01 \x01(\r\x12\n\n\x02to\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x32\xb5\x01\n\x08\x41\x63tivity\x12X\n\x0bGetActivity\x12#.gdistributed.v1.GetActivityRequest\x1a$.gdistributed.v1.GetActivityResponse\x12O\n\x08GetGraph\x12 .gdistributed.v1.GetGraphRequest\x1a!.gdistributed.v1.GetGraphResponseBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egdistributed/v1/activity.proto\x12\x0fgdistributed.v1\x1a\x1fgdistributed/v1/scheduler.proto\x1a\x1agdistributed/v1/task.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"v\n\x12GetActivityRequest\x12\x10\n\x08last_run\x18\x01 \x01(\x04\x12\x15\n\rlast_transfer\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\x12(\n\x05merge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x98\x03\n\x13GetActivityResponse\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x07summary\x18\x02 \x01(\x0b\x32#.gdistributed.v1.GetSummaryResponse\x12\x31\n\x08prefixes\x18\x03 \x03(\x0b\x32\x1f.gdistributed.v1.PrefixActivity\x12\'\n\x04runs\x18\x04 \x03(\x0b\x32\x19.gdistributed.v1.TaskRuns\x12\x34\n\ttransfers\x18\x05 \x03(\x0b\x32!.gdistributed.v1.TransferActivity\x12\x10\n\x08last_run\x18\x06 \x01(\x04\x12\x15\n\rlast_transfer\x18\x07 \x01(\x04\x12,\n\x04load\x18\x08 \x01(\x0b\x32\x1e.gdistributed.v1.SchedulerLoad\x12\x38\n\x0ftransfer_totals\x18\t \x03(\x0b\x32\x1f.gdistributed.v1.TransferTotals\"\xd7\x02\n\x0ePrefixActivity\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x39\n\x05tasks\x18\x02 \x03(\x0b\x32*.gdistributed.v1.PrefixActivity.TasksEntry\x12\x10\n\x08\x66inished\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x0e\n\x06run_ns\x18\x05 \x01(\x04\x12\x10\n\x08\x66\x65tch_ns\x18\x06 \x01(\x04\x12\x0f\n\x07wait_ns\x18\x07 \x01(\x04\x12\x11\n\tqueued_ns\x18\x08 \x01(\x04\x12\x13\n\x0boverhead_ns\x18\t \x01(\x04\x12\x0e\n\x06nbytes\x18\n \x01(\x04\x12+\n\x08mean_run\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrun_counts\x18\x0c \x03(\x04\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xed\x01\n\x08TaskRuns\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\r\x12)\n\x05start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06run_ns\x18\x08 \x01(\x04\x12\x10\n\x08\x66\x65tch_ns\x18\t \x01(\x04\x12\x0f\n\x07wait_ns\x18\n \x01(\x04\x12\x0e\n\x06nbytes\x18\x0b \x01(\x04\"\xb4\x01\n\x10TransferActivity\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04peer\x18\x02 \x01(\t\x12\x0e\n\x06values\x18\x03 \x01(\r\x12\x0e\n\x06nbytes\x18\x04 \x01(\x04\x12)\n\x05start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06shared\x18\x07 \x01(\x08\"\x94\x01\n\x0eTransferTotals\x12\x0e\n\x06shared\x18\x01 \x01(\x08\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x0e\n\x06values\x18\x03 \x01(\x04\x12\x0e\n\x06nbytes\x18\x04 \x01(\x04\x12\x13\n\x0b\x64uration_ns\x18\x05 \x01(\x04\x12\x17\n\x0f\x64uration_counts\x18\x06 \x03(\x04\x12\x15\n\rnbytes_counts\x18\x07 \x03(\x04\"\x80\x01\n\rSchedulerLoad\x12\x13\n\x0b\x63pu_percent\x18\x01 \x01(\x01\x12\x15\n\rmemory_nbytes\x18\x02 \x01(\x04\x12\x33\n\x10\x65vent_loop_delay\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x04\"-\n\x0fGetGraphRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"\x8a\x01\n\x10GetGraphResponse\x12)\n\x05nodes\x18\x01 \x03(\x0b\x32\x1a.gdistributed.v1.GraphNode\x12)\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x1a.gdistributed.v1.GraphEdge\x12\r\n\x05tasks\x18\x03 \x01(\x04\x12\x11\n\tby_prefix\x18\x04 \x01(\x08\"\xb8\x01\n\tGraphNode\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.gdistributed.v1.TaskState\x12\x34\n\x05tasks\x18\x04 \x03(\x0b\x32%.gdistributed.v1.GraphNode.TasksEntry\x1a,\n\nTasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"4\n\tGraphEdge\x12\x0c\n\x04\x66rom\x18\x01 \x01(\r\x12\n\n\x02to\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x32\xb5\x01\n\x08\x41\x63tivity\x12X\n\x0bGetActivity\x12#.gdistributed.v1.GetActivityRequest\x1a$.gdistributed.v1.GetActivityResponse\x12O\n\x08GetGraph\x12 .gdistributed.v1.GetGraphRequest\x1a!.gdistributed.v1.GetGraphResponseBTZRgithub.com/gdistributed/gdistributed/workers/go/gen/gdistributed/v1;gdistributedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,27 +43,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETACTIVITYREQUEST']._serialized_start=177
   _globals['_GETACTIVITYREQUEST']._serialized_end=295
   _globals['_GETACTIVITYRESPONSE']._serialized_start=298
-  _globals['_GETACTIVITYRESPONSE']._serialized_end=648
-  _globals['_PREFIXACTIVITY']._serialized_start=651
-  _globals['_PREFIXACTIVITY']._serialized_end=994
-  _globals['_PREFIXACTIVITY_TASKSENTRY']._serialized_start=950
-  _globals['_PREFIXACTIVITY_TASKSENTRY']._serialized_end=994
-  _globals['_TASKRUNS']._serialized_start=997
-  _globals['_TASKRUNS']._serialized_end=1234
-  _globals['_TRANSFERACTIVITY']._serialized_start=1237
-  _globals['_TRANSFERACTIVITY']._serialized_end=1417
-  _globals['_SCHEDULERLOAD']._serialized_start=1420
-  _globals['_SCHEDULERLOAD']._serialized_end=1548
-  _globals['_GETGRAPHREQUEST']._serialized_start=1550
-  _globals['_GETGRAPHREQUEST']._serialized_end=1595
-  _globals['_GETGRAPHRESPONSE']._serialized_start=1598
-  _globals['_GETGRAPHRESPONSE']._serialized_end=1736
-  _globals['_GRAPHNODE']._serialized_start=1739
-  _globals['_GRAPHNODE']._serialized_end=1923
-  _globals['_GRAPHNODE_TASKSENTRY']._serialized_start=950
-  _globals['_GRAPHNODE_TASKSENTRY']._serialized_end=994
-  _globals['_GRAPHEDGE']._serialized_start=1925
-  _globals['_GRAPHEDGE']._serialized_end=1977
-  _globals['_ACTIVITY']._serialized_start=1980
-  _globals['_ACTIVITY']._serialized_end=2161
+  _globals['_GETACTIVITYRESPONSE']._serialized_end=706
+  _globals['_PREFIXACTIVITY']._serialized_start=709
+  _globals['_PREFIXACTIVITY']._serialized_end=1052
+  _globals['_PREFIXACTIVITY_TASKSENTRY']._serialized_start=1008
+  _globals['_PREFIXACTIVITY_TASKSENTRY']._serialized_end=1052
+  _globals['_TASKRUNS']._serialized_start=1055
+  _globals['_TASKRUNS']._serialized_end=1292
+  _globals['_TRANSFERACTIVITY']._serialized_start=1295
+  _globals['_TRANSFERACTIVITY']._serialized_end=1475
+  _globals['_TRANSFERTOTALS']._serialized_start=1478
+  _globals['_TRANSFERTOTALS']._serialized_end=1626
+  _globals['_SCHEDULERLOAD']._serialized_start=1629
+  _globals['_SCHEDULERLOAD']._serialized_end=1757
+  _globals['_GETGRAPHREQUEST']._serialized_start=1759
+  _globals['_GETGRAPHREQUEST']._serialized_end=1804
+  _globals['_GETGRAPHRESPONSE']._serialized_start=1807
+  _globals['_GETGRAPHRESPONSE']._serialized_end=1945
+  _globals['_GRAPHNODE']._serialized_start=1948
+  _globals['_GRAPHNODE']._serialized_end=2132
+  _globals['_GRAPHNODE_TASKSENTRY']._serialized_start=1008
+  _globals['_GRAPHNODE_TASKSENTRY']._serialized_end=1052
+  _globals['_GRAPHEDGE']._serialized_start=2134
+  _globals['_GRAPHEDGE']._serialized_end=2186
+  _globals['_ACTIVITY']._serialized_start=2189
+  _globals['_ACTIVITY']._serialized_end=2370
 # @@protoc_insertion_point(module_scope)

@@ -74,6 +74,7 @@ class GetActivityResponse(_message.Message):
     LAST_RUN_FIELD_NUMBER: _builtins.int
     LAST_TRANSFER_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
+    TRANSFER_TOTALS_FIELD_NUMBER: _builtins.int
     last_run: _builtins.int
     """last_run: number of the newest run, for the next request."""
     last_transfer: _builtins.int
@@ -104,6 +105,10 @@ class GetActivityResponse(_message.Message):
     def load(self) -> Global___SchedulerLoad:
         """load of the scheduler's own process."""
 
+    @_builtins.property
+    def transfer_totals(self) -> _containers.RepeatedCompositeFieldContainer[Global___TransferTotals]:
+        """transfer_totals since the scheduler's start: over the network, and by shared memory."""
+
     def __init__(
         self,
         *,
@@ -115,10 +120,11 @@ class GetActivityResponse(_message.Message):
         last_run: _builtins.int = ...,
         last_transfer: _builtins.int = ...,
         load: Global___SchedulerLoad | None = ...,
+        transfer_totals: _abc.Iterable[Global___TransferTotals] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "summary", b"summary", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_run", b"last_run", "last_transfer", b"last_transfer", "load", b"load", "prefixes", b"prefixes", "runs", b"runs", "summary", b"summary", "time", b"time", "transfers", b"transfers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_run", b"last_run", "last_transfer", b"last_transfer", "load", b"load", "prefixes", b"prefixes", "runs", b"runs", "summary", b"summary", "time", b"time", "transfer_totals", b"transfer_totals", "transfers", b"transfers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,6 +345,62 @@ class TransferActivity(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TransferActivity: _TypeAlias = TransferActivity  # noqa: Y015
+
+@_typing.final
+class TransferTotals(_message.Message):
+    """TransferTotals are the sums of all transfers of one way. They begin with the scheduler and only
+    grow.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHARED_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    NBYTES_FIELD_NUMBER: _builtins.int
+    DURATION_NS_FIELD_NUMBER: _builtins.int
+    DURATION_COUNTS_FIELD_NUMBER: _builtins.int
+    NBYTES_COUNTS_FIELD_NUMBER: _builtins.int
+    shared: _builtins.bool
+    """shared says that these came by shared memory."""
+    calls: _builtins.int
+    """calls: how many transfers."""
+    values: _builtins.int
+    """values: how many came."""
+    nbytes: _builtins.int
+    """nbytes: size of all values in memory."""
+    duration_ns: _builtins.int
+    """duration_ns: how long all calls took, in nanoseconds."""
+    @_builtins.property
+    def duration_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """duration_counts: how many calls took how long. Entry n counts those that took at least 2^(n-1)
+        and less than 2^n nanoseconds; entries at the end that are 0 are left out.
+        """
+
+    @_builtins.property
+    def nbytes_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """nbytes_counts: how many calls brought how much. Entry n counts those that brought at least
+        2^(n-1) and less than 2^n bytes; entries at the end that are 0 are left out.
+        """
+
+    def __init__(
+        self,
+        *,
+        shared: _builtins.bool = ...,
+        calls: _builtins.int = ...,
+        values: _builtins.int = ...,
+        nbytes: _builtins.int = ...,
+        duration_ns: _builtins.int = ...,
+        duration_counts: _abc.Iterable[_builtins.int] | None = ...,
+        nbytes_counts: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "duration_counts", b"duration_counts", "duration_ns", b"duration_ns", "nbytes", b"nbytes", "nbytes_counts", b"nbytes_counts", "shared", b"shared", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferTotals: _TypeAlias = TransferTotals  # noqa: Y015
 
 @_typing.final
 class SchedulerLoad(_message.Message):

@@ -213,6 +213,7 @@ class SchedulerServicer(object):
         - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
         - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
         runtime; the message lists what is offered under near names.
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,6 +228,7 @@ class SchedulerServicer(object):
         says its state.
         - FAILED_PRECONDITION (TOO_LARGE): the result is larger than a message; fetch it with
         Worker.GetData from one of the holders that the message names.
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, which has no results.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,7 +257,10 @@ class SchedulerServicer(object):
     def CancelTasks(self, request, context):
         """CancelTasks cancels tasks, and all that depend on them, for whoever wanted them.
 
-        Errors: none of its own; unknown keys are returned as such.
+        Unknown keys are returned as such.
+
+        Errors:
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,7 +269,10 @@ class SchedulerServicer(object):
     def ReleaseTasks(self, request, context):
         """ReleaseTasks gives up what Submit holds.
 
-        Errors: none of its own; an unknown graph is no error.
+        An unknown graph is no error.
+
+        Errors:
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,7 +281,10 @@ class SchedulerServicer(object):
     def RetryTasks(self, request, context):
         """RetryTasks runs erred tasks again.
 
-        Errors: none of its own; tasks that are not erred are passed over.
+        Tasks that are not erred are passed over.
+
+        Errors:
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -75,6 +75,7 @@ class SchedulerStub:
     - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
     - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
       runtime; the message lists what is offered under near names.
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     GetResult: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.GetResultRequest, _scheduler_pb2.GetResultResponse]
     """GetResult waits for a task and returns its result, or its error.
@@ -85,6 +86,7 @@ class SchedulerStub:
       says its state.
     - FAILED_PRECONDITION (TOO_LARGE): the result is larger than a message; fetch it with
       Worker.GetData from one of the holders that the message names.
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, which has no results.
     """
     GetTask: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.GetTaskRequest, _scheduler_pb2.GetTaskResponse]
     """GetTask describes a task.
@@ -101,17 +103,26 @@ class SchedulerStub:
     CancelTasks: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.CancelTasksRequest, _scheduler_pb2.CancelTasksResponse]
     """CancelTasks cancels tasks, and all that depend on them, for whoever wanted them.
 
-    Errors: none of its own; unknown keys are returned as such.
+    Unknown keys are returned as such.
+
+    Errors:
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     ReleaseTasks: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ReleaseTasksRequest, _scheduler_pb2.ReleaseTasksResponse]
     """ReleaseTasks gives up what Submit holds.
 
-    Errors: none of its own; an unknown graph is no error.
+    An unknown graph is no error.
+
+    Errors:
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     RetryTasks: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.RetryTasksRequest, _scheduler_pb2.RetryTasksResponse]
     """RetryTasks runs erred tasks again.
 
-    Errors: none of its own; tasks that are not erred are passed over.
+    Tasks that are not erred are passed over.
+
+    Errors:
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     ExplainTask: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ExplainTaskRequest, _scheduler_pb2.ExplainTaskResponse]
     """ExplainTask says in a sentence why a task is not running, or what became of it.
@@ -278,6 +289,7 @@ class SchedulerAsyncStub(SchedulerStub):
     - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
     - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
       runtime; the message lists what is offered under near names.
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     GetResult: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetResultRequest, _scheduler_pb2.GetResultResponse]  # type: ignore[assignment]
     """GetResult waits for a task and returns its result, or its error.
@@ -288,6 +300,7 @@ class SchedulerAsyncStub(SchedulerStub):
       says its state.
     - FAILED_PRECONDITION (TOO_LARGE): the result is larger than a message; fetch it with
       Worker.GetData from one of the holders that the message names.
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, which has no results.
     """
     GetTask: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetTaskRequest, _scheduler_pb2.GetTaskResponse]  # type: ignore[assignment]
     """GetTask describes a task.
@@ -304,17 +317,26 @@ class SchedulerAsyncStub(SchedulerStub):
     CancelTasks: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.CancelTasksRequest, _scheduler_pb2.CancelTasksResponse]  # type: ignore[assignment]
     """CancelTasks cancels tasks, and all that depend on them, for whoever wanted them.
 
-    Errors: none of its own; unknown keys are returned as such.
+    Unknown keys are returned as such.
+
+    Errors:
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     ReleaseTasks: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ReleaseTasksRequest, _scheduler_pb2.ReleaseTasksResponse]  # type: ignore[assignment]
     """ReleaseTasks gives up what Submit holds.
 
-    Errors: none of its own; an unknown graph is no error.
+    An unknown graph is no error.
+
+    Errors:
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     RetryTasks: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RetryTasksRequest, _scheduler_pb2.RetryTasksResponse]  # type: ignore[assignment]
     """RetryTasks runs erred tasks again.
 
-    Errors: none of its own; tasks that are not erred are passed over.
+    Tasks that are not erred are passed over.
+
+    Errors:
+    - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
     """
     ExplainTask: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ExplainTaskRequest, _scheduler_pb2.ExplainTaskResponse]  # type: ignore[assignment]
     """ExplainTask says in a sentence why a task is not running, or what became of it.
@@ -496,6 +518,7 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
         - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
           runtime; the message lists what is offered under near names.
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
 
     @_abc_1.abstractmethod
@@ -512,6 +535,7 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
           says its state.
         - FAILED_PRECONDITION (TOO_LARGE): the result is larger than a message; fetch it with
           Worker.GetData from one of the holders that the message names.
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, which has no results.
         """
 
     @_abc_1.abstractmethod
@@ -546,7 +570,10 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_scheduler_pb2.CancelTasksResponse, _abc.Awaitable[_scheduler_pb2.CancelTasksResponse]]:
         """CancelTasks cancels tasks, and all that depend on them, for whoever wanted them.
 
-        Errors: none of its own; unknown keys are returned as such.
+        Unknown keys are returned as such.
+
+        Errors:
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
 
     @_abc_1.abstractmethod
@@ -557,7 +584,10 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_scheduler_pb2.ReleaseTasksResponse, _abc.Awaitable[_scheduler_pb2.ReleaseTasksResponse]]:
         """ReleaseTasks gives up what Submit holds.
 
-        Errors: none of its own; an unknown graph is no error.
+        An unknown graph is no error.
+
+        Errors:
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
 
     @_abc_1.abstractmethod
@@ -568,7 +598,10 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_scheduler_pb2.RetryTasksResponse, _abc.Awaitable[_scheduler_pb2.RetryTasksResponse]]:
         """RetryTasks runs erred tasks again.
 
-        Errors: none of its own; tasks that are not erred are passed over.
+        Tasks that are not erred are passed over.
+
+        Errors:
+        - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
         """
 
     @_abc_1.abstractmethod

@@ -6,6 +6,7 @@ the state and added as it leaves, so that the tasks that are in it are what the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gdistributed.core.numbered import Numbered
@@ -63,10 +64,48 @@ class Moved(NamedTuple):
     shared: bool
 
 
+@dataclass(slots=True)
+class TransferSums:
+    """What was moved in one way since the start.
+
+    Attributes
+    ----------
+    calls, values, nbytes, duration_ns
+        How many calls, what they brought, and how long they took.
+    duration_counts, nbytes_counts
+        Calls by the number of bits of their time in nanoseconds, and of their size in bytes.
+    """
+
+    calls: int = 0
+    values: int = 0
+    nbytes: int = 0
+    duration_ns: int = 0
+    duration_counts: dict[int, int] = field(default_factory=dict)
+    nbytes_counts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, values: int, nbytes: int, duration_ns: int) -> None:
+        """Let a call count."""
+        self.calls += 1
+        self.values += values
+        self.nbytes += nbytes
+        self.duration_ns += duration_ns
+        bits, counts = duration_ns.bit_length(), self.duration_counts
+        counts[bits] = counts.get(bits, 0) + 1
+        bits, counts = nbytes.bit_length(), self.nbytes_counts
+        counts[bits] = counts.get(bits, 0) + 1
+
+
 class Activity:
-    """The runs and transfers that are kept, each a plain tuple with the fields of its type."""
+    """The runs and transfers that are kept, each a plain tuple with the fields of its type.
+
+    Attributes
+    ----------
+    sent, shared
+        Sums of all transfers over the network, and by shared memory.
+    """
 
     def __init__(self) -> None:
+        self.sent, self.shared = TransferSums(), TransferSums()
         self.runs: Numbered[tuple[float, str, str, str, int, int, int, int, int]] = Numbered(
             RUNS_KEPT
         )
@@ -112,6 +151,8 @@ def note_transfer(
 ) -> None:
     """Note a call by which a worker fetched values from a peer."""
     peer = brain.books.workers.get(transfer.worker_id)
+    sums = brain.activity.shared if transfer.shared else brain.activity.sent
+    sums.add(transfer.values, transfer.nbytes, transfer.duration_ns)
     brain.activity.transfers.append(
         (
             brain.now - transfer.ended_ns / NS,

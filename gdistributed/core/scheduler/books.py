@@ -22,7 +22,7 @@ from gdistributed.core.scheduler.records import (
     TemplateRecord,
     WorkerRecord,
 )
-from gdistributed.core.scheduler.states import FORGOTTEN, QUEUED, RELEASED, State
+from gdistributed.core.scheduler.states import FORGOTTEN, MEMORY, QUEUED, RELEASED, State
 from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
@@ -78,6 +78,9 @@ class Books:
         The highest rank that was given out, but for priorities.
     moved
         Changes of who holds what, for a Center in another process; None when there is none.
+    touched
+        Tasks that another client wants, or another worker holds, without a change of their state,
+        for who keeps a log; None when nobody does.
     """
 
     tasks: dict[str, TaskRecord] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class Books:
     crowds: dict[TaskRecord, Crowd] = field(default_factory=dict)
     traced: dict[TaskRecord, str] = field(default_factory=dict)
     moved: list[Move] | None = None
+    touched: dict[TaskRecord, None] | None = None
     last_rank: int = 0
     nthreads: int = 0
     kept_nbytes: int = 0
@@ -147,6 +151,8 @@ class Books:
             return False
         client.wants[task] = None
         task.wanted_by = task.wanted_by + client.alone if task.wanted_by else client.alone
+        if self.touched is not None and task.state is not RELEASED:
+            self.touched[task] = None
         return True
 
     def unwant(self, client: ClientRecord, task: TaskRecord) -> None:
@@ -155,6 +161,8 @@ class Books:
         if not client.wants:
             client.wants.clear()
         task.wanted_by = tuple(other for other in task.wanted_by if other is not client)
+        if self.touched is not None and task.is_needed:
+            self.touched[task] = None
 
     # Replicas
 
@@ -166,6 +174,8 @@ class Books:
             task.who_has = task.who_has + worker.alone if task.who_has else worker.alone
             if self.moved is not None:
                 self.moved.append(Move(task, worker, True))
+            if self.touched is not None and task.state is MEMORY:
+                self.touched[task] = None
 
     def remove_replica(self, task: TaskRecord, worker: WorkerRecord) -> None:
         """Note that a worker no longer holds a task's result."""
@@ -177,6 +187,8 @@ class Books:
             task.who_has = tuple(other for other in task.who_has if other is not worker)
             if self.moved is not None:
                 self.moved.append(Move(task, worker, False))
+            if self.touched is not None and task.who_has:
+                self.touched[task] = None
 
     def keep_value(self, task: TaskRecord, value: bytes, limit_nbytes: int) -> None:
         """Keep a small result to pass it on, while all that are kept stay under the limit."""

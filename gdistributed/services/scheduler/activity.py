@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import grpc.aio
-from google.protobuf import timestamp_pb2
 
-from gdistributed.core.scheduler.activity import Moved, Run, handed_ns, queued_ns
+from gdistributed.core.scheduler.activity import (
+    Moved,
+    Run,
+    TransferSums,
+    handed_ns,
+    queued_ns,
+)
 from gdistributed.core.scheduler.drawing import Drawing, Node, related
 from gdistributed.core.scheduler.records import PrefixRecord, TaskRecord
 from gdistributed.core.scheduler.states import FORGOTTEN
-from gdistributed.services.scheduler.descriptions import STATES, duration
+from gdistributed.services.scheduler.descriptions import STATES, WallClock, duration
 from gdistributed.services.scheduler.load import Load
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.summary import summarise
@@ -57,7 +61,7 @@ class ActivityService(activity_pb2_grpc.ActivityServicer):
     ) -> pb.GetActivityResponse:
         """Say what the cluster does, and what has happened since the caller asked last."""
         brain, now = self._shell.brain, self._shell.now()
-        clock = WallClock(now)
+        clock = self._shell.wall_clock()
         limit = request.limit or LIMIT
         runs = brain.activity.runs.since(request.last_run + 1)[-limit:]
         transfers = brain.activity.transfers.since(request.last_transfer + 1)[-limit:]
@@ -71,6 +75,10 @@ class ActivityService(activity_pb2_grpc.ActivityServicer):
             last_run=brain.activity.runs.last,
             last_transfer=brain.activity.transfers.last,
             load=self._load.measure(brain.events.last),
+            transfer_totals=[
+                _describe_sums(brain.activity.sent, shared=False),
+                _describe_sums(brain.activity.shared, shared=True),
+            ],
         )
 
     def _prefixes(self) -> list[PrefixRecord]:
@@ -109,25 +117,6 @@ class ActivityService(activity_pb2_grpc.ActivityServicer):
                 f"wants it any more",
             )
         return related(tasks[key])
-
-
-class WallClock:
-    """Turns times of the brain's clock into those that people read.
-
-    Parameters
-    ----------
-    now
-        The time of the brain's clock.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._zero_ns = time.time_ns() - int(now * NS)
-
-    def at(self, then: float) -> timestamp_pb2.Timestamp:
-        """Return a time as a timestamp."""
-        stamp = timestamp_pb2.Timestamp()
-        stamp.FromNanoseconds(self._zero_ns + int(then * NS))
-        return stamp
 
 
 class Stretch:
@@ -188,7 +177,6 @@ def has_tasks(prefix: PrefixRecord) -> bool:
 def describe_prefix(prefix: PrefixRecord, now: float) -> pb.PrefixActivity:
     """Describe what has become of the tasks of a prefix."""
     known_ns = prefix.run_ns + prefix.fetch_ns + prefix.wait_ns
-    bits = prefix.run_counts
     message = pb.PrefixActivity(
         prefix=prefix.name,
         tasks={
@@ -204,7 +192,7 @@ def describe_prefix(prefix: PrefixRecord, now: float) -> pb.PrefixActivity:
         queued_ns=queued_ns(prefix, now),
         overhead_ns=max(handed_ns(prefix, now) - known_ns, 0),
         nbytes=prefix.result_nbytes,
-        run_counts=[bits.get(n, 0) for n in range(max(bits) + 1)] if bits else (),
+        run_counts=_listed(prefix.run_counts),
     )
     if prefix.duration_ns:
         message.mean_run.CopyFrom(duration(prefix.duration_ns / NS))
@@ -238,6 +226,23 @@ def _describe_transfer(moved: Moved, clock: WallClock) -> pb.TransferActivity:
         end=clock.at(moved.now),
         shared=moved.shared,
     )
+
+
+def _describe_sums(sums: TransferSums, shared: bool) -> pb.TransferTotals:
+    return pb.TransferTotals(
+        shared=shared,
+        calls=sums.calls,
+        values=sums.values,
+        nbytes=sums.nbytes,
+        duration_ns=sums.duration_ns,
+        duration_counts=_listed(sums.duration_counts),
+        nbytes_counts=_listed(sums.nbytes_counts),
+    )
+
+
+def _listed(counts: dict[int, int]) -> list[int]:
+    """Return counts by number of bits as a list."""
+    return [counts.get(bits, 0) for bits in range(max(counts) + 1)] if counts else []
 
 
 def _describe_node(node: Node) -> pb.GraphNode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -12,7 +11,27 @@ from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, Worker
 from gdistributed.core.scheduler.states import State
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
+NS: Final = 1_000_000_000
 STATES: Final = {state: task_pb2.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
+
+
+class WallClock:
+    """Turns times of the brain's clock into those that people read.
+
+    Parameters
+    ----------
+    zero_ns
+        When the brain's clock stood at zero, in nanoseconds since 1970.
+    """
+
+    def __init__(self, zero_ns: int) -> None:
+        self._zero_ns = zero_ns
+
+    def at(self, then: float) -> timestamp_pb2.Timestamp:
+        """Return a time as a timestamp."""
+        stamp = timestamp_pb2.Timestamp()
+        stamp.FromNanoseconds(self._zero_ns + int(then * NS))
+        return stamp
 
 
 def describe_task(task: TaskRecord, full: bool) -> scheduler_pb2.TaskDescription:
@@ -81,11 +100,11 @@ def describe_client(client: ClientRecord) -> scheduler_pb2.ClientDescription:
     )
 
 
-def describe_event(revision: int, event: Event, now: float) -> scheduler_pb2.Event:
+def describe_event(revision: int, event: Event, clock: WallClock) -> scheduler_pb2.Event:
     """Describe an event; its time is told by the clock on the wall."""
     message = scheduler_pb2.Event(
         revision=revision,
-        time=timestamp(event.now, now),
+        time=clock.at(event.now),
         kind=event.kind,
         subject=event.subject,
         to=event.target,
@@ -95,13 +114,6 @@ def describe_event(revision: int, event: Event, now: float) -> scheduler_pb2.Eve
     )
     setattr(message, "from", event.origin)  # a word that Python keeps for itself
     return message
-
-
-def timestamp(then: float, now: float) -> timestamp_pb2.Timestamp:
-    """Turn a time of the brain's monotonic clock into one that people read."""
-    stamp = timestamp_pb2.Timestamp()
-    stamp.FromNanoseconds(time.time_ns() - int((now - then) * 1e9))
-    return stamp
 
 
 def duration(seconds: float) -> duration_pb2.Duration:

@@ -27,7 +27,6 @@ from gdistributed.services.scheduler.descriptions import (
     describe_event,
     describe_task,
     describe_worker,
-    timestamp,
 )
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.summary import summarise
@@ -181,10 +180,10 @@ class Queries:
         self, request: pb.ExplainTaskRequest, _: Context
     ) -> pb.ExplainTaskResponse:
         """Say why a task is not running, or what became of it."""
-        brain, now = self._shell.brain, self._shell.now()
+        brain, clock = self._shell.brain, self._shell.wall_clock()
         story = [
             pb.StoryLine(
-                time=timestamp(event.now, now),
+                time=clock.at(event.now),
                 text=f"{event.target} on {event.worker}" if event.worker else event.target,
             )
             for event in brain.events.of(request.key)
@@ -274,9 +273,9 @@ class Queries:
             if not lines:
                 await shell.news()
                 continue
-            now = shell.now()
+            clock = shell.wall_clock()
             events = [
-                describe_event(number, Event(*line), now)
+                describe_event(number, Event(*line), clock)
                 for number, line in enumerate(lines, revision)
                 if _is_watched(line, request)
             ]

@@ -8,6 +8,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from gdistributed.core.center.brain import CenterBrain
@@ -21,6 +22,7 @@ from gdistributed.services.extensible import RunnerService
 from gdistributed.services.scheduler import relay
 from gdistributed.services.scheduler.activity import ActivityService
 from gdistributed.services.scheduler.center_elsewhere import CenterElsewhere
+from gdistributed.services.scheduler.event_log import EventLog
 from gdistributed.services.scheduler.extensions import ExtensionsService
 from gdistributed.services.scheduler.load import Load
 from gdistributed.services.scheduler.locations import BooksView, LocationReporter
@@ -98,6 +100,9 @@ class Scheduler(Server):
         How to decide, and the limits of sessions.
     allow_run
         Whether clients may run code in this process; by default they may not.
+    event_log
+        File to which all that happens is written, compressed if it ends with ".gz"; None (the
+        default) writes none.
     asynchronous
         Whether it is used from a running event loop; found out by default.
 
@@ -107,6 +112,8 @@ class Scheduler(Server):
         If a port is taken.
     ConnectTimeout
         If the Center does not answer.
+    UsageError
+        If the event log cannot be written.
 
     Examples
     --------
@@ -126,6 +133,7 @@ class Scheduler(Server):
         name: str | None = None,
         settings: SchedulerSettings | None = None,
         allow_run: bool = False,
+        event_log: str | Path | None = None,
         asynchronous: bool | None = None,
     ) -> None:
         ports = [port_to_workers] if port_to_clients is None else [port_to_workers, port_to_clients]
@@ -144,6 +152,8 @@ class Scheduler(Server):
         self._membership: Membership | None = None
         self._reporting: asyncio.Task[None] | None = None
         self._enlisting: Enlisting | None = None
+        self._event_log_path = Path(event_log) if event_log is not None else None
+        self._event_log: EventLog | None = None
         self._load = Load()
         self._begin()
 
@@ -165,6 +175,8 @@ class Scheduler(Server):
             epoch = await self._join_center(self.center_address)
         self.brain = SchedulerBrain(self.settings, epoch)
         self._shell = Shell(self.brain)
+        if self._event_log_path is not None:
+            self._event_log = EventLog(self._shell, self._event_log_path, self._summary())
         if self._center is not None:
             self._center.brain.locations = BooksView(self.brain.books)
             self.add_servicer(center_pb2_grpc.add_CenterServicer_to_server, self._center)
@@ -265,6 +277,8 @@ class Scheduler(Server):
             self._reporting.cancel()
         if self._enlisting is not None:
             await self._enlisting.close()
+        if self._event_log is not None:
+            await self._event_log.close()
         if self._shell is not None:
             self._shell.close()
         if self._center is not None:

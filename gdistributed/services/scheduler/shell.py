@@ -16,6 +16,7 @@ from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.errors import ConnectionLost, InvariantBroken
 from gdistributed.services.alarm import Alarm
 from gdistributed.services.scheduler.console import CONSOLE_ID, Console
+from gdistributed.services.scheduler.descriptions import NS, WallClock
 
 logger = logging.getLogger("gdistributed.scheduler")
 
@@ -78,10 +79,13 @@ class Shell:
         """How long the shell has run."""
         return time.monotonic() - self._started
 
-    @staticmethod
-    def now() -> float:
+    def now(self) -> float:
         """The time that brains are given: seconds of a monotonic clock."""
         return time.monotonic()
+
+    def wall_clock(self) -> WallClock:
+        """Return what turns the brain's times into those that people read."""
+        return WallClock(time.time_ns() - int(self.now() * NS))
 
     def call(self, event: Callable[..., Result], *arguments: object) -> Result:
         """Tell the brain what happened, with the time, and carry out what it wants.

@@ -26,9 +26,9 @@ RUNNING = worker_pb2.WORKER_STATUS_RUNNING
 class Chaos:
     """Plays random events on a script."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, script: Script | None = None) -> None:
         self.random = Random(seed)
-        self.script = Script()
+        self.script = script or Script()
         self.names = 0
         self.keys = 0
         for _ in range(2):

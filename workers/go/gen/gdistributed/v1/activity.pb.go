@@ -118,9 +118,11 @@ type GetActivityResponse struct {
 	// last_transfer: number of the newest transfer, for the next request.
 	LastTransfer uint64 `protobuf:"varint,7,opt,name=last_transfer,json=lastTransfer,proto3" json:"last_transfer,omitempty"`
 	// load of the scheduler's own process.
-	Load          *SchedulerLoad `protobuf:"bytes,8,opt,name=load,proto3" json:"load,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Load *SchedulerLoad `protobuf:"bytes,8,opt,name=load,proto3" json:"load,omitempty"`
+	// transfer_totals since the scheduler's start: over the network, and by shared memory.
+	TransferTotals []*TransferTotals `protobuf:"bytes,9,rep,name=transfer_totals,json=transferTotals,proto3" json:"transfer_totals,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetActivityResponse) Reset() {
@@ -205,6 +207,13 @@ func (x *GetActivityResponse) GetLastTransfer() uint64 {
 func (x *GetActivityResponse) GetLoad() *SchedulerLoad {
 	if x != nil {
 		return x.Load
+	}
+	return nil
+}
+
+func (x *GetActivityResponse) GetTransferTotals() []*TransferTotals {
+	if x != nil {
+		return x.TransferTotals
 	}
 	return nil
 }
@@ -594,6 +603,109 @@ func (x *TransferActivity) GetShared() bool {
 	return false
 }
 
+// TransferTotals are the sums of all transfers of one way. They begin with the scheduler and only
+// grow.
+type TransferTotals struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// shared says that these came by shared memory.
+	Shared bool `protobuf:"varint,1,opt,name=shared,proto3" json:"shared,omitempty"`
+	// calls: how many transfers.
+	Calls uint64 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`
+	// values: how many came.
+	Values uint64 `protobuf:"varint,3,opt,name=values,proto3" json:"values,omitempty"`
+	// nbytes: size of all values in memory.
+	Nbytes uint64 `protobuf:"varint,4,opt,name=nbytes,proto3" json:"nbytes,omitempty"`
+	// duration_ns: how long all calls took, in nanoseconds.
+	DurationNs uint64 `protobuf:"varint,5,opt,name=duration_ns,json=durationNs,proto3" json:"duration_ns,omitempty"`
+	// duration_counts: how many calls took how long. Entry n counts those that took at least 2^(n-1)
+	// and less than 2^n nanoseconds; entries at the end that are 0 are left out.
+	DurationCounts []uint64 `protobuf:"varint,6,rep,packed,name=duration_counts,json=durationCounts,proto3" json:"duration_counts,omitempty"`
+	// nbytes_counts: how many calls brought how much. Entry n counts those that brought at least
+	// 2^(n-1) and less than 2^n bytes; entries at the end that are 0 are left out.
+	NbytesCounts  []uint64 `protobuf:"varint,7,rep,packed,name=nbytes_counts,json=nbytesCounts,proto3" json:"nbytes_counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferTotals) Reset() {
+	*x = TransferTotals{}
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferTotals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferTotals) ProtoMessage() {}
+
+func (x *TransferTotals) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferTotals.ProtoReflect.Descriptor instead.
+func (*TransferTotals) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TransferTotals) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *TransferTotals) GetCalls() uint64 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
+func (x *TransferTotals) GetValues() uint64 {
+	if x != nil {
+		return x.Values
+	}
+	return 0
+}
+
+func (x *TransferTotals) GetNbytes() uint64 {
+	if x != nil {
+		return x.Nbytes
+	}
+	return 0
+}
+
+func (x *TransferTotals) GetDurationNs() uint64 {
+	if x != nil {
+		return x.DurationNs
+	}
+	return 0
+}
+
+func (x *TransferTotals) GetDurationCounts() []uint64 {
+	if x != nil {
+		return x.DurationCounts
+	}
+	return nil
+}
+
+func (x *TransferTotals) GetNbytesCounts() []uint64 {
+	if x != nil {
+		return x.NbytesCounts
+	}
+	return nil
+}
+
 // SchedulerLoad is how busy the scheduler's own process is.
 type SchedulerLoad struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -611,7 +723,7 @@ type SchedulerLoad struct {
 
 func (x *SchedulerLoad) Reset() {
 	*x = SchedulerLoad{}
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[5]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +735,7 @@ func (x *SchedulerLoad) String() string {
 func (*SchedulerLoad) ProtoMessage() {}
 
 func (x *SchedulerLoad) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[5]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +748,7 @@ func (x *SchedulerLoad) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedulerLoad.ProtoReflect.Descriptor instead.
 func (*SchedulerLoad) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{5}
+	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SchedulerLoad) GetCpuPercent() float64 {
@@ -680,7 +792,7 @@ type GetGraphRequest struct {
 
 func (x *GetGraphRequest) Reset() {
 	*x = GetGraphRequest{}
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[6]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +804,7 @@ func (x *GetGraphRequest) String() string {
 func (*GetGraphRequest) ProtoMessage() {}
 
 func (x *GetGraphRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[6]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +817,7 @@ func (x *GetGraphRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGraphRequest.ProtoReflect.Descriptor instead.
 func (*GetGraphRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{6}
+	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetGraphRequest) GetKey() string {
@@ -739,7 +851,7 @@ type GetGraphResponse struct {
 
 func (x *GetGraphResponse) Reset() {
 	*x = GetGraphResponse{}
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[7]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +863,7 @@ func (x *GetGraphResponse) String() string {
 func (*GetGraphResponse) ProtoMessage() {}
 
 func (x *GetGraphResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[7]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +876,7 @@ func (x *GetGraphResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGraphResponse.ProtoReflect.Descriptor instead.
 func (*GetGraphResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{7}
+	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetGraphResponse) GetNodes() []*GraphNode {
@@ -812,7 +924,7 @@ type GraphNode struct {
 
 func (x *GraphNode) Reset() {
 	*x = GraphNode{}
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[8]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +936,7 @@ func (x *GraphNode) String() string {
 func (*GraphNode) ProtoMessage() {}
 
 func (x *GraphNode) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[8]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +949,7 @@ func (x *GraphNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GraphNode.ProtoReflect.Descriptor instead.
 func (*GraphNode) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{8}
+	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GraphNode) GetName() string {
@@ -883,7 +995,7 @@ type GraphEdge struct {
 
 func (x *GraphEdge) Reset() {
 	*x = GraphEdge{}
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[9]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1007,7 @@ func (x *GraphEdge) String() string {
 func (*GraphEdge) ProtoMessage() {}
 
 func (x *GraphEdge) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_activity_proto_msgTypes[9]
+	mi := &file_gdistributed_v1_activity_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1020,7 @@ func (x *GraphEdge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GraphEdge.ProtoReflect.Descriptor instead.
 func (*GraphEdge) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{9}
+	return file_gdistributed_v1_activity_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GraphEdge) GetFrom() uint32 {
@@ -941,7 +1053,7 @@ const file_gdistributed_v1_activity_proto_rawDesc = "" +
 	"\blast_run\x18\x01 \x01(\x04R\alastRun\x12#\n" +
 	"\rlast_transfer\x18\x02 \x01(\x04R\flastTransfer\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\x12/\n" +
-	"\x05merge\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x05merge\"\xa5\x03\n" +
+	"\x05merge\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x05merge\"\xef\x03\n" +
 	"\x13GetActivityResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12=\n" +
 	"\asummary\x18\x02 \x01(\v2#.gdistributed.v1.GetSummaryResponseR\asummary\x12;\n" +
@@ -950,7 +1062,8 @@ const file_gdistributed_v1_activity_proto_rawDesc = "" +
 	"\ttransfers\x18\x05 \x03(\v2!.gdistributed.v1.TransferActivityR\ttransfers\x12\x19\n" +
 	"\blast_run\x18\x06 \x01(\x04R\alastRun\x12#\n" +
 	"\rlast_transfer\x18\a \x01(\x04R\flastTransfer\x122\n" +
-	"\x04load\x18\b \x01(\v2\x1e.gdistributed.v1.SchedulerLoadR\x04load\"\xce\x03\n" +
+	"\x04load\x18\b \x01(\v2\x1e.gdistributed.v1.SchedulerLoadR\x04load\x12H\n" +
+	"\x0ftransfer_totals\x18\t \x03(\v2\x1f.gdistributed.v1.TransferTotalsR\x0etransferTotals\"\xce\x03\n" +
 	"\x0ePrefixActivity\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12@\n" +
 	"\x05tasks\x18\x02 \x03(\v2*.gdistributed.v1.PrefixActivity.TasksEntryR\x05tasks\x12\x1a\n" +
@@ -991,7 +1104,16 @@ const file_gdistributed_v1_activity_proto_rawDesc = "" +
 	"\x06nbytes\x18\x04 \x01(\x04R\x06nbytes\x120\n" +
 	"\x05start\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
 	"\x03end\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x16\n" +
-	"\x06shared\x18\a \x01(\bR\x06shared\"\xb2\x01\n" +
+	"\x06shared\x18\a \x01(\bR\x06shared\"\xdd\x01\n" +
+	"\x0eTransferTotals\x12\x16\n" +
+	"\x06shared\x18\x01 \x01(\bR\x06shared\x12\x14\n" +
+	"\x05calls\x18\x02 \x01(\x04R\x05calls\x12\x16\n" +
+	"\x06values\x18\x03 \x01(\x04R\x06values\x12\x16\n" +
+	"\x06nbytes\x18\x04 \x01(\x04R\x06nbytes\x12\x1f\n" +
+	"\vduration_ns\x18\x05 \x01(\x04R\n" +
+	"durationNs\x12'\n" +
+	"\x0fduration_counts\x18\x06 \x03(\x04R\x0edurationCounts\x12#\n" +
+	"\rnbytes_counts\x18\a \x03(\x04R\fnbytesCounts\"\xb2\x01\n" +
 	"\rSchedulerLoad\x12\x1f\n" +
 	"\vcpu_percent\x18\x01 \x01(\x01R\n" +
 	"cpuPercent\x12#\n" +
@@ -1035,53 +1157,55 @@ func file_gdistributed_v1_activity_proto_rawDescGZIP() []byte {
 	return file_gdistributed_v1_activity_proto_rawDescData
 }
 
-var file_gdistributed_v1_activity_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_gdistributed_v1_activity_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_gdistributed_v1_activity_proto_goTypes = []any{
 	(*GetActivityRequest)(nil),    // 0: gdistributed.v1.GetActivityRequest
 	(*GetActivityResponse)(nil),   // 1: gdistributed.v1.GetActivityResponse
 	(*PrefixActivity)(nil),        // 2: gdistributed.v1.PrefixActivity
 	(*TaskRuns)(nil),              // 3: gdistributed.v1.TaskRuns
 	(*TransferActivity)(nil),      // 4: gdistributed.v1.TransferActivity
-	(*SchedulerLoad)(nil),         // 5: gdistributed.v1.SchedulerLoad
-	(*GetGraphRequest)(nil),       // 6: gdistributed.v1.GetGraphRequest
-	(*GetGraphResponse)(nil),      // 7: gdistributed.v1.GetGraphResponse
-	(*GraphNode)(nil),             // 8: gdistributed.v1.GraphNode
-	(*GraphEdge)(nil),             // 9: gdistributed.v1.GraphEdge
-	nil,                           // 10: gdistributed.v1.PrefixActivity.TasksEntry
-	nil,                           // 11: gdistributed.v1.GraphNode.TasksEntry
-	(*durationpb.Duration)(nil),   // 12: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*GetSummaryResponse)(nil),    // 14: gdistributed.v1.GetSummaryResponse
-	(TaskState)(0),                // 15: gdistributed.v1.TaskState
+	(*TransferTotals)(nil),        // 5: gdistributed.v1.TransferTotals
+	(*SchedulerLoad)(nil),         // 6: gdistributed.v1.SchedulerLoad
+	(*GetGraphRequest)(nil),       // 7: gdistributed.v1.GetGraphRequest
+	(*GetGraphResponse)(nil),      // 8: gdistributed.v1.GetGraphResponse
+	(*GraphNode)(nil),             // 9: gdistributed.v1.GraphNode
+	(*GraphEdge)(nil),             // 10: gdistributed.v1.GraphEdge
+	nil,                           // 11: gdistributed.v1.PrefixActivity.TasksEntry
+	nil,                           // 12: gdistributed.v1.GraphNode.TasksEntry
+	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*GetSummaryResponse)(nil),    // 15: gdistributed.v1.GetSummaryResponse
+	(TaskState)(0),                // 16: gdistributed.v1.TaskState
 }
 var file_gdistributed_v1_activity_proto_depIdxs = []int32{
-	12, // 0: gdistributed.v1.GetActivityRequest.merge:type_name -> google.protobuf.Duration
-	13, // 1: gdistributed.v1.GetActivityResponse.time:type_name -> google.protobuf.Timestamp
-	14, // 2: gdistributed.v1.GetActivityResponse.summary:type_name -> gdistributed.v1.GetSummaryResponse
+	13, // 0: gdistributed.v1.GetActivityRequest.merge:type_name -> google.protobuf.Duration
+	14, // 1: gdistributed.v1.GetActivityResponse.time:type_name -> google.protobuf.Timestamp
+	15, // 2: gdistributed.v1.GetActivityResponse.summary:type_name -> gdistributed.v1.GetSummaryResponse
 	2,  // 3: gdistributed.v1.GetActivityResponse.prefixes:type_name -> gdistributed.v1.PrefixActivity
 	3,  // 4: gdistributed.v1.GetActivityResponse.runs:type_name -> gdistributed.v1.TaskRuns
 	4,  // 5: gdistributed.v1.GetActivityResponse.transfers:type_name -> gdistributed.v1.TransferActivity
-	5,  // 6: gdistributed.v1.GetActivityResponse.load:type_name -> gdistributed.v1.SchedulerLoad
-	10, // 7: gdistributed.v1.PrefixActivity.tasks:type_name -> gdistributed.v1.PrefixActivity.TasksEntry
-	12, // 8: gdistributed.v1.PrefixActivity.mean_run:type_name -> google.protobuf.Duration
-	13, // 9: gdistributed.v1.TaskRuns.start:type_name -> google.protobuf.Timestamp
-	13, // 10: gdistributed.v1.TaskRuns.end:type_name -> google.protobuf.Timestamp
-	13, // 11: gdistributed.v1.TransferActivity.start:type_name -> google.protobuf.Timestamp
-	13, // 12: gdistributed.v1.TransferActivity.end:type_name -> google.protobuf.Timestamp
-	12, // 13: gdistributed.v1.SchedulerLoad.event_loop_delay:type_name -> google.protobuf.Duration
-	8,  // 14: gdistributed.v1.GetGraphResponse.nodes:type_name -> gdistributed.v1.GraphNode
-	9,  // 15: gdistributed.v1.GetGraphResponse.edges:type_name -> gdistributed.v1.GraphEdge
-	15, // 16: gdistributed.v1.GraphNode.state:type_name -> gdistributed.v1.TaskState
-	11, // 17: gdistributed.v1.GraphNode.tasks:type_name -> gdistributed.v1.GraphNode.TasksEntry
-	0,  // 18: gdistributed.v1.Activity.GetActivity:input_type -> gdistributed.v1.GetActivityRequest
-	6,  // 19: gdistributed.v1.Activity.GetGraph:input_type -> gdistributed.v1.GetGraphRequest
-	1,  // 20: gdistributed.v1.Activity.GetActivity:output_type -> gdistributed.v1.GetActivityResponse
-	7,  // 21: gdistributed.v1.Activity.GetGraph:output_type -> gdistributed.v1.GetGraphResponse
-	20, // [20:22] is the sub-list for method output_type
-	18, // [18:20] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	6,  // 6: gdistributed.v1.GetActivityResponse.load:type_name -> gdistributed.v1.SchedulerLoad
+	5,  // 7: gdistributed.v1.GetActivityResponse.transfer_totals:type_name -> gdistributed.v1.TransferTotals
+	11, // 8: gdistributed.v1.PrefixActivity.tasks:type_name -> gdistributed.v1.PrefixActivity.TasksEntry
+	13, // 9: gdistributed.v1.PrefixActivity.mean_run:type_name -> google.protobuf.Duration
+	14, // 10: gdistributed.v1.TaskRuns.start:type_name -> google.protobuf.Timestamp
+	14, // 11: gdistributed.v1.TaskRuns.end:type_name -> google.protobuf.Timestamp
+	14, // 12: gdistributed.v1.TransferActivity.start:type_name -> google.protobuf.Timestamp
+	14, // 13: gdistributed.v1.TransferActivity.end:type_name -> google.protobuf.Timestamp
+	13, // 14: gdistributed.v1.SchedulerLoad.event_loop_delay:type_name -> google.protobuf.Duration
+	9,  // 15: gdistributed.v1.GetGraphResponse.nodes:type_name -> gdistributed.v1.GraphNode
+	10, // 16: gdistributed.v1.GetGraphResponse.edges:type_name -> gdistributed.v1.GraphEdge
+	16, // 17: gdistributed.v1.GraphNode.state:type_name -> gdistributed.v1.TaskState
+	12, // 18: gdistributed.v1.GraphNode.tasks:type_name -> gdistributed.v1.GraphNode.TasksEntry
+	0,  // 19: gdistributed.v1.Activity.GetActivity:input_type -> gdistributed.v1.GetActivityRequest
+	7,  // 20: gdistributed.v1.Activity.GetGraph:input_type -> gdistributed.v1.GetGraphRequest
+	1,  // 21: gdistributed.v1.Activity.GetActivity:output_type -> gdistributed.v1.GetActivityResponse
+	8,  // 22: gdistributed.v1.Activity.GetGraph:output_type -> gdistributed.v1.GetGraphResponse
+	21, // [21:23] is the sub-list for method output_type
+	19, // [19:21] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_activity_proto_init() }
@@ -1097,7 +1221,7 @@ func file_gdistributed_v1_activity_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_activity_proto_rawDesc), len(file_gdistributed_v1_activity_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

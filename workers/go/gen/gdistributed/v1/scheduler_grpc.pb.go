@@ -91,6 +91,7 @@ type SchedulerClient interface {
 	//   - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
 	//   - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
 	//     runtime; the message lists what is offered under near names.
+	//   - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
 	// GetResult waits for a task and returns its result, or its error.
 	//
@@ -100,6 +101,7 @@ type SchedulerClient interface {
 	//     says its state.
 	//   - FAILED_PRECONDITION (TOO_LARGE): the result is larger than a message; fetch it with
 	//     Worker.GetData from one of the holders that the message names.
+	//   - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, which has no results.
 	GetResult(ctx context.Context, in *GetResultRequest, opts ...grpc.CallOption) (*GetResultResponse, error)
 	// GetTask describes a task.
 	//
@@ -113,15 +115,24 @@ type SchedulerClient interface {
 	ListTasks(ctx context.Context, in *ListTasksRequest, opts ...grpc.CallOption) (*ListTasksResponse, error)
 	// CancelTasks cancels tasks, and all that depend on them, for whoever wanted them.
 	//
-	// Errors: none of its own; unknown keys are returned as such.
+	// Unknown keys are returned as such.
+	//
+	// Errors:
+	// - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	CancelTasks(ctx context.Context, in *CancelTasksRequest, opts ...grpc.CallOption) (*CancelTasksResponse, error)
 	// ReleaseTasks gives up what Submit holds.
 	//
-	// Errors: none of its own; an unknown graph is no error.
+	// An unknown graph is no error.
+	//
+	// Errors:
+	// - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	ReleaseTasks(ctx context.Context, in *ReleaseTasksRequest, opts ...grpc.CallOption) (*ReleaseTasksResponse, error)
 	// RetryTasks runs erred tasks again.
 	//
-	// Errors: none of its own; tasks that are not erred are passed over.
+	// Tasks that are not erred are passed over.
+	//
+	// Errors:
+	// - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	RetryTasks(ctx context.Context, in *RetryTasksRequest, opts ...grpc.CallOption) (*RetryTasksResponse, error)
 	// ExplainTask says in a sentence why a task is not running, or what became of it.
 	//
@@ -535,6 +546,7 @@ type SchedulerServer interface {
 	//   - INVALID_ARGUMENT (BAD_TASK): a task without key or function.
 	//   - INVALID_ARGUMENT (UNKNOWN_FUNCTION): no worker offers a function of this name, or none runs its
 	//     runtime; the message lists what is offered under near names.
+	//   - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
 	// GetResult waits for a task and returns its result, or its error.
 	//
@@ -544,6 +556,7 @@ type SchedulerServer interface {
 	//     says its state.
 	//   - FAILED_PRECONDITION (TOO_LARGE): the result is larger than a message; fetch it with
 	//     Worker.GetData from one of the holders that the message names.
+	//   - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, which has no results.
 	GetResult(context.Context, *GetResultRequest) (*GetResultResponse, error)
 	// GetTask describes a task.
 	//
@@ -557,15 +570,24 @@ type SchedulerServer interface {
 	ListTasks(context.Context, *ListTasksRequest) (*ListTasksResponse, error)
 	// CancelTasks cancels tasks, and all that depend on them, for whoever wanted them.
 	//
-	// Errors: none of its own; unknown keys are returned as such.
+	// Unknown keys are returned as such.
+	//
+	// Errors:
+	// - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	CancelTasks(context.Context, *CancelTasksRequest) (*CancelTasksResponse, error)
 	// ReleaseTasks gives up what Submit holds.
 	//
-	// Errors: none of its own; an unknown graph is no error.
+	// An unknown graph is no error.
+	//
+	// Errors:
+	// - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	ReleaseTasks(context.Context, *ReleaseTasksRequest) (*ReleaseTasksResponse, error)
 	// RetryTasks runs erred tasks again.
 	//
-	// Errors: none of its own; tasks that are not erred are passed over.
+	// Tasks that are not erred are passed over.
+	//
+	// Errors:
+	// - FAILED_PRECONDITION (REPLAY): this is the replay of an event log, where nothing can be changed.
 	RetryTasks(context.Context, *RetryTasksRequest) (*RetryTasksResponse, error)
 	// ExplainTask says in a sentence why a task is not running, or what became of it.
 	//

@@ -1,0 +1,349 @@
+"""What happened at a scheduler as lines of JSON, for the event log.
+
+Lines are made as soon as the brain is done with an event, so that the records are those of that
+moment. All tasks that took the same way at one instant share a line: a line a transition would cost
+more than the scheduler itself. docs/events.md has the form of each line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from json.encoder import encode_basestring_ascii
+from operator import attrgetter
+from typing import Any, Final
+
+from google.protobuf import json_format, message
+
+from gdistributed.core.scheduler.activity import Moved
+from gdistributed.core.scheduler.brain import SchedulerBrain
+from gdistributed.core.scheduler.events import TASK
+from gdistributed.core.scheduler.records import (
+    ClientRecord,
+    TaskRecord,
+    TemplateRecord,
+    WorkerRecord,
+)
+from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY, PROCESSING, RELEASED
+from gdistributed.observe.ways import Way, Ways, texts
+from gdistributed.v1 import task_pb2
+from gdistributed.version import __version__
+
+FORMAT: Final = 1
+
+# An event, as `Events` has it.
+Line = tuple[float, str, str, str, str, str, str, str]
+
+
+class EventLines:
+    """Makes lines of what is new at a brain.
+
+    Parameters
+    ----------
+    brain
+        Whose books say from now on which tasks were touched.
+    wall_zero_s
+        When the brain's clock stood at zero, in seconds since 1970.
+    """
+
+    def __init__(self, brain: SchedulerBrain, wall_zero_s: float) -> None:
+        self._brain = brain
+        self._zero_s = wall_zero_s
+        self._events = brain.events.last
+        self._runs = brain.activity.runs.last
+        self._transfers = brain.activity.transfers.last
+        self._templates: set[int] = set()
+        self._clients: dict[str, ClientRecord] = {}
+        self._ways = Ways()
+        self._collecting: list[Way] = []
+        self._origins: set[str] = set()
+        self._lines: list[str] = []
+        brain.books.touched = {}
+
+    def header(self, now: float, facts: dict[str, Any]) -> str:
+        """Return the first line of a log, with the facts of the server."""
+        return self._line(now, "start", format=FORMAT, software=__version__, **facts)
+
+    def stop(self, now: float) -> str:
+        """Return the last line of a log that was closed."""
+        return self._line(now, "stop")
+
+    def metrics(self, workers: Iterable[WorkerRecord], now: float) -> Iterator[str]:
+        """Yield a line for each worker: what it measured last."""
+        for worker in workers:
+            if worker.metrics is not None:
+                metrics = plain(worker.metrics)
+                seen = round(self._zero_s + worker.last_seen, 6)
+                yield self._line(now, "metrics", name=worker.name, seen=seen, metrics=metrics)
+
+    def take(self) -> list[str]:
+        """Return what is new since the last time, each line with its end."""
+        brain = self._brain
+        if brain.activity.runs.last != self._runs:
+            self._tell_runs()
+        if brain.activity.transfers.last != self._transfers:
+            self._tell_transfers()
+        last = brain.events.last
+        if last != self._events:
+            events = brain.events.since(self._events + 1)
+            self._events = last
+            self._tell_events(events)
+            self._ways.trim()
+        if brain.books.touched:
+            self._tell_touched(brain.books.touched)
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _line(self, now: float, event: str, **facts: object) -> str:
+        line = {"time": round(self._zero_s + now, 6), "event": event, **facts}
+        return json.dumps(line, separators=(",", ":")) + "\n"
+
+    # Events
+
+    def _tell_events(self, events: list[Line]) -> None:
+        """Tell of each event; the keys of tasks are collected at the ways that they took."""
+        ways = self._ways
+        latest: str | None = None
+        way = ways.begun("", "")
+        for event in events:
+            _, kind, key, origin, target, worker, prefix, _ = event
+            if (
+                origin and key is latest
+            ):  # most often a task takes several edges one after the other
+                way = way.next(target, worker)
+                continue
+            if latest is not None:
+                if not way.keys:
+                    self._begin(way, event[0])
+                way.keys.append(latest)
+                latest = None
+            if origin and kind == TASK:
+                latest, way = key, ways.begun(prefix, origin).next(target, worker)
+                continue
+            self._tell_collected(event[0])
+            if kind == TASK:
+                self._tell_note(event)
+            else:
+                self._tell_other(event)
+        if latest is not None:
+            if not way.keys:
+                self._begin(way, events[-1][0])
+            way.keys.append(latest)
+        self._tell_collected(events[-1][0])
+
+    def _begin(self, way: Way, now: float) -> None:
+        """Let keys be collected at a way, after those have been told that might follow it.
+
+        A line that is begun later stands later in the log. So a task may be in two of them only if
+        it took the way of the first one first: no way may lead to where an earlier one starts.
+        """
+        if way.leads_to in self._origins:
+            self._tell_collected(now)
+        self._collecting.append(way)
+        self._origins.add(way.origin)
+
+    def _tell_collected(self, now: float) -> None:
+        if not self._collecting:
+            return
+        stamp = f'{{"time":{self._zero_s + now:.6f},"event":"task",'
+        for way in self._collecting:
+            keys, way.keys = way.keys, []
+            self._tell_way(stamp, way, keys)
+        self._collecting.clear()
+        self._origins.clear()
+
+    def _tell_way(self, stamp: str, way: Way, keys: list[str]) -> None:
+        """Tell of tasks that took a way: with their facts, unless they are known no longer."""
+        known = self._brain.books.tasks
+        end = way.leads_to
+        if end == FORGOTTEN:
+            self._lines.append(f'{stamp}{way.head},"keys":{texts(keys)}}}\n')
+            return
+        tasks = [known[key] for key in keys if key in known]
+        if len(tasks) < len(keys):
+            past = [key for key in keys if key not in known]
+            self._lines.append(f'{stamp}{way.head},"keys":{texts(past)}}}\n')
+        if way.origin == RELEASED:
+            groups = apart(tasks, begun_alike)
+        elif end == MEMORY:
+            groups = apart(tasks, held_alike)
+        elif end == ERRED:
+            groups = apart(tasks, failed_alike)
+        else:
+            groups = apart(tasks, None)
+        for some in groups:
+            names = texts([task.key for task in some])
+            facts = self._facts(way, some)
+            self._lines.append(f'{stamp}{way.head},"keys":{names}{facts}}}\n')
+
+    def _facts(self, way: Way, tasks: list[TaskRecord]) -> str:
+        """Return what is known of tasks that took a way and are alike, as a piece of JSON."""
+        end, facts = way.leads_to, ""
+        if way.origin == RELEASED:
+            facts = self._facts_of_begun(tasks)
+        if end == MEMORY:
+            return facts + results(tasks)
+        if end == ERRED and (error := tasks[0].error) is not None:
+            return f'{facts},"error":{json.dumps(error_facts(error))}'
+        if end == PROCESSING:
+            facts += f',"attempts":{[task.attempt for task in tasks]}'
+        if way.origin == PROCESSING and any(failures := [task.failures for task in tasks]):
+            facts += f',"failures":{failures}'
+        return facts
+
+    def _facts_of_begun(self, tasks: list[TaskRecord]) -> str:
+        """Return the facts of tasks that are new, or that are needed again."""
+        facts = f',"wanted_by":{texts([client.id for client in tasks[0].wanted_by])}'
+        if (template := tasks[0].template) is not None:
+            facts += f',"template":{self._announced(template)}'
+        if any([task.dependencies for task in tasks]):
+            needed = ",".join([texts([each.key for each in task.dependencies]) for task in tasks])
+            facts += f',"dependencies":[{needed}]'
+        return facts
+
+    def _tell_note(self, event: Line) -> None:
+        now, _, key, _, text, worker, _, detail = event
+        more = {"worker": worker} if worker else {}
+        if detail:
+            more["detail"] = detail
+        self._lines.append(self._line(now, "note", key=key, text=text, **more))
+
+    def _tell_other(self, event: Line) -> None:
+        now, kind, name, origin, target, worker, _, detail = event
+        facts: dict[str, Any] = {"name": name, "from": origin, "to": target}
+        if worker:
+            facts["worker"] = worker
+        if detail:
+            facts["detail"] = detail
+        if kind == "worker" and target == "joined":
+            record = self._brain.books.names.get(name)
+            if record is not None:
+                facts |= {"number": record.number, "hello": plain(record.hello)}
+        if kind == "client":
+            facts |= self._changed_clients()
+        self._lines.append(self._line(now, kind, **facts))
+
+    def _changed_clients(self) -> dict[str, Any]:
+        """Return who has come and gone since the last time: names of clients need not be unique."""
+        known, clients = self._clients, self._brain.books.clients
+        gone = [each for each in known if each not in clients]
+        come = [each for each in clients.values() if each.connected and each.id not in known]
+        for each in gone:
+            del known[each]
+        known.update((client.id, client) for client in come)
+        described = [{"id": each.id, "name": each.name, "host": each.host} for each in come]
+        return {"come": described, "gone": gone}
+
+    def _announced(self, template: TemplateRecord) -> int:
+        """Return the number of a template, which is told before it is named first."""
+        if template.number not in self._templates:
+            self._templates.add(template.number)
+            functions = []
+            for function in template.functions:
+                bare = task_pb2.Function()
+                bare.CopyFrom(function)
+                bare.ClearField("code")
+                functions.append(plain(bare))
+            facts = {"template": plain(template.message), "functions": functions}
+            self._lines.append(self._line(self._brain.now, "template", **facts))
+        return template.number
+
+    # What is not an event
+
+    def _tell_touched(self, touched: dict[TaskRecord, None]) -> None:
+        """Tell of tasks that others want or hold than before, in the state in which they were."""
+        groups: dict[tuple[object, object], list[str]] = {}
+        for task in touched:
+            if task.state is not FORGOTTEN:
+                groups.setdefault((task.wanted_by, task.who_has), []).append(task.key)
+        touched.clear()
+        tasks = self._brain.books.tasks
+        for keys in groups.values():
+            first = tasks.get(keys[0])
+            if first is not None:
+                wanted_by = [client.id for client in first.wanted_by]
+                holders = [worker.name for worker in first.who_has]
+                facts = {"wanted_by": wanted_by, "holders": holders, "keys": keys}
+                self._lines.append(self._line(self._brain.now, "facts", **facts))
+
+    def _tell_runs(self) -> None:
+        runs = self._brain.activity.runs.since(self._runs + 1)
+        self._runs += len(runs)
+        groups: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+        for run in runs:
+            place = run[2], run[3]
+            group = groups.get(place)
+            if group is None:
+                groups[place] = [run]
+            else:
+                group.append(run)
+        for (prefix, worker), some in groups.items():
+            now, keys, _, _, run_ns, fetch_ns, wait_ns, nbytes, failed = zip(*some, strict=True)
+            line = (
+                f'{{"time":{self._zero_s + now[-1]:.6f},"event":"runs",'
+                f'"worker":{encode_basestring_ascii(worker)},'
+                f'"prefix":{encode_basestring_ascii(prefix)},"keys":{texts(keys)},'
+                f'"run_ns":{list(run_ns)}'
+            )
+            for name, column in (
+                *(("fetch_ns", fetch_ns), ("wait_ns", wait_ns)),
+                *(("nbytes", nbytes), ("failed", failed)),
+            ):
+                if any(column):
+                    line += f',"{name}":{list(column)}'
+            self._lines.append(line + "}\n")
+
+    def _tell_transfers(self) -> None:
+        transfers = self._brain.activity.transfers.since(self._transfers + 1)
+        self._transfers += len(transfers)
+        for line in transfers:
+            moved = Moved(*line)._asdict()
+            self._lines.append(self._line(moved.pop("now"), "transfer", **moved))
+
+
+def apart(
+    tasks: list[TaskRecord], alike: Callable[[TaskRecord], object] | None
+) -> Iterable[list[TaskRecord]]:
+    """Return tasks in groups in which they are alike; mostly they all are."""
+    if alike is None or len(set(map(alike, tasks))) < 2:
+        return (tasks,) if tasks else ()
+    groups: dict[object, list[TaskRecord]] = {}
+    for task in tasks:
+        groups.setdefault(alike(task), []).append(task)
+    return groups.values()
+
+
+def begun_alike(task: TaskRecord) -> object:
+    """Return what is said once of tasks that are new."""
+    return task.template, task.wanted_by, task.who_has, id(task.error)
+
+
+def failed_alike(task: TaskRecord) -> object:
+    """Return what is the same for all tasks that have one error."""
+    return id(task.error)
+
+
+held_alike: Final = attrgetter("who_has")
+
+
+def results(tasks: list[TaskRecord]) -> str:
+    """Return what is known of results with the same holders, as a piece of JSON."""
+    holders = texts([worker.name for worker in tasks[0].who_has])
+    types = [task.type for task in tasks]
+    if types.count(types[0]) == len(types):
+        of_type = f'"type":{encode_basestring_ascii(types[0])}'
+    else:
+        of_type = f'"types":{texts(types)}'
+    return f',"holders":{holders},"nbytes":{[task.nbytes for task in tasks]},{of_type}'
+
+
+def error_facts(error: message.Message) -> dict[str, Any]:
+    """Return an error without the original object, which is for its own language and may be big."""
+    facts = plain(error)
+    facts.pop("exception", None)
+    return facts
+
+
+def plain(record: message.Message) -> dict[str, Any]:
+    """Return a message as JSON has it, with the names of the .proto files."""
+    return json_format.MessageToDict(record, preserving_proto_field_name=True)

@@ -1,0 +1,121 @@
+"""The file of an event log: written by a thread, so that a slow disk holds nobody up.
+
+A disk that is full or broken ends the log, not the server that keeps it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import zlib
+from pathlib import Path
+from typing import Final
+
+logger = logging.getLogger("gdistributed.event_log")
+
+COMPRESSED: Final = ".gz"
+LEVEL: Final = 1  # of zlib: a fifth of the time of the usual one
+# What waits for the disk in pieces of about half a second; more than this and the log ends.
+PIECES_MAX: Final = 1000
+
+
+class LogFile:
+    """Appends text to a new file; one that is there already is kept under another name.
+
+    Parameters
+    ----------
+    path
+        Where; it is compressed by gzip if its name ends with ".gz".
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists() and path.stat().st_size:
+            path.rename(unused_name(path))
+        self._file = path.open("wb", buffering=0)
+        self._compressor = (
+            zlib.compressobj(LEVEL, wbits=16 + zlib.MAX_WBITS)  # 16: with the header of gzip
+            if path.suffix == COMPRESSED
+            else None
+        )
+        self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._trouble = False
+        self._thread = threading.Thread(target=self._run, name="event log", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is written, since the disk took no more."""
+        return self._trouble
+
+    def write(self, text: str) -> None:
+        """Have a text written soon."""
+        if self._trouble or not text:
+            return
+        if self._pieces.qsize() > PIECES_MAX:
+            self._give_up("the disk is too slow")
+        else:
+            self._pieces.put(text)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what is left, and close the file; a disk that hangs is not waited for."""
+        self._pieces.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        with self._file:
+            while (text := self._pieces.get()) is not None:
+                if not self._trouble:
+                    self._write(self._packed(text))
+            if self._compressor is not None and not self._trouble:
+                self._write(self._compressor.flush())
+
+    def _packed(self, text: str) -> bytes:
+        data = text.encode("ascii")
+        if self._compressor is None:
+            return data
+        # What a killed process leaves behind can be read to the last piece.
+        return self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._give_up(str(error))
+
+    def _give_up(self, cause: str) -> None:
+        if not self._trouble:
+            self._trouble = True
+            logger.error("the event log ends here", extra={"path": str(self.path), "cause": cause})
+
+
+def unused_name(path: Path) -> Path:
+    """Return a name for what lies at a path: "log.1.jsonl" for "log.jsonl", or the next number."""
+    stem, dot, rest = path.name.partition(".")
+    number = 1
+    while (other := path.with_name(f"{stem}.{number}{dot}{rest}")).exists():
+        number += 1
+    return other
+
+
+def read_text(path: Path) -> str:
+    """Return what a file holds, as far as it goes: its writer may have been killed.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    data = path.read_bytes()
+    if data[:2] == b"\x1f\x8b":
+        unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        data = unpacker.decompress(data)
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,99 @@
+"""Keeps the event log of a scheduler: after each event what is new, twice a second to the file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import json_format
+
+from gdistributed.errors import UsageError
+from gdistributed.observe.event_lines import EventLines
+from gdistributed.observe.log_file import LogFile
+from gdistributed.services.scheduler.shell import Shell
+from gdistributed.v1 import scheduler_pb2
+
+INTERVAL_S: Final = 0.5
+# What workers measure is told of each so often.
+METRICS_EVERY_S: Final = 5.0
+# Lines that wait for the next half second; more than these are written at once.
+LINES_MAX: Final = 5_000
+
+
+class EventLog:
+    """Writes what happens at a scheduler to a file.
+
+    Parameters
+    ----------
+    shell
+        Runs the brain; nothing has happened to it yet.
+    path
+        Of the file; see `LogFile`.
+    summary
+        The facts of the server.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be made.
+    """
+
+    def __init__(self, shell: Shell, path: Path, summary: scheduler_pb2.GetSummaryResponse) -> None:
+        try:
+            self._file = LogFile(path)
+        except OSError as error:
+            raise UsageError(f"the event log {path} cannot be written: {error}") from error
+        self._shell = shell
+        self._lines = EventLines(shell.brain, time.time() - shell.now())
+        self._waiting: list[str] = []
+        facts = json_format.MessageToDict(summary, preserving_proto_field_name=True)
+        self._waiting.append(self._lines.header(shell.now(), facts))
+        shell.listeners.append(self._take)
+        self._writing = asyncio.create_task(self._write_often())
+
+    def _take(self) -> None:
+        self._waiting += self._lines.take()
+        if len(self._waiting) >= LINES_MAX:
+            self._write()
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._file.write("".join(waiting))
+
+    async def _write_often(self) -> None:
+        while not self._file.is_over:
+            await asyncio.sleep(INTERVAL_S)
+            self._take()
+            self._tell_metrics()
+            self._write()
+        self._end()
+
+    def _tell_metrics(self) -> None:
+        """Tell what workers measured: of some of them each time, so that it is no burst."""
+        workers = self._shell.brain.books.workers
+        turns = int(METRICS_EVERY_S / INTERVAL_S)
+        now = self._shell.now()
+        turn = int(now / INTERVAL_S) % turns
+        some = islice(workers.values(), turn, None, turns)
+        self._waiting += self._lines.metrics(some, now)
+
+    def _end(self) -> None:
+        """Note nothing more."""
+        if self._take in self._shell.listeners:
+            self._shell.listeners.remove(self._take)
+            self._shell.brain.books.touched = None
+
+    async def close(self) -> None:
+        """Write what is left, and close the file."""
+        self._writing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._writing
+        self._take()
+        self._waiting.append(self._lines.stop(self._shell.now()))
+        self._write()
+        self._end()
+        await asyncio.to_thread(self._file.close)
