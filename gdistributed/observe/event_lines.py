@@ -107,40 +107,35 @@ class EventLines:
         way = ways.begun("", "")
         for event in events:
             _, kind, key, origin, target, worker, prefix, _ = event
-            if (
-                origin and key is latest
-            ):  # most often a task takes several edges one after the other
+            if not origin or key is not latest:  # a task often takes several edges at once
+                if latest is not None:
+                    self._collect(way, latest, event[0])
+                    latest = None
+                if not origin or kind != TASK:
+                    self._tell_collected(event[0])
+                    self._tell_other(event)
+                    continue
+                latest, way = key, ways.begun(prefix, origin)
+            try:
+                way = way.longer[target][worker]
+            except KeyError:
                 way = way.next(target, worker)
-                continue
-            if latest is not None:
-                if not way.keys:
-                    self._begin(way, event[0])
-                way.keys.append(latest)
-                latest = None
-            if origin and kind == TASK:
-                latest, way = key, ways.begun(prefix, origin).next(target, worker)
-                continue
-            self._tell_collected(event[0])
-            if kind == TASK:
-                self._tell_note(event)
-            else:
-                self._tell_other(event)
         if latest is not None:
-            if not way.keys:
-                self._begin(way, events[-1][0])
-            way.keys.append(latest)
+            self._collect(way, latest, events[-1][0])
         self._tell_collected(events[-1][0])
 
-    def _begin(self, way: Way, now: float) -> None:
-        """Let keys be collected at a way, after those have been told that might follow it.
+    def _collect(self, way: Way, key: str, now: float) -> None:
+        """Add a task to those that took a way, after those have been told that might follow it.
 
         A line that is begun later stands later in the log. So a task may be in two of them only if
         it took the way of the first one first: no way may lead to where an earlier one starts.
         """
-        if way.leads_to in self._origins:
-            self._tell_collected(now)
-        self._collecting.append(way)
-        self._origins.add(way.origin)
+        if not way.keys:
+            if way.leads_to in self._origins:
+                self._tell_collected(now)
+            self._collecting.append(way)
+            self._origins.add(way.origin)
+        way.keys.append(key)
 
     def _tell_collected(self, now: float) -> None:
         if not self._collecting:
@@ -159,10 +154,12 @@ class EventLines:
         if end == FORGOTTEN:
             self._lines.append(f'{stamp}{way.head},"keys":{texts(keys)}}}\n')
             return
-        tasks = [known[key] for key in keys if key in known]
-        if len(tasks) < len(keys):
+        try:
+            tasks = list(map(known.__getitem__, keys))
+        except KeyError:
             past = [key for key in keys if key not in known]
             self._lines.append(f'{stamp}{way.head},"keys":{texts(past)}}}\n')
+            tasks = [known[key] for key in keys if key in known]
         if way.origin == RELEASED:
             groups = apart(tasks, begun_alike)
         elif end == MEMORY:
@@ -172,7 +169,7 @@ class EventLines:
         else:
             groups = apart(tasks, None)
         for some in groups:
-            names = texts([task.key for task in some])
+            names = texts(keys if len(some) == len(keys) else [task.key for task in some])
             facts = self._facts(way, some)
             self._lines.append(f'{stamp}{way.head},"keys":{names}{facts}}}\n')
 
@@ -210,6 +207,9 @@ class EventLines:
 
     def _tell_other(self, event: Line) -> None:
         now, kind, name, origin, target, worker, _, detail = event
+        if kind == TASK:
+            self._tell_note(event)
+            return
         facts: dict[str, Any] = {"name": name, "from": origin, "to": target}
         if worker:
             facts["worker"] = worker

@@ -6,11 +6,13 @@ would have to be built and hashed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from json.encoder import encode_basestring_ascii
 from typing import Final
 
 WAYS_KEPT: Final = 20_000
+# Characters that JSON has as they are.
+PLAIN: Final = bytes(number for number in range(0x20, 0x7F) if chr(number) not in '"\\')
 
 
 class Way:
@@ -24,16 +26,18 @@ class Way:
         Of the tasks that took it now.
     head
         What is the same for all of these, as a piece of JSON.
+    longer
+        The ways that go on from here, by state and worker; see `next`.
     """
 
-    __slots__ = ("_next", "_steps", "_ways", "head", "keys", "leads_to", "origin", "prefix")
+    __slots__ = ("_steps", "_ways", "head", "keys", "leads_to", "longer", "origin", "prefix")
 
     def __init__(
         self, ways: Ways, prefix: str, origin: str, steps: tuple[tuple[str, str], ...]
     ) -> None:
         self._ways = ways
         self._steps = steps
-        self._next: dict[str, dict[str, Way]] = {}
+        self.longer: dict[str, dict[str, Way]] = {}
         self.prefix = prefix
         self.origin = origin
         self.leads_to = steps[-1][0] if steps else origin
@@ -46,13 +50,12 @@ class Way:
 
     def next(self, target: str, worker: str) -> Way:
         """Return the way that goes on from here to another state."""
-        try:
-            return self._next[target][worker]
-        except KeyError:
+        found = self.longer.setdefault(target, {}).get(worker)
+        if found is None:
             self._ways.count += 1
-            longer = Way(self._ways, self.prefix, self.origin, (*self._steps, (target, worker)))
-            self._next.setdefault(target, {})[worker] = longer
-            return longer
+            found = Way(self._ways, self.prefix, self.origin, (*self._steps, (target, worker)))
+            self.longer[target][worker] = found
+        return found
 
 
 class Ways:
@@ -85,6 +88,12 @@ class Ways:
             self.count = 0
 
 
-def texts(words: Iterable[str]) -> str:
-    """Return words as a list in JSON."""
+def texts(words: Collection[str]) -> str:
+    """Return words as a list in JSON; that most need no escaping is found out for all at once."""
+    if not words:
+        return "[]"
+    joined = '","'.join(words)
+    # What is left without the plain characters are the quotes between the words.
+    if joined.isascii() and len(joined.encode().translate(None, PLAIN)) == 2 * (len(words) - 1):
+        return f'["{joined}"]'
     return f"[{','.join(map(encode_basestring_ascii, words))}]"
