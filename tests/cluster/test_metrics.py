@@ -25,7 +25,8 @@ class Metrics(http.server.BaseHTTPRequestHandler):
 
     scheduler = ""
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
+        """Answer a reading."""
         with grpc.insecure_channel(self.scheduler) as channel:
             activity = activity_pb2_grpc.ActivityStub(channel)
             scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
@@ -51,7 +52,8 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def metrics_port(cluster: LocalCluster) -> Iterator[int]:
-    handler = type("Handler", (Metrics,), {"scheduler": cluster.scheduler_address})
+    facts = {"scheduler": cluster.scheduler_address, "do_GET": Metrics.answer}
+    handler = type("Handler", (Metrics,), facts)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
