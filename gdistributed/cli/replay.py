@@ -72,6 +72,7 @@ def replay(
                 "at": round(server.shell.now(), 3),
             },
         )
+        # A dashboard of the replay is opened here, and shown `server.address`.
         return server
 
     serve(make, with_parent=stop_with_parent)
