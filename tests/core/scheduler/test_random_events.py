@@ -342,3 +342,9 @@ def test_random_events(seed: int) -> None:
     for worker in books.workers.values():
         assert (worker.occupancy_ns, worker.held_nbytes) == (0, 0)
         assert not any(worker.resources_used.values())
+
+
+def test_a_long_life() -> None:
+    chaos = Chaos(10)
+    for _ in range(5):
+        chaos.play()  # the script audits the brain after each event
