@@ -26,7 +26,7 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-check bench-scale \
+.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench bench-check bench-scale \
     clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
@@ -42,6 +42,7 @@ help:
 	echo "make format  let ruff put the code in order"
 	echo "make proto   generate the Python stubs from proto/; LANG=go, typescript ... for others"
 	echo "make docs    write the pages of docs/ that are made from code"
+	echo "make vendor  fetch the libraries of the dashboard's pages anew"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
 	echo "make bench-check  what has become slower than in the last release"
@@ -98,6 +99,11 @@ docs: .venv/installed-test
 	$(VENV)/python -m docs.generate_api
 	$(VENV)/python -m docs.generate_conformance
 
+# The versions are those of the lock file; `npm update` in that folder takes newer ones.
+vendor:
+	echo "writing gdistributed/dashboard/static/vendor"
+	cd gdistributed/dashboard && npm ci --silent && npm run --silent vendor
+
 # SEED=n plays one simulation and shows all of it; SEEDS=n plays so many, from FIRST on.
 SEEDS ?= 300
 FIRST ?= 0
@@ -118,7 +124,7 @@ bench-scale: .venv/installed-test
 
 clean:
 	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/build $(TYPESCRIPT)/src/gen
+	rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/build $(TYPESCRIPT)/src/gen gdistributed/dashboard/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- Python: pip installs uv, uv the rest (3 s with empty caches where pip takes 26). Where uv does not

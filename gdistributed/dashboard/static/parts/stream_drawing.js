@@ -1,0 +1,82 @@
+/** Drawing of the task stream on a canvas: where each run is, and which run is at a place.
+ *
+ * No elements and no state of the page here. A `Picture` says where lanes are; `drawRuns` fills it.
+ * Runs that fall into a pixel that has their colour already are not drawn again, so that a frame costs
+ * no more than the pixels that it has. */
+
+import { prefixColour } from "./colours.js";
+
+const GROUP_GAP = 4;
+const LANE_MAX = 18;
+const LANE_MIN = 3;
+const HEIGHT_WANTED = 300;
+const FAR_PX = 4; // how far beside a small run the pointer may be
+
+/** @typedef {{height: number, lane: number, groups: {name: string, top: number, lanes: number, left: boolean}[],
+ *             tops: Map<string, number>}} Picture */
+
+/** Say where lanes are: those of workers that are here, then of those that left and still have runs.
+ *  @returns {Picture} */
+export function picture(workers, lanes, runs, start) {
+  const here = workers.map((worker) => worker.name);
+  const names = new Set(here);
+  for (let at = runs.length - 1; at >= 0 && runs[at].end >= start; at -= 1) names.add(runs[at].worker);
+  const counts = [...names].map((name) => lanes.ends.get(name)?.length ?? 1);
+  const all = counts.reduce((sum, each) => sum + each, 0) || 1;
+  const gap = names.size > 40 ? 1 : GROUP_GAP;
+  const lane = Math.floor(Math.min(LANE_MAX, Math.max(LANE_MIN, (HEIGHT_WANTED - names.size * gap) / all)));
+  const groups = [];
+  const tops = new Map();
+  let top = 0;
+  for (const [index, name] of [...names].entries()) {
+    groups.push({ name, top, lanes: counts[index], left: index >= here.length });
+    tops.set(name, top);
+    top += counts[index] * lane + gap;
+  }
+  return { height: top, lane, groups, tops };
+}
+
+/** @param {{width: number, start: number, end: number}} view times at its left and right ends
+ *  @returns {number} how many runs are in view */
+export function drawRuns(context, shape, runs, view, failedColour) {
+  const scale = view.width / (view.end - view.start);
+  const covered = new Map(); // lane → the leftmost pixel that is drawn, and its colour: from new to old
+  let drawn = 0;
+  for (let at = runs.length - 1; at >= 0; at -= 1) {
+    const run = runs[at];
+    if (run.end < view.start) break;
+    if (run.start > view.end || !shape.tops.has(run.worker)) continue;
+    drawn += run.count;
+    const left = Math.max(0, (run.start - view.start) * scale);
+    const right = Math.min(view.width, (run.end - view.start) * scale);
+    const width = Math.max(1, right - left - (right - left > 3 ? 0.5 : 0));
+    const top = shape.tops.get(run.worker) + run.lane * shape.lane;
+    const colour = run.failed ? failedColour : prefixColour(run.prefix);
+    const before = covered.get(top);
+    if (before && width <= 1 && left >= before.left && before.colour === colour) continue;
+    covered.set(top, { left: Math.floor(left), colour });
+    context.fillStyle = colour;
+    context.fillRect(left, top, width, shape.lane > 4 ? shape.lane - 1 : shape.lane);
+  }
+  return drawn;
+}
+
+/** @returns {import("./lanes.js").Run | null} the run at a place, the newest first; short ones are
+ *  found a few pixels beside */
+export function runAt(x, y, shape, runs, view) {
+  const perPixel = (view.end - view.start) / view.width;
+  const time = view.start + x * perPixel;
+  const far = FAR_PX * perPixel;
+  let best = null;
+  let bestFar = far;
+  for (let at = runs.length - 1; at >= 0; at -= 1) {
+    const run = runs[at];
+    if (run.end < time - far) break;
+    const top = (shape.tops.get(run.worker) ?? NaN) + run.lane * shape.lane;
+    if (!(y >= top && y < top + shape.lane)) continue;
+    const distance = Math.max(run.start - time, time - run.end, 0);
+    if (distance === 0) return run;
+    if (distance < bestFar) [best, bestFar] = [run, distance];
+  }
+  return best;
+}
