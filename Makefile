@@ -59,6 +59,8 @@ demo-languages: .venv/installed-demo
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)
 	$(network_tools)
+	$(browser)
+	$(call if_there,chromium,true,the tests of the dashboard in a browser)
 	$(call if_there,Rscript,true,the tests that need R)
 	$(call if_there,npm,$(MAKE) --no-print-directory $(TYPESCRIPT_WORKER),the tests of the worker in TypeScript)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
@@ -164,6 +166,12 @@ network_tools = if [ "$$(id -u)" = 0 ] && ! { command -v ip && command -v nft; }
 	    echo "installing iproute2 and nftables"; mkdir -p .tools; \
 	    { apt-get update && apt-get install --yes --no-install-recommends iproute2 nftables; } \
 	        >.tools/network.log 2>&1 || { cat .tools/network.log; exit 1; }; fi
+
+# What looks at the dashboard's pages in tests: Debian's, since Playwright's own comes from elsewhere.
+browser = if [ "$$(id -u)" = 0 ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then \
+	    echo "installing chromium"; mkdir -p .tools; \
+	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } \
+	        >.tools/browser.log 2>&1 || { cat .tools/browser.log; exit 1; }; fi
 
 $(GRPCURL):
 	echo "building grpcurl $(GRPCURL_VERSION) (a minute, once)"

@@ -84,6 +84,8 @@ LIMITS = DEFAULTS.limits
     help="Let clients run functions and plugins in the scheduler's process. Whoever reaches it then"
     " has its rights.",
 )
+@options.dashboard_address_option
+@click.option("--no-dashboard", is_flag=True, help="Serve no web pages about the cluster.")
 @options.logging_options
 @options.stop_with_parent_option
 def scheduler(
@@ -99,6 +101,8 @@ def scheduler(
     worker_ttl_s: float,
     allowed_failures: int,
     allow_run: bool,
+    dashboard_address: str | None,
+    no_dashboard: bool,
     log_level: str,
     log_format: str,
     stop_with_parent: bool,
@@ -109,10 +113,13 @@ def scheduler(
     """
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
+    if no_dashboard and dashboard_address is not None:
+        raise click.UsageError("--no-dashboard and --dashboard-address contradict each other")
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level, log_format)
     from gdistributed.cli.serving import collect_rarely, serve
+    from gdistributed.dashboard.server import open_dashboard
     from gdistributed.services.scheduler.server import Scheduler
 
     settings = SchedulerSettings(
@@ -124,8 +131,11 @@ def scheduler(
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
 
+    wanted = True if dashboard_address is None else dashboard_address
+    dashboard = open_dashboard(not no_dashboard and wanted)
+
     async def make() -> Scheduler:
-        server = await Scheduler(
+        server = Scheduler(
             hostname=host,
             port_to_workers=port if port_to_workers is None else port_to_workers,
             port_to_clients=port_to_clients,
@@ -134,7 +144,13 @@ def scheduler(
             settings=settings,
             allow_run=allow_run,
         )
+        if dashboard is not None:
+            server.dashboard_address = dashboard.address
+        await server.start()
         log_start(server)
+        if dashboard is not None:
+            dashboard.show(server.address_to_clients)
+            logger.info("the dashboard is ready", extra={"link": dashboard.link})
         if scheduler_file is not None:
             write_scheduler_file(scheduler_file, server)
         return server
@@ -143,6 +159,8 @@ def scheduler(
         collect_rarely()
         serve(make, with_parent=stop_with_parent)
     finally:
+        if dashboard is not None:
+            dashboard.close()
         if scheduler_file is not None:
             scheduler_file.unlink(missing_ok=True)
 
@@ -170,6 +188,7 @@ def write_scheduler_file(path: Path, server: Scheduler) -> None:
         "id": server.id,
         "address": server.address_to_clients,
         "address_to_workers": server.address_to_workers,
+        "dashboard_address": server.dashboard_address,
         "process_id": os.getpid(),
     }
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from gdistributed.client.html import facts, framed, listing
+from gdistributed.client.html import dashboard, facts, framed, listing
 from gdistributed.deploy.machine import size_nbytes, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
 from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.channel import connect
+from gdistributed.wire.hosts import link_to
 from gdistributed.wire.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class AsyncLocalCluster:
         silence_logs: int = logging.WARNING,
         shared_memory: bool = True,
         allow_run: bool = False,
+        dashboard_address: str | bool | None = True,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         if nthreads is not None:
@@ -96,6 +98,7 @@ class AsyncLocalCluster:
             silence_logs=silence_logs,
             shared_memory=shared_memory,
             allow_run=allow_run,
+            dashboard_address=dashboard_address,
             start_timeout_s=start_timeout_s,
         )
         self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
@@ -123,6 +126,11 @@ class AsyncLocalCluster:
     def scheduler(self) -> Scheduler | None:
         """The scheduler itself, where it lives in this process; None otherwise."""
         return self._parts.scheduler
+
+    @property
+    def dashboard_link(self) -> str:
+        """What to open in a browser to see the cluster; empty where there is no dashboard."""
+        return link_to(self._parts.dashboard_address)
 
     async def start(self) -> Self:
         """Start the scheduler and the workers, and wait until they know each other.
@@ -229,6 +237,7 @@ class AsyncLocalCluster:
             "status": self.status,
             "workers": len(workers),
             "threads": sum(worker.nthreads for worker in workers),
+            **dashboard(self.dashboard_link),
         }
         columns = ("name", "address", "process", "threads")
         return facts("LocalCluster", summary, self.status) + framed(
@@ -276,6 +285,10 @@ class LocalCluster:
         Whether large values are handed over by shared memory (the default), and not sent.
     allow_run
         Whether clients may run code in the scheduler; by default they may not.
+    dashboard_address
+        Where the scheduler serves web pages about the cluster, as "HOST:PORT" or ":PORT"; True, the
+        default, for 127.0.0.1:8787; None or False for no pages. If the port is taken the next free
+        one is used.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
     asynchronous
@@ -310,6 +323,7 @@ class LocalCluster:
         silence_logs: int = logging.WARNING,
         shared_memory: bool = True,
         allow_run: bool = False,
+        dashboard_address: str | bool | None = True,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
     ) -> None:
@@ -326,6 +340,7 @@ class LocalCluster:
             silence_logs=silence_logs,
             shared_memory=shared_memory,
             allow_run=allow_run,
+            dashboard_address=dashboard_address,
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()
@@ -350,6 +365,11 @@ class LocalCluster:
     def scheduler(self) -> Scheduler | None:
         """The scheduler itself, where it lives in this process; None otherwise."""
         return self._cluster.scheduler
+
+    @property
+    def dashboard_link(self) -> str:
+        """What to open in a browser to see the cluster; empty where there is no dashboard."""
+        return self._cluster.dashboard_link
 
     @property
     def status(self) -> str:

@@ -101,6 +101,12 @@ class Scheduler(Server):
     asynchronous
         Whether it is used from a running event loop; found out by default.
 
+    Attributes
+    ----------
+    dashboard_address
+        Where somebody serves a dashboard about this cluster, for others to be told; empty by
+        default.
+
     Raises
     ------
     AddressInUse
@@ -136,6 +142,7 @@ class Scheduler(Server):
         self.settings = settings or SchedulerSettings()
         self.center_address = center
         self.allow_run = allow_run
+        self.dashboard_address = ""
         self._extended: Extended | None = None
         self._channels = Channels()
         self._shell: Shell | None = None
@@ -277,6 +284,7 @@ class Scheduler(Server):
             cluster_id=self.cluster_id,
             epoch=self.brain.epoch_attempts >> EPOCH_SHIFT,
             scheduler_id=self.id,
+            dashboard_address=self.dashboard_address,
         )
 
     def _summary(self) -> scheduler_pb2.GetSummaryResponse:
@@ -286,4 +294,5 @@ class Scheduler(Server):
             address_to_workers=self.address_to_workers,
             address_to_clients=self.address_to_clients,
             center_address=self.center_address or self.address_to_clients,
+            dashboard_address=self.dashboard_address,
         )
