@@ -11,12 +11,12 @@ import { Table } from "../parts/table.js";
 
 const COLUMNS = [
   { name: "name", label: "Name", value: (client) => nameOf(client), cell: nameOf },
-  { name: "kind", label: "Kind", title: "A program, or a name under which results are kept", value: kindOf, cell: kindOf },
-  { name: "host", label: "Host", value: (client) => client.host ?? "", cell: (client) => client.host || html`<span class="soft">–</span>` },
+  { name: "kind", label: "Kind", className: "wide-only", title: "A program, or a name under which results are kept", value: kindOf, cell: kindOf },
+  { name: "host", label: "Host", className: "wide-only", value: (client) => client.host ?? "", cell: (client) => client.host || html`<span class="soft">–</span>` },
   { name: "connected", label: "Connection", value: (client) => Number(Boolean(client.connected)), cell: connection },
   { name: "wanted", label: "Wants", numeric: true, title: "How many keys it wants: their results are kept for it",
     value: (client) => Number(client.wanted ?? 0), cell: (client) => count(Number(client.wanted ?? 0)) },
-  { name: "id", label: "Id", value: (client) => client.client_id, cell: (client) => html`<span class="code soft">${client.client_id}</span>` },
+  { name: "id", label: "Id", className: "wide-only", value: (client) => client.client_id, cell: (client) => html`<span class="code soft">${client.client_id}</span>` },
 ];
 
 function nameOf(client) {

@@ -16,6 +16,7 @@ import { TASK_STATES, taskState } from "../parts/states.js";
 
 const LIMITS = { auto: 120, tasks: 400, prefixes: 1 };
 const DETAILS = [["auto", "Auto"], ["tasks", "Tasks"], ["prefixes", "Prefixes"]];
+const NARROW = 720;
 const EDGES_MAX = 1500; // beyond, laying out takes seconds
 
 export function Graph({ query }) {
@@ -30,12 +31,13 @@ export function Graph({ query }) {
   return html`<h1 class="unseen">Graph</h1><${Panel} title="Graph" note=${note} actions=${actions} className="graph-panel" test="graph">
     ${key && html`<p class="quiet" data-test="graph-key">Only <a class="code" href=${link("tasks", key)}>${key}</a>, what it needs and what needs it.
       <a href=${link("graph")}>Show all</a></p>`}
-    ${error && html`<${Failure} error=${error} what="The graph is not to be had." />`}
-    ${graph && !graph.nodes.length && html`<${Empty} title="No tasks now">What depends on what shows here while somebody wants results:
+    ${error?.code === "NOT_FOUND" && html`<${Empty} title="The scheduler does not know this key">Nobody wants it any more, so it is forgotten.<//>`}
+    ${error && error.code !== "NOT_FOUND" && html`<${Failure} error=${error} what="The graph is not to be had." />`}
+    ${graph && !error && !graph.nodes.length && html`<${Empty} title="No tasks now">What depends on what shows here while somebody wants results:
       <code>Client("${live.summary?.address_to_clients ?? "ADDRESS"}")</code><//>`}
     ${isTooDense && html`<${Empty} title="Too many arrows to draw">${count(graph.edges.length)} dependencies.
       Draw prefixes, or one task's part of the graph (from its page).<//>`}
-    ${graph?.nodes.length > 0 && !isTooDense && html`<${Drawing} graph=${graph} />`}
+    ${graph?.nodes.length > 0 && !isTooDense && !(error && key) && html`<${Drawing} graph=${graph} />`}
     <${Legend} />
   <//>`;
 }
@@ -44,8 +46,9 @@ function Drawing({ graph }) {
   const frame = useRef(null);
   const drawing = useRef(null);
   const view = useRef(null);
+  const direction = window.innerWidth < NARROW ? "TB" : "LR";
   const shape = structure(graph);
-  const placed = useMemo(() => layout(graph), [shape]);
+  const placed = useMemo(() => layout(graph, direction), [shape, direction]);
   useEffect(() => {
     view.current = new PanZoom(frame.current, drawing.current);
     return () => view.current.close();

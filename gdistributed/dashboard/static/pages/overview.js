@@ -75,9 +75,9 @@ function Charts() {
     <${TimeChart} title="CPU" hint="Of all workers; 100 % is all their threads" test="chart-cpu" version=${version} time=${use.time}
       max=${100} format=${(value) => `${Math.round(value)} %`}
       series=${[{ label: "CPU", values: use.cpu, colour: "--accent", fill: true }]} />
-    <${TimeChart} title="Memory" hint="Of all workers' processes; managed is what results take of it" test="chart-memory" version=${version}
+    <${TimeChart} title="Memory" hint="Of all workers' processes; managed is what results take of it, the rest is code and what running tasks need" test="chart-memory" version=${version}
       time=${use.time} binary format=${bytes}
-      series=${[{ label: "process", values: use.memory, colour: "--spilled" },
+      series=${[{ label: "used", values: use.memory, colour: "--spilled" },
         { label: "managed", values: use.managed, colour: "--managed", fill: true }]} />
     <${TimeChart} title="Moved between workers" hint="Bytes a second that workers fetched from each other" test="chart-moved" version=${version}
       time=${flow.time} binary format=${(value) => `${bytes(value)}/s`}

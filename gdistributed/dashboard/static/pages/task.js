@@ -1,11 +1,12 @@
 /** One task: where it is and why, its error, what it needs and who needs it, what happened to it.
  *
  * data-test: task-key, task-state (data-state), task-explanation; task-error with error-type,
- * error-message, traceback, copy-traceback, error-origin; task-facts; task-dependencies,
+ * error-message, traceback, copy-traceback, error-origin; task-running; task-facts; task-dependencies,
  * task-dependents (links dependency-link); task-story with story-line; task-output. */
 
 import { html } from "../vendor/preact.js";
 import { useQuery } from "../parts/api.js";
+import { CallStacks } from "../parts/call_stacks.js";
 import { Failure, Panel, PrefixName, StateBadge, TaskLink, WorkerLink } from "../parts/elements.js";
 import { TaskError } from "../parts/error_view.js";
 import { bytes, clock, count, duration, timeOf } from "../parts/format.js";
@@ -23,6 +24,7 @@ export function Task({ name }) {
   const explained = useQuery("Scheduler/ExplainTask", { key: name }, OFTEN);
   const known = task.error?.code === "NOT_FOUND" ? null : task.data?.task;
   const story = explained.data;
+  const runsOn = known?.processing_on ? workerAt(known.processing_on) : undefined;
   const isUnknown = task.error?.code === "NOT_FOUND" && explained.error?.code === "NOT_FOUND";
   return html`<nav class="crumbs" aria-label="Way back"><a href=${link("tasks")}>Tasks</a></nav>
     <h1 class="key-title" data-test="task-key">${name}</h1>
@@ -32,11 +34,12 @@ export function Task({ name }) {
       <p data-test="task-explanation">${story.explanation}</p></div>`}
     ${!story && explained.error && !isUnknown && html`<${Failure} error=${explained.error} what="Nothing is known of it." />`}
     ${known?.error && html`<${TaskError} error=${known.error} taskKey=${name} />`}
+    ${known && runsOn !== undefined && html`<${CallStacks} worker=${runsOn} taskKey=${name} title="Where it is now" test="task-running" />`}
     <div class="columns even">
       ${known && html`<${Facts} task=${known} />`}
       ${story?.story?.length > 0 && html`<${Story} lines=${story.story} />`}
     </div>
-    ${known && html`<div class="columns even"><${Keys} title="Needs" keys=${known.dependencies} waiting=${known.waiting_on} test="task-dependencies" none="It needs no other task." />
+    ${known && html`<div class="columns even"><${Keys} title="Needs" keys=${known.dependencies} waiting=${known.error ? [] : known.waiting_on} test="task-dependencies" none="It needs no other task." />
       <${Keys} title="Needed by" keys=${known.dependents} test="task-dependents" none="No other task needs it." /></div>`}
     ${!isUnknown && html`<${TaskOutput} taskKey=${name} />`}`;
 }

@@ -8,7 +8,7 @@ import { useQuery } from "../parts/api.js";
 import { Dot, Empty, Failure, Panel, PrefixName, StateBadge, TaskLink, WorkerLink } from "../parts/elements.js";
 import { bytes, count } from "../parts/format.js";
 import { live, useLive } from "../parts/live.js";
-import { go, link } from "../parts/router.js";
+import { go, link, route } from "../parts/router.js";
 import { TASK_STATES } from "../parts/states.js";
 import { Table } from "../parts/table.js";
 import { workerAt } from "../parts/workers_known.js";
@@ -20,11 +20,11 @@ const ALWAYS = ["waiting", "queued", "processing", "memory", "erred"]; // so tha
 const COLUMNS = [
   { name: "key", label: "Key", className: "key-column", cell: (task) => html`<${TaskLink} taskKey=${task.key} test="task-link" />` },
   { name: "state", label: "State", cell: (task) => html`<${StateBadge} state=${task.state} />` },
-  { name: "prefix", label: "Prefix", cell: (task) => html`<${PrefixName} prefix=${task.prefix} />` },
+  { name: "prefix", label: "Prefix", className: "wide-only", cell: (task) => html`<${PrefixName} prefix=${task.prefix} />` },
   { name: "worker", label: "Worker", title: "Where it was handed to, or where its result is", cell: places },
   { name: "size", label: "Size", numeric: true, title: "Of its result in memory, estimated",
     cell: (task) => (task.nbytes ? bytes(Number(task.nbytes)) : html`<span class="soft">–</span>`) },
-  { name: "type", label: "Type", cell: (task) => html`<span class="code cut">${task.type}</span>` },
+  { name: "type", label: "Type", className: "wide-only", cell: (task) => html`<span class="code cut">${task.type}</span>` },
 ];
 
 /** Of tasks that erred the list says why. */
@@ -89,7 +89,7 @@ function Total({ query }) {
 function Search({ query }) {
   const { prefixes, summary } = useLive(1000);
   const [typed, setTyped] = useState(query.key ?? "");
-  const change = (part) => go(link("tasks", "", { ...query, ...part }), true);
+  const change = (part) => go(link("tasks", "", { ...route().query, ...part }), true);
   useEffect(() => setTyped(query.key ?? ""), [query.key]);
   useEffect(() => {
     if (typed === (query.key ?? "")) return undefined;

@@ -1,11 +1,12 @@
 /** One worker: what it uses, what it runs now and where in the code, its latest runs, data and log.
  *
- * data-test: worker-name, worker-status; worker-tile-* ; chart-worker-cpu|memory|running; worker-running
- * with running-task (data-key) and call-stack; worker-runs with worker-runs-row; worker-data;
+ * data-test: worker-name, worker-status; chart-worker-cpu|memory|running; worker-running
+ * (see parts/call_stacks.js); worker-runs with worker-runs-row; worker-data;
  * worker-facts; worker-log (see parts/log_view.js). */
 
 import { html } from "../vendor/preact.js";
 import { useQuery } from "../parts/api.js";
+import { CallStacks } from "../parts/call_stacks.js";
 import { TimeChart } from "../parts/chart.js";
 import { Empty, Failure, Panel, PrefixName, TaskLink, WorkerBadge } from "../parts/elements.js";
 import { bytes, count, duration } from "../parts/format.js";
@@ -27,7 +28,7 @@ export function Worker({ name }) {
     ${workers && !worker && html`<${Panel} title="Not here"><${Empty} title="No worker of this name is here now" test="worker-gone">
       It left, or died. <a href=${link("workers")}>Show all workers</a>.<//><//>`}
     ${worker && html`<${Measures} worker=${worker} />
-      <${Running} name=${name} />
+      <${CallStacks} worker=${name} title="Runs now" test="worker-running" />
       <${Runs} name=${name} />
       <div class="columns even"><${Held} name=${name} /><${Facts} worker=${worker} /></div>
       <${Panel} title="Log" test="worker-log"><${LogView} worker=${name} /><//>`}`;
@@ -45,32 +46,11 @@ function Measures({ worker }) {
       <${TimeChart} title="CPU" hint="100 % is all its threads" test="chart-worker-cpu" version=${version} time=${past.time} max=${100}
         format=${(value) => `${Math.round(value)} %`} series=${[{ label: "CPU", values: past.cpu, colour: "--accent", fill: true }]} />
       <${TimeChart} title="Memory" test="chart-worker-memory" version=${version} time=${past.time} binary format=${bytes}
-        series=${[{ label: "process", values: past.memory, colour: "--spilled" }, { label: "managed", values: past.managed, colour: "--managed", fill: true }]} />
+        series=${[{ label: "used", values: past.memory, colour: "--spilled" }, { label: "managed", values: past.managed, colour: "--managed", fill: true }]} />
       <${TimeChart} title="Tasks" hint="How many run on it, and how many it was handed" test="chart-worker-running" version=${version} time=${past.time}
         max=${worker.nthreads} format=${(value) => count(value)}
         series=${[{ label: "running", values: past.executing, colour: "--processing", fill: true }, { label: "handed", values: past.processing, colour: "--queued" }]} />
     </div>`;
-}
-
-function Running({ name }) {
-  const { data, error } = useQuery("Worker/GetCallStack", {}, { worker: name, everyMs: 1000 });
-  const stacks = data?.stacks ?? [];
-  return html`<${Panel} title="Runs now" note="and where in its code, once a second" test="worker-running">
-    ${error && html`<${Failure} error=${error} what="The worker does not say." />`}
-    ${data && !stacks.length && html`<p class="quiet">Nothing runs at this moment.</p>`}
-    ${stacks.map(({ key, frames = [] }) => html`<details key=${key} class="stack" open data-test="running-task" data-key=${key}>
-      <summary><${TaskLink} taskKey=${key} /></summary>
-      ${frames.length
-        ? html`<ol class="frames" data-test="call-stack">${frames.map((frame, at) => html`<li key=${at}>
-            <span class="frame-place" title="${frame.file}:${frame.line}"><b>${frame.function}</b> ${shortFile(frame.file)}:${frame.line}</span>
-            <code>${(frame.source ?? "").trim()}</code></li>`)}</ol>`
-        : html`<p class="quiet">Not in its own code now: data comes or goes.</p>`}
-    </details>`)}
-  <//>`;
-}
-
-function shortFile(file = "") {
-  return file.split("/").slice(-2).join("/");
 }
 
 const RUN_COLUMNS = [

@@ -71,7 +71,7 @@ function options(width, newest, binary, setCursor) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 12, 0, 0],
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 }, sync: { key: "time" } },
     scales: { x: { time: true, range: () => [newestTime() - SHOWN_S, newestTime()] }, y: { range: reach } },

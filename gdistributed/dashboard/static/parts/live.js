@@ -5,6 +5,7 @@
  * what was shown stays meanwhile. */
 
 import { useEffect, useState } from "../vendor/preact.js";
+import { prefixColour } from "./colours.js";
 import { durationOf, timeOf } from "./format.js";
 import { History } from "./history.js";
 import { Lanes } from "./lanes.js";
@@ -123,6 +124,7 @@ function takeActivity(answer) {
   live.timeCame = heard;
   takeSummary(answer.summary ?? {}, answer.load ?? {});
   live.prefixes = (answer.prefixes ?? []).map(prefixOf);
+  for (const { prefix } of live.prefixes) prefixColour(prefix); // in the order that all viewers are told
   const runs = (answer.runs ?? []).map(runOf);
   takeRuns(runs);
   live.history.takeActivity(live, runs, (answer.transfers ?? []).map(transferOf), isFirst);

@@ -5,6 +5,8 @@ const ZOOM_MIN = 0.05;
 const ZOOM_MAX = 3;
 const FIT_MAX = 1.25; // a small drawing is not blown up beyond this
 const STEP = 60;
+const NARROW = 700;
+const LEGIBLE = 0.75; // on a narrow screen a drawing is cut off rather than too small to read
 
 export class PanZoom {
   /** @param {SVGSVGElement} frame @param {SVGGElement} drawing */
@@ -40,9 +42,10 @@ export class PanZoom {
   fit() {
     const { clientWidth: width, clientHeight: height } = this.frame;
     this.isFitted = true;
-    this.k = Math.min(FIT_MAX, width / this.size.width, height / this.size.height);
-    this.x = (width - this.size.width * this.k) / 2;
-    this.y = (height - this.size.height * this.k) / 2;
+    const least = width < NARROW ? LEGIBLE : 0;
+    this.k = Math.max(least, Math.min(FIT_MAX, width / this.size.width, height / this.size.height));
+    this.x = Math.max(0, (width - this.size.width * this.k) / 2);
+    this.y = Math.max(0, (height - this.size.height * this.k) / 2);
     this.#apply();
   }
 

@@ -11,7 +11,7 @@ export const TASK_STATES = [
   { name: "memory", label: "in memory", colour: "var(--memory)", title: "Done; at least one worker holds the result" },
   { name: "erred", label: "erred", colour: "var(--erred)", title: "Failed, or needs the result of a task that failed" },
   { name: "released", label: "released", colour: "var(--released)", title: "Known, and neither computed nor to be computed now" },
-  { name: "forgotten", label: "forgotten", colour: "var(--released)", title: "Nobody wants it any more; only its story is left" },
+  { name: "forgotten", label: "forgotten", colour: "var(--queued)", title: "Nobody wants it any more; only its story is left" },
 ];
 
 const BY_NAME = new Map(TASK_STATES.map((state) => [state.name, state]));

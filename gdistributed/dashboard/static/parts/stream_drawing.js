@@ -1,8 +1,8 @@
 /** Drawing of the task stream on a canvas: where each run is, and which run is at a place.
  *
- * No elements and no state of the page here. A `Picture` says where lanes are; `drawRuns` fills it.
- * Runs that fall into a pixel that has their colour already are not drawn again, so that a frame costs
- * no more than the pixels that it has. */
+ * No elements and no state of the page here. A `Picture` says where lanes are; `drawRuns` fills it. Of
+ * runs that share a pixel the newest is drawn, and those that failed always: a frame costs no more than
+ * the pixels that it has. */
 
 import { prefixColour } from "./colours.js";
 
@@ -40,23 +40,24 @@ export function picture(workers, lanes, runs, start) {
  *  @returns {number} how many runs are in view */
 export function drawRuns(context, shape, runs, view, failedColour) {
   const scale = view.width / (view.end - view.start);
-  const covered = new Map(); // lane → the leftmost pixel that is drawn, and its colour: from new to old
+  const height = shape.lane > 4 ? shape.lane - 1 : shape.lane;
+  const covered = new Map(); // top of a lane → the leftmost pixel that is drawn: it goes from new to old
   let drawn = 0;
   for (let at = runs.length - 1; at >= 0; at -= 1) {
     const run = runs[at];
     if (run.end < view.start) break;
-    if (run.start > view.end || !shape.tops.has(run.worker)) continue;
+    const place = shape.tops.get(run.worker);
+    if (run.start > view.end || place === undefined) continue;
     drawn += run.count;
-    const left = Math.max(0, (run.start - view.start) * scale);
-    const right = Math.min(view.width, (run.end - view.start) * scale);
-    const width = Math.max(1, right - left - (right - left > 3 ? 0.5 : 0));
-    const top = shape.tops.get(run.worker) + run.lane * shape.lane;
-    const colour = run.failed ? failedColour : prefixColour(run.prefix);
-    const before = covered.get(top);
-    if (before && width <= 1 && left >= before.left && before.colour === colour) continue;
-    covered.set(top, { left: Math.floor(left), colour });
-    context.fillStyle = colour;
-    context.fillRect(left, top, width, shape.lane > 4 ? shape.lane - 1 : shape.lane);
+    const top = place + run.lane * shape.lane;
+    const right = Math.min(Math.round((run.end - view.start) * scale), view.width);
+    const left = Math.max(0, Math.min(Math.round((run.start - view.start) * scale), right - 1));
+    const free = covered.get(top) ?? Infinity;
+    if (left >= free && !run.failed) continue;
+    covered.set(top, Math.min(left, free));
+    const gap = right - left > 4 && right <= free ? 1 : 0; // so that runs of one prefix are told apart
+    context.fillStyle = run.failed ? failedColour : prefixColour(run.prefix);
+    context.fillRect(left, top, Math.max(1, Math.min(right - gap, run.failed ? Infinity : free) - left), height);
   }
   return drawn;
 }

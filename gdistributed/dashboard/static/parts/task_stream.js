@@ -151,6 +151,9 @@ class Stream {
       this.window === "all" ? Math.round(span / 5) : this.window, this.pausedAt]);
     if (layout === this.layout) return;
     this.layout = layout;
+    const longest = Math.max(1, ...groups.map((each) => each.name.length));
+    const room = this.frame.clientWidth < 500 ? 48 : 110;
+    this.frame.style.setProperty("--names", `${Math.min(room, 8 + 6.5 * longest)}px`);
     let free = 0;
     this.names.replaceChildren(...groups.filter((group) => {
       if (group.top < free) return false;

@@ -22,7 +22,7 @@ export function WorkerBars() {
         <thead><tr><th scope="col">Worker</th>
           <th scope="col" class="bar-column"><span class="explained" title="Of its threads: 100 % is all of them busy">CPU</span></th>
           <th scope="col" class="bar-column"><span class="explained" title="What the process uses; the tick is its limit">Memory</span></th>
-          <th scope="col" class="bar-column"><span class="explained" title="For how long the tasks that it was handed will keep its threads busy">Occupancy</span></th></tr></thead>
+          <th scope="col" class="bar-column wide-only"><span class="explained" title="For how long the tasks that it was handed will keep its threads busy">Occupancy</span></th></tr></thead>
         <tbody>${workers.slice(0, SHOWN).map((worker) => html`<${Row} key=${worker.name} worker=${worker} busiest=${busiest} />`)}</tbody>
       </table></div>`}
     ${workers.length > SHOWN && html`<a class="button more" href=${link("workers")}>All ${count(summary?.workers ?? workers.length)} workers</a>`}
@@ -38,7 +38,7 @@ function Row({ worker, busiest }) {
     <td class="bar-column" data-test="worker-cpu"><div class="bar-and-text short"><${StackBar} total=${100} parts=${[{ value: cpu, colour: "var(--accent)" }]}
       label="${Math.round(metrics.cpu_percent)} % of one core; it has ${nthreads} threads" /><span>${Math.round(cpu)} %</span></div></td>
     <td class="bar-column" data-test="worker-memory"><div class="bar-and-text"><${MemoryBar} worker=${worker} /><span>${bytes(metrics.memory_nbytes)}</span></div></td>
-    <td class="bar-column" data-test="worker-occupancy"><div class="bar-and-text"><${StackBar} total=${busiest} parts=${[{ value: each, colour: "var(--queued)" }]}
+    <td class="bar-column wide-only" data-test="worker-occupancy"><div class="bar-and-text"><${StackBar} total=${busiest} parts=${[{ value: each, colour: "var(--queued)" }]}
       label="${count(worker.processing)} tasks were handed to it" /><span>${duration(each)}</span></div></td>
   </tr>`;
 }
