@@ -13,9 +13,13 @@ export class ApiError extends Error {
   }
 }
 
+/** What an older scheduler does not know: it is asked for it once. */
+const absent = new Set();
+
 /** @param {string} method "Scheduler/ListTasks" @param {object} request
  *  @param {{worker?: string, signal?: AbortSignal}} options a worker by name, to be asked itself */
 export async function ask(method, request = {}, { worker, signal } = {}) {
+  if (absent.has(method)) throw new ApiError({ code: "UNIMPLEMENTED", message: `${method} is not offered here` }, 501);
   const query = worker === undefined ? "" : `?worker=${encodeURIComponent(worker)}`;
   const answer = await fetch(`api/${method}${query}`, {
     method: "POST",
@@ -25,6 +29,7 @@ export async function ask(method, request = {}, { worker, signal } = {}) {
   });
   if (answer.ok) return answer.json();
   const text = await answer.text();
+  if (answer.status === 501 && worker === undefined) absent.add(method);
   throw new ApiError(text.startsWith("{") ? JSON.parse(text) : { message: text.slice(0, 300) }, answer.status);
 }
 

@@ -88,10 +88,11 @@ function pack(parts, aspect) {
   const size = { width: 0, height: 0 };
   for (const part of [...parts].sort((a, b) => b.height - a.height)) {
     const fitting = free.filter(({ width, height }) => part.width <= width && part.height <= height);
-    const { x, y, width, height } = fitting.reduce((a, b) => (b.y < a.y || (b.y === a.y && b.x < a.x) ? b : a));
+    const chosen = fitting.reduce((a, b) => (b.y < a.y || (b.y === a.y && b.x < a.x) ? b : a));
+    const { x, y, width, height } = chosen;
     const [right, below] = [part.width + GAP, part.height + GAP];
     Object.assign(part, { x, y });
-    free.splice(free.findIndex((each) => each.x === x && each.y === y), 1,
+    free.splice(free.indexOf(chosen), 1,
       { x: x + right, y, width: width - right, height: part.height },
       { x, y: y + below, width, height: height - below });
     size.width = Math.max(size.width, x + right);

@@ -11,7 +11,7 @@ import { History } from "./history.js";
 import { Lanes } from "./lanes.js";
 
 const RUNS_MAX = 20_000;
-const SILENCE_MS = 8_000; // the server tells something five times a second
+const SILENCE_MS = 15_000; // the server tells something five times a second, or each 5 s where that is dear
 const TOLD_TWICE_MAX = 200;
 const RETRY_MS = 1_000;
 
@@ -62,11 +62,21 @@ export function useLive(ms = 0) {
   const [, setVersion] = useState(0);
   useEffect(() => {
     let shown = 0;
-    return subscribe(() => {
-      if (performance.now() - shown < ms) return;
+    let timer = 0;
+    const show = () => {
+      timer = 0;
       shown = performance.now();
       setVersion((version) => version + 1);
+    };
+    const end = subscribe(() => {
+      const early = ms - (performance.now() - shown);
+      if (early <= 0) show();
+      else timer ||= setTimeout(show, early); // the last of many changes is shown too
     });
+    return () => {
+      end();
+      clearTimeout(timer);
+    };
   }, [ms]);
   return live;
 }

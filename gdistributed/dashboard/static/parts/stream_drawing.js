@@ -10,6 +10,7 @@ const GROUP_GAP = 4;
 const LANE_MAX = 18;
 const LANE_MIN = 3;
 const HEIGHT_WANTED = 300;
+const HEIGHT_MAX = 10_000; // browsers draw no canvas that is much higher
 const FAR_PX = 4; // how far beside a small run the pointer may be
 
 /** @typedef {{height: number, lane: number, groups: {name: string, top: number, lanes: number, left: boolean}[],
@@ -24,7 +25,8 @@ export function picture(workers, lanes, runs, start) {
   const counts = [...names].map((name) => lanes.ends.get(name)?.length ?? 1);
   const all = counts.reduce((sum, each) => sum + each, 0) || 1;
   const gap = names.size > 40 ? 1 : GROUP_GAP;
-  const lane = Math.floor(Math.min(LANE_MAX, Math.max(LANE_MIN, (HEIGHT_WANTED - names.size * gap) / all)));
+  const wanted = Math.floor(Math.min(LANE_MAX, Math.max(LANE_MIN, (HEIGHT_WANTED - names.size * gap) / all)));
+  const lane = Math.min(wanted, HEIGHT_MAX / all);
   const groups = [];
   const tops = new Map();
   let top = 0;
