@@ -117,15 +117,17 @@ class Gateway:
         Raises
         ------
         NotFound
-            If there is no such method to ask for, or no such worker.
+            If there is no such worker.
         UsageError
             If the body is not the request of the method.
         CallFailed
-            If the call failed.
+            If the call failed, or is not one that pages may make.
         """
         known = (ASKED_OF_WORKER if worker else ASKED_OF_SCHEDULER).get(method)
         if known is None:
-            raise NotFound(f"a {'worker' if worker else 'scheduler'} is not asked for {method}")
+            who = "worker" if worker else "scheduler"
+            message = f"pages do not ask a {who} for {method}"
+            raise CallFailed(grpc.StatusCode.UNIMPLEMENTED, "", message)
         request = message_factory.GetMessageClass(known.input_type)()
         try:
             fields = json.loads(body or b"{}")

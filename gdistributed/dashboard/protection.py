@@ -8,13 +8,12 @@ only where these allow it), not by code of theirs in our pages (`Content-Securit
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from gdistributed.dashboard.listening import is_loopback
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -72,3 +71,13 @@ def refusal(asked: str) -> ASGIApp:
         f"This dashboard is for this machine only, and does not go by the name {asked[:100]!r}.\n",
         status_code=403,
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, by name or address, is only this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

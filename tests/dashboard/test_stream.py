@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import statistics
 import urllib.parse
 from collections.abc import AsyncIterator
 
@@ -20,6 +21,7 @@ from tests.processes import Cluster, address_of
 from tests.waiting import until, until_async
 
 TASKS = 5000
+UPDATES = 10
 
 
 def negative(number: int) -> int:
@@ -30,7 +32,7 @@ def test_it_tells_what_happens_and_who_is_there(link: str, client: Client) -> No
     with Listening(link) as listening:
         assert listening.content_type == "text/event-stream"
         workers = listening.wait_for("workers").data["workers"]
-        assert [worker["name"] for worker in workers] == ["ada", "bob"]
+        assert sorted(worker["name"] for worker in workers) == ["ada", "bob"]
         assert "software" not in workers[0]
         future = client.submit(negative, 1, key="told-1")
         wait(future)
@@ -54,13 +56,14 @@ def test_there_are_few_updates_whatever_the_cluster_does(link: str, client: Clie
         listening.wait_for("activity")
         begun = len(listening.of("activity"))
         rounds = 0
-        while len(listening.of("activity")) < begun + 15:
+        while len(listening.of("activity")) < begun + 2 * UPDATES:
             client.gather(client.map(negative, range(rounds * TASKS, (rounds + 1) * TASKS)))
             rounds += 1
-        told = listening.of("activity")
-        assert rounds > 0
-        for first, last in zip(told, told[15:], strict=False):
-            assert last.time - first.time > 0.8 * 15 * INTERVAL_S
+        told = listening.of("activity")[begun:]
+        spans_s = [
+            last.time - first.time for first, last in zip(told, told[UPDATES:], strict=False)
+        ]
+        assert statistics.median(spans_s) > 0.9 * UPDATES * INTERVAL_S
         until(lambda: finished(listening, "negative") >= rounds * TASKS, "all to be told")
         assert len(max((str(each.data) for each in told), key=len)) < 1_000_000
 
