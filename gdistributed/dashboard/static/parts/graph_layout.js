@@ -7,7 +7,8 @@ import dagre from "../vendor/dagre.js";
 
 const CHARACTER = 6.7; // width in the graph's typeface
 const NAME_MAX = 26;
-const GAP = 16;
+const GAP = 18;
+const ASIDE = 44; // between parts beside each other: so that they do not seem to hang together
 const ASPECT = { LR: 1.7, TB: 0.7 }; // width by height of what is aimed at
 export const NODE_HEIGHT = 38;
 
@@ -82,7 +83,7 @@ function layers({ indices, arrows }, nodes, direction) {
 /** Put the tall parts first, each at the highest place that is free, and what is lower beside them.
  *  @returns {{width: number, height: number}} of all */
 function pack(parts, aspect) {
-  const area = parts.reduce((sum, part) => sum + (part.width + GAP) * (part.height + GAP), 0);
+  const area = parts.reduce((sum, part) => sum + (part.width + ASIDE) * (part.height + GAP), 0);
   const room = Math.max(Math.sqrt(area * aspect), ...parts.map((part) => part.width)) + 1;
   const free = [{ x: GAP, y: GAP, width: room, height: Infinity }];
   const size = { width: 0, height: 0 };
@@ -90,7 +91,7 @@ function pack(parts, aspect) {
     const fitting = free.filter(({ width, height }) => part.width <= width && part.height <= height);
     const chosen = fitting.reduce((a, b) => (b.y < a.y || (b.y === a.y && b.x < a.x) ? b : a));
     const { x, y, width, height } = chosen;
-    const [right, below] = [part.width + GAP, part.height + GAP];
+    const [right, below] = [part.width + ASIDE, part.height + GAP];
     Object.assign(part, { x, y });
     free.splice(free.indexOf(chosen), 1,
       { x: x + right, y, width: width - right, height: part.height },
