@@ -29,12 +29,12 @@ PAGE_SIZE: Final = 10_000
 # What may be asked. Nothing here changes anything.
 OF_SCHEDULER: Final = (
     (scheduler_pb2.DESCRIPTOR, "Scheduler", "GetSummary", "ListTasks", "GetTask", "ExplainTask"),
-    (scheduler_pb2.DESCRIPTOR, "Scheduler", "ListWorkers", "ListClients"),
+    (scheduler_pb2.DESCRIPTOR, "Scheduler", "ListWorkers", "ListClients", "GetTaskOutput"),
     (activity_pb2.DESCRIPTOR, "Activity", "GetActivity", "GetGraph"),
     (server_pb2.DESCRIPTOR, "Server", "Identify", "GetLogs"),
 )
 OF_WORKER: Final = (
-    (worker_pb2.DESCRIPTOR, "Worker", "GetStatus", "GetCallStack", "ListData"),
+    (worker_pb2.DESCRIPTOR, "Worker", "GetStatus", "GetCallStack", "ListData", "GetProfile"),
     (server_pb2.DESCRIPTOR, "Server", "Identify", "GetLogs"),
 )
 

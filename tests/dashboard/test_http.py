@@ -91,6 +91,7 @@ def test_a_failed_task_shows_its_traceback(link: str, client: Client) -> None:
 def test_one_worker_is_asked_itself(link: str, client: Client) -> None:
     (future,) = client.scatter([b"here"], workers=["ada"])
     assert call(link, "Worker/GetStatus", worker="ada").json["name"] == "ada"
+    assert call(link, "Worker/GetProfile", worker="ada").status == 200
     held = call(link, "Worker/ListData", worker="ada").json
     assert future.key in [each["key"] for each in held["data"]]
     assert call(link, "Worker/GetCallStack", worker="bob").json == {}

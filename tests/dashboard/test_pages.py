@@ -24,6 +24,7 @@ def square(number: int) -> int:
 
 
 def divide(number: int, by: int) -> float:
+    print("dividing", number, "by", by)
     return number / by
 
 
@@ -139,6 +140,7 @@ def test_a_failed_task_is_found_in_three_clicks(visitor: Visitor, computed: Comp
     expect(page.get_by_test_id("traceback")).to_contain_text("return number / by")
     expect(page.get_by_test_id("task-state")).to_have_attribute("data-state", "erred")
     expect(page.get_by_test_id("story-line").first).to_be_visible()
+    expect(page.get_by_test_id("task-output")).to_contain_text("dividing 1 by 0")
     page.get_by_test_id("task-dependents").get_by_test_id("dependency-link").click()
     expect(page.get_by_test_id("task-key")).to_contain_text(computed.needs_it.key)
     expect(page.get_by_test_id("error-origin")).to_contain_text("divide-'1/0'")
