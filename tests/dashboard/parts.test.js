@@ -35,7 +35,7 @@ test("of runs in one pixel one is drawn, and each that failed", () => {
   const lanes = new Lanes();
   lanes.declare("w", 1);
   const runs = Array.from({ length: 10_000 }, (_, at) => run(at / 1000, (at + 1) / 1000, { failed: at === 5_000 ? 1 : 0 }));
-  const view = { width: 100, start: 0, end: 10 };
+  const view = { width: 100, start: 0, end: 10, top: 0, bottom: 100 };
   const shape = picture([{ name: "w" }], lanes, runs, view.start);
   const colours = [];
   const context = { fillStyle: "", fillRect() { colours.push(this.fillStyle); } };

@@ -11,7 +11,7 @@ import { Table } from "../parts/table.js";
 import { MemoryBar, MemoryLegend } from "../parts/worker_bars.js";
 
 const COLUMNS = [
-  { name: "name", label: "Worker", value: (worker) => worker.name, cell: (worker) => html`<${WorkerLink} name=${worker.name} test="worker-link" />` },
+  { name: "name", label: "Worker", className: "worker-column", value: (worker) => worker.name, cell: (worker) => html`<${WorkerLink} name=${worker.name} test="worker-link" />` },
   { name: "status", label: "Status", value: (worker) => worker.status ?? "", cell: (worker) => html`<${WorkerBadge} status=${worker.status} />` },
   { name: "host", label: "Host", value: (worker) => worker.host ?? "", cell: (worker) => html`<span title=${worker.address}>${worker.host}</span>` },
   { name: "threads", label: "Threads", numeric: true, value: (worker) => worker.nthreads, cell: (worker) => count(worker.nthreads) },

@@ -38,7 +38,8 @@ export function picture(workers, lanes, runs, start) {
   return { height: top, lane, groups, tops };
 }
 
-/** @param {{width: number, start: number, end: number}} view times at its left and right ends
+/** @param {{width: number, start: number, end: number, top: number, bottom: number}} view times at its
+ *  left and right ends, and what of the picture's height is in sight
  *  @returns {number} how many runs are in view */
 export function drawRuns(context, shape, runs, view, failedColour) {
   const scale = view.width / (view.end - view.start);
@@ -52,6 +53,7 @@ export function drawRuns(context, shape, runs, view, failedColour) {
     if (run.start > view.end || place === undefined) continue;
     drawn += run.count;
     const top = place + run.lane * shape.lane;
+    if (top > view.bottom || top + shape.lane < view.top) continue;
     const right = Math.min(Math.round((run.end - view.start) * scale), view.width);
     const left = Math.max(0, Math.min(Math.round((run.start - view.start) * scale), right - 1));
     const free = covered.get(top) ?? Infinity;

@@ -6,12 +6,16 @@ import { html, useState } from "../vendor/preact.js";
  *   value?: (row: any) => number | string, cell: (row: any) => any}} Column
  *  Columns without `value` do not sort. */
 
+const ROWS_MAX = 100; // more are shown when asked for: elements cost, each time something changes
+
 /** @param {{columns: Column[], rows: any[], keyOf: (row: any) => string, caption: string,
  *   sort?: string, descending?: boolean, test: string}} props `sort`: the column at first; none: as given */
 export function Table({ columns, rows, keyOf, caption, sort = "", descending = false, test }) {
   const [order, setOrder] = useState({ name: sort, descending });
+  const [all, setAll] = useState(false);
   const column = columns.find((each) => each.name === order.name && each.value);
-  const shown = column ? sorted(rows, column.value, order.descending) : rows;
+  const ordered = column ? sorted(rows, column.value, order.descending) : rows;
+  const shown = all ? ordered : ordered.slice(0, ROWS_MAX);
   const choose = ({ name, numeric = false }) => setOrder((old) => (
     { name, descending: old.name === name ? !old.descending : numeric }));
   return html`<div class="table-frame"><table data-test=${test}>
@@ -20,7 +24,9 @@ export function Table({ columns, rows, keyOf, caption, sort = "", descending = f
     <tbody>${shown.map((row) => html`<tr key=${keyOf(row)} data-test="${test}-row" data-key=${keyOf(row)}>
       ${columns.map((each) => html`<td key=${each.name} class=${classOf(each)} data-column=${each.name}>${each.cell(row)}</td>`)}
     </tr>`)}</tbody>
-  </table></div>`;
+  </table></div>
+  ${rows.length > ROWS_MAX && html`<button type="button" class="button more" data-test="${test}-all" onClick=${() => setAll(!all)}>
+    ${all ? `Show the first ${ROWS_MAX}` : `Show all ${rows.length}`}</button>`}`;
 }
 
 function Header({ column, order, choose }) {

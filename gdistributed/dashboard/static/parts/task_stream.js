@@ -77,6 +77,7 @@ class Stream {
   constructor(frame) {
     this.frame = frame;
     this.canvas = frame.querySelector("canvas");
+    this.scroll = frame.querySelector(".stream-scroll");
     this.plot = frame.querySelector(".stream-plot");
     this.names = frame.querySelector(".stream-names");
     this.axis = frame.querySelector(".stream-axis");
@@ -90,6 +91,7 @@ class Stream {
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.plot);
     this.ends = [subscribe(() => this.pausedAt === null && this.draw()), onTheme(() => this.draw())];
+    this.scroll.addEventListener("scroll", () => this.draw(), { passive: true });
     this.plot.addEventListener("pointermove", (event) => this.point(event));
     this.plot.addEventListener("pointerleave", () => this.unpoint());
     this.plot.addEventListener("click", () => this.open());
@@ -115,24 +117,29 @@ class Stream {
     if (!width) return;
     this.view = { width, end, start: WINDOWS[this.window] ? end - WINDOWS[this.window] : Math.min(first, end - 10) };
     this.shape = picture(live.workers ?? [], live.lanes, live.runs, this.view.start);
-    this.size(width, this.shape.height);
+    this.plot.style.height = `${this.shape.height}px`;
+    this.view.top = this.scroll.scrollTop;
+    this.view.bottom = Math.min(this.shape.height, this.view.top + this.scroll.clientHeight);
+    this.size(width, this.view.bottom - this.view.top);
     this.drawNames();
-    this.context.clearRect(0, 0, width, this.shape.height);
+    this.context.clearRect(0, this.view.top, width, this.view.bottom);
     this.drawGround(width);
     const drawn = drawRuns(this.context, this.shape, live.runs, this.view, token("--erred"));
     this.say(drawn);
     this.startSlide();
   }
 
+  /** The canvas is as high as what is in view of the lanes, not as all of them. */
   size(width, height) {
     const ratio = devicePixelRatio || 1;
+    this.context.setTransform(ratio, 0, 0, ratio, 0, -this.view.top * ratio);
     const [pixels, lines] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.canvas.width === pixels && this.canvas.height === lines) return;
     this.canvas.width = pixels;
     this.canvas.height = lines;
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${height}px`;
-    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.context.setTransform(ratio, 0, 0, ratio, 0, -this.view.top * ratio); // resizing has undone it
   }
 
   drawGround(width) {
@@ -189,7 +196,7 @@ class Stream {
   point(event) {
     if (!this.shape) return;
     const box = this.canvas.getBoundingClientRect(); // with the slide
-    const run = runAt(event.clientX - box.left, event.clientY - box.top, this.shape, live.runs, this.view);
+    const run = runAt(event.clientX - box.left, event.clientY - box.top + this.view.top, this.shape, live.runs, this.view);
     this.run = run;
     this.plot.style.cursor = run ? "pointer" : "";
     if (!run) return this.unpoint();

@@ -34,7 +34,7 @@ function Row({ worker, busiest }) {
   const cpu = metrics.cpu_percent / Math.max(1, nthreads);
   const each = occupancyS / Math.max(1, nthreads);
   return html`<tr data-test="overview-worker-row" data-worker=${worker.name}>
-    <th scope="row"><${WorkerLink} name=${worker.name} /></th>
+    <th scope="row" class="worker-name-column"><${WorkerLink} name=${worker.name} /></th>
     <td class="bar-column" data-test="worker-cpu"><div class="bar-and-text short"><${StackBar} total=${100} parts=${[{ value: cpu, colour: "var(--accent)" }]}
       label="${Math.round(metrics.cpu_percent)} % of one core; it has ${nthreads} threads" /><span>${Math.round(cpu)} %</span></div></td>
     <td class="bar-column" data-test="worker-memory"><div class="bar-and-text"><${MemoryBar} worker=${worker} /><span>${bytes(metrics.memory_nbytes)}</span></div></td>
