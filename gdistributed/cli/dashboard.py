@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,27 +11,7 @@ from gdistributed.cli.asking import find_scheduler, timeout_option
 from gdistributed.cli.logs import quiet_grpc, set_up_logging
 from gdistributed.grpc_polling import import_grpc
 
-if TYPE_CHECKING:
-    from gdistributed.dashboard.server import Dashboard
-
 logger = logging.getLogger("gdistributed.dashboard")
-
-
-class ServedDashboard:
-    """A dashboard as `serve` has it: it ends when it is told to."""
-
-    def __init__(self, dashboard: Dashboard) -> None:
-        self._dashboard = dashboard
-        self._stopped = asyncio.Event()
-
-    async def stop(self, grace_s: float) -> None:
-        """End the pages that are open."""
-        await asyncio.to_thread(self._dashboard.close)
-        self._stopped.set()
-
-    async def wait_stopped(self) -> None:
-        """Wait until it was told to stop."""
-        await self._stopped.wait()
 
 
 @click.command()
@@ -58,6 +36,7 @@ def dashboard(
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level, log_format)
+    from gdistributed.cli.served_dashboard import ServedDashboard
     from gdistributed.cli.serving import serve
     from gdistributed.dashboard.server import DEFAULT_ADDRESS, Dashboard
 

@@ -37,14 +37,14 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen at a port, or at the next one that is free.
+    """Listen at a port, or at the next one that is free; at any, if none of a hundred is.
 
     Raises
     ------
     AddressInUse
-        If none of a hundred is free, or the host is not this one.
+        If the host is not this one, or no port may be used.
     """
-    for tried in range(port, min(port + PORTS_TRIED, 1 << 16)):
+    for tried in (*range(port, min(port + PORTS_TRIED, 1 << 16)), 0):
         try:
             return _listen_at(host, tried)
         except OSError as error:
@@ -52,10 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
                 raise AddressInUse(
                     f"the dashboard cannot listen at {join_host_port(host, tried)}: {error}"
                 ) from error
-    raise AddressInUse(
-        f"the dashboard cannot listen at {join_host_port(host, port)}: neither this port is free "
-        f"nor one of the next"
-    )
+    raise AddressInUse(f"the dashboard cannot listen at {host}: no port is free")
 
 
 def _listen_at(host: str, port: int) -> socket.socket:

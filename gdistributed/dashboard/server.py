@@ -78,7 +78,7 @@ class Dashboard:
     UsageError
         If the packages are missing that it needs.
     AddressInUse
-        If no port is free, or the host is not this one.
+        If the host is not this one, or no port is free.
     """
 
     def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
