@@ -29,16 +29,16 @@ export function Graph({ query }) {
   const actions = html`<${Switch} label="Draw" value=${detail} choices=${DETAILS} onChange=${setDetail} test="graph-detail" />`;
   const note = graph && `${count(graph.tasks)} tasks, drawn ${graph.byPrefix ? "by prefix" : "one by one"}`;
   return html`<h1 class="unseen">Graph</h1><${Panel} title="Graph" note=${note} actions=${actions} className="graph-panel" test="graph">
-    ${key && html`<p class="quiet" data-test="graph-key">Only <a class="code" href=${link("tasks", key)}>${key}</a>, what it needs and what needs it.
+    ${key && html`<p class="quiet" data-test="graph-key">Only <a class="code" href=${link("tasks", key)}>${key}</a>, what it needs and what needs it.${" "}
       <a href=${link("graph")}>Show all</a></p>`}
     ${error?.code === "NOT_FOUND" && html`<${Empty} title="The scheduler does not know this key">Nobody wants it any more, so it is forgotten.<//>`}
     ${error && error.code !== "NOT_FOUND" && html`<${Failure} error=${error} what="The graph is not to be had." />`}
-    ${graph && !error && !graph.nodes.length && html`<${Empty} title="No tasks now">What depends on what shows here while somebody wants results:
+    ${graph && !error && !graph.nodes.length && html`<${Empty} title="No tasks now">What depends on what shows here while somebody wants results:${" "}
       <code>Client("${live.summary?.address_to_clients ?? "ADDRESS"}")</code><//>`}
     ${isTooDense && html`<${Empty} title="Too many arrows to draw">${count(graph.edges.length)} dependencies.
       Draw prefixes, or one task's part of the graph (from its page).<//>`}
     ${graph?.nodes.length > 0 && !isTooDense && !(error && key) && html`<${Drawing} graph=${graph} />`}
-    <${Legend} />
+    ${graph?.nodes.length > 0 && html`<${Legend} />`}
   <//>`;
 }
 

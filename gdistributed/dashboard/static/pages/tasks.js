@@ -119,6 +119,6 @@ function Nothing({ query }) {
   if (query.state || query.prefix || query.key) {
     return html`<${Empty} title="No task matches"><a href=${link("tasks")}>Show all tasks</a>. Tasks that nobody wants any more are forgotten.<//>`;
   }
-  return html`<${Empty} title="No tasks now">Whatever a client submits shows here:
+  return html`<${Empty} title="No tasks now">Whatever a client submits shows here:${" "}
     <code>Client("${live.summary?.address_to_clients ?? "ADDRESS"}")</code><//>`;
 }

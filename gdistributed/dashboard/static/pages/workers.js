@@ -37,7 +37,7 @@ const COLUMNS = [
 export function Workers() {
   const { workers, summary, moreWorkers } = useLive(1000);
   const note = workers && html`<span data-test="workers-count">${count(summary?.workers ?? workers.length)}</span>
-    ${moreWorkers && html`, of which the first ${count(workers.length)} are shown`} <${MemoryLegend} />`;
+    ${moreWorkers && html`, of which the first ${count(workers.length)} are shown`} ${" "}<${MemoryLegend} />`;
   return html`<h1 class="unseen">Workers</h1><${Panel} title="Workers" note=${note} test="workers">
     ${!workers && html`<p class="loading">Waiting for the scheduler …</p>`}
     ${workers?.length === 0 && html`<${Empty} title="No workers yet">Start one: <code>gd worker ${summary?.address_to_workers}</code><//>`}
