@@ -113,8 +113,7 @@ def scheduler(
     """
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
-    if no_dashboard and dashboard_address is not None:
-        raise click.UsageError("--no-dashboard and --dashboard-address contradict each other")
+    wanted = dashboard_wanted(dashboard_address, no_dashboard)
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level, log_format)
@@ -131,8 +130,7 @@ def scheduler(
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
 
-    wanted = True if dashboard_address is None else dashboard_address
-    dashboard = open_dashboard(not no_dashboard and wanted)
+    dashboard = open_dashboard(wanted)
 
     async def make() -> Scheduler:
         server = Scheduler(
@@ -163,6 +161,13 @@ def scheduler(
             dashboard.close()
         if scheduler_file is not None:
             scheduler_file.unlink(missing_ok=True)
+
+
+def dashboard_wanted(address: str | None, no_dashboard: bool) -> str | bool:
+    """Return where a dashboard is wanted, as `open_dashboard` takes it."""
+    if no_dashboard and address is not None:
+        raise click.UsageError("--no-dashboard and --dashboard-address contradict each other")
+    return not no_dashboard if address is None else address
 
 
 def log_start(server: Scheduler) -> None:
