@@ -26,7 +26,7 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs simulate bench bench-check bench-scale \
+.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench bench-check bench-scale \
     clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
@@ -42,6 +42,7 @@ help:
 	echo "make format  let ruff put the code in order"
 	echo "make proto   generate the Python stubs from proto/; LANG=go, typescript ... for others"
 	echo "make docs    write the pages of docs/ that are made from code"
+	echo "make vendor  fetch the libraries of the dashboard's pages anew"
 	echo "make simulate SEED=n, or SEEDS=n: whole clusters in virtual time, with faults"
 	echo "make bench   against dask.distributed and Ray"
 	echo "make bench-check  what has become slower than in the last release"
@@ -59,6 +60,8 @@ test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)
 	$(network_tools)
 	$(prometheus)
+	$(browser)
+	$(call if_there,chromium,true,the tests of the dashboard in a browser)
 	$(call if_there,Rscript,true,the tests that need R)
 	$(call if_there,npm,$(MAKE) --no-print-directory $(TYPESCRIPT_WORKER),the tests of the worker in TypeScript)
 	$(VENV)/python -m pytest $(PARALLEL) $(ARGS)
@@ -100,6 +103,11 @@ docs: .venv/installed-test
 	$(VENV)/python -m docs.generate_conformance
 	$(VENV)/python -m docs.generate_metrics
 
+# The versions are those of the lock file; `npm update` in that folder takes newer ones.
+vendor:
+	echo "writing gdistributed/dashboard/static/vendor"
+	cd gdistributed/dashboard && npm ci --silent && npm run --silent vendor
+
 # SEED=n plays one simulation and shows all of it; SEEDS=n plays so many, from FIRST on.
 SEEDS ?= 300
 FIRST ?= 0
@@ -120,7 +128,7 @@ bench-scale: .venv/installed-test
 
 clean:
 	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/build $(TYPESCRIPT)/src/gen
+	rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/build $(TYPESCRIPT)/src/gen gdistributed/dashboard/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- Python: pip installs uv, uv the rest (3 s with empty caches where pip takes 26). Where uv does not
@@ -167,6 +175,12 @@ prometheus = if [ "$$(id -u)" = 0 ] && ! { command -v prometheus && command -v p
 	    echo "installing prometheus"; mkdir -p .tools; \
 	    { apt-get update && apt-get install --yes --no-install-recommends prometheus; } \
 	        >.tools/prometheus.log 2>&1 || { cat .tools/prometheus.log; exit 1; }; fi
+
+# What looks at the dashboard's pages in tests: Debian's, since Playwright's own comes from elsewhere.
+browser = if [ "$$(id -u)" = 0 ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then \
+	    echo "installing chromium"; mkdir -p .tools; \
+	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } \
+	        >.tools/browser.log 2>&1 || { cat .tools/browser.log; exit 1; }; fi
 
 $(GRPCURL):
 	echo "building grpcurl $(GRPCURL_VERSION) (a minute, once)"

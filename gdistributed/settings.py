@@ -12,6 +12,7 @@ PROTOCOL_MAJOR: Final = 1
 PROTOCOL_MINOR: Final = 0
 DEFAULT_PORT: Final = 8786  # of a scheduler
 DEFAULT_CENTER_PORT: Final = 8785
+DEFAULT_DASHBOARD_PORT: Final = 8787
 LOOPBACK: Final = "127.0.0.1"
 PROFILE_INTERVAL_S: Final = 0.01
 PYTHON: Final = "python"  # our runtime, as the protocol names it

@@ -31,9 +31,14 @@ AsyncTest = Callable[..., Coroutine[Any, Any, None]]
 def cluster_options() -> dict[str, Any]:
     """Parameters of the `LocalCluster` of these tests; define your own to change them.
 
-    By default two workers with a thread each, in this process.
+    By default two workers with a thread each, in this process, and no dashboard.
     """
-    return {"n_workers": 2, "threads_per_worker": 1, "processes": False}
+    return {
+        "n_workers": 2,
+        "threads_per_worker": 1,
+        "processes": False,
+        "dashboard_address": None,
+    }
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +100,8 @@ def gen_cluster(
     counts = [each if isinstance(each, int) else each[1] for each in nthreads]
 
     async def run(test: AsyncTest, *args: object, **kwargs: object) -> None:
-        options = {"nthreads": counts, "processes": False, **(cluster_kwargs or {})}
+        without = {"processes": False, "dashboard_address": None}
+        options = {"nthreads": counts, **without, **(cluster_kwargs or {})}
         async with asyncio.timeout(timeout), AsyncLocalCluster(**options) as cluster:
             servers = [worker.server for worker in cluster.workers.values()]
             if not client:

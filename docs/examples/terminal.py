@@ -38,7 +38,10 @@ def cluster(folder: Path, *workers: Sequence[str]) -> Iterator[str]:
         processes.enter_context(running("gd", "scheduler", "--port=0", f"--scheduler-file={file}"))
         while not file.exists():
             time.sleep(0.02)
-        address: str = json.loads(file.read_text())["address"]
+        told = json.loads(file.read_text())
+        address: str = told["address"]
+        if told["dashboard_address"]:
+            console.print(f"the cluster, live: [bold]http://{told['dashboard_address']}/[/bold]")
         for command in workers:
             words = [address if word == ADDRESS else word for word in command]
             processes.enter_context(running(*words))

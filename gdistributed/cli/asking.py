@@ -132,6 +132,28 @@ async def all_workers(
     return [each async for answer in answers for each in answer.workers]
 
 
+async def find_scheduler(address: str, timeout_s: float) -> str:
+    """Return the address of the scheduler that an address leads to.
+
+    Raises
+    ------
+    GDistributedError
+        If nobody answers, or what the Center said.
+    """
+    import grpc.aio
+
+    from gdistributed.wire.channel import connect
+    from gdistributed.wire.status import error_from_call
+
+    channel = await connect(address, timeout_s)
+    try:
+        return await _scheduler_known_at(channel, address, timeout_s)
+    except grpc.aio.AioRpcError as error:
+        raise error_from_call(error, address, "asking who answers") from error
+    finally:
+        await channel.close()
+
+
 async def _scheduler_known_at(channel: grpc.aio.Channel, address: str, timeout_s: float) -> str:
     """The scheduler's address: this one, unless a Center by itself answers here."""
     from gdistributed.errors import NotFound

@@ -6,6 +6,7 @@ import click
 
 from gdistributed.cli.center import center
 from gdistributed.cli.conformance import conformance
+from gdistributed.cli.dashboard import dashboard
 from gdistributed.cli.explain import explain
 from gdistributed.cli.functions import functions
 from gdistributed.cli.output import output
@@ -58,7 +59,7 @@ def main() -> None:
 
 for command in (
     *(scheduler, worker, center),
-    *(top, status, tasks, explain, story, logs, output, functions, profile, replay),
+    *(top, status, dashboard, tasks, explain, story, logs, output, functions, profile, replay),
     *(retire, restart, conformance),
 ):
     main.add_command(command)

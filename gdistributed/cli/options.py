@@ -11,7 +11,7 @@ import click
 
 from gdistributed.cli.logs import FORMATS, LEVELS, TEXT
 from gdistributed.errors import UsageError
-from gdistributed.settings import LOOPBACK, PYTHON
+from gdistributed.settings import DEFAULT_DASHBOARD_PORT, LOOPBACK, PYTHON
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -86,6 +86,12 @@ host_option: Final[Decorator] = click.option(
     default=LOOPBACK,
     show_default=True,
     help="Host name or address to listen on. 0.0.0.0 means all; others are told one of them.",
+)
+dashboard_address_option: Final[Decorator] = click.option(
+    "--dashboard-address",
+    metavar="HOST:PORT",
+    help="Where to serve the web pages about the cluster; :PORT means on 127.0.0.1. The next free"
+    f" port is taken if it is in use.  [default: {LOOPBACK}:{DEFAULT_DASHBOARD_PORT}]",
 )
 log_level_option: Final[Decorator] = click.option(
     "--log-level",

@@ -91,6 +91,8 @@ LIMITS = DEFAULTS.limits
     help="Let clients run functions and plugins in the scheduler's process. Whoever reaches it then"
     " has its rights.",
 )
+@options.dashboard_address_option
+@click.option("--no-dashboard", is_flag=True, help="Serve no web pages about the cluster.")
 @options.logging_options
 @options.stop_with_parent_option
 def scheduler(
@@ -107,6 +109,8 @@ def scheduler(
     worker_ttl_s: float,
     allowed_failures: int,
     allow_run: bool,
+    dashboard_address: str | None,
+    no_dashboard: bool,
     log_level: str,
     log_format: str,
     stop_with_parent: bool,
@@ -117,10 +121,12 @@ def scheduler(
     """
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
+    wanted = dashboard_wanted(dashboard_address, no_dashboard)
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level, log_format)
     from gdistributed.cli.serving import collect_rarely, serve
+    from gdistributed.dashboard.server import open_dashboard
     from gdistributed.services.scheduler.server import Scheduler
 
     settings = SchedulerSettings(
@@ -132,8 +138,10 @@ def scheduler(
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
 
+    dashboard = open_dashboard(wanted)
+
     async def make() -> Scheduler:
-        server = await Scheduler(
+        server = Scheduler(
             hostname=host,
             port_to_workers=port if port_to_workers is None else port_to_workers,
             port_to_clients=port_to_clients,
@@ -143,7 +151,13 @@ def scheduler(
             allow_run=allow_run,
             event_log=event_log,
         )
+        if dashboard is not None:
+            server.dashboard_address = dashboard.address
+        await server.start()
         log_start(server)
+        if dashboard is not None:
+            dashboard.show(server.address_to_clients)
+            logger.info("the dashboard is ready", extra={"link": dashboard.link})
         if scheduler_file is not None:
             write_scheduler_file(scheduler_file, server)
         return server
@@ -152,8 +166,17 @@ def scheduler(
         collect_rarely()
         serve(make, with_parent=stop_with_parent)
     finally:
+        if dashboard is not None:
+            dashboard.close()
         if scheduler_file is not None:
             scheduler_file.unlink(missing_ok=True)
+
+
+def dashboard_wanted(address: str | None, no_dashboard: bool) -> str | bool:
+    """Return where a dashboard is wanted, as `open_dashboard` takes it."""
+    if no_dashboard and address is not None:
+        raise click.UsageError("--no-dashboard and --dashboard-address contradict each other")
+    return not no_dashboard if address is None else address
 
 
 def log_start(server: Scheduler) -> None:
@@ -179,6 +202,7 @@ def write_scheduler_file(path: Path, server: Scheduler) -> None:
         "id": server.id,
         "address": server.address_to_clients,
         "address_to_workers": server.address_to_workers,
+        "dashboard_address": server.dashboard_address,
         "process_id": os.getpid(),
     }
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -72,18 +72,21 @@ def report(
     summary: scheduler_pb2.GetSummaryResponse, workers: list[scheduler_pb2.WorkerDescription]
 ) -> list[RenderableType]:
     """What is shown of a cluster, part by part."""
+    from gdistributed.wire.hosts import link_to
+
     memory = in_bytes(summary.held_nbytes)
     if summary.memory_limit_nbytes:
         memory += f" of {in_bytes(summary.memory_limit_nbytes)}"
     addresses = summary.address_to_clients
     if summary.address_to_workers != summary.address_to_clients:
         addresses += f" (workers: {summary.address_to_workers})"
+    link = link_to(summary.dashboard_address)
     head = (
         f"[bold]scheduler[/bold]  {addresses}, up {in_days(summary.uptime.ToTimedelta())}\n"
         f"[bold]cluster[/bold]    {counted(summary.workers, 'worker')},"
         f" {counted(summary.nthreads, 'thread')}, {counted(summary.clients, 'client')}\n"
         f"[bold]results[/bold]    {memory}\n"
-    )
+    ) + (f"[bold]dashboard[/bold]  {link}\n" if link else "")
     return [
         head,
         _workers_table(workers),

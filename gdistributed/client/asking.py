@@ -114,7 +114,7 @@ class Asking(ClientBase):
         listed = await list_workers(self.connection)
         return {
             "type": "Scheduler",
-            "id": self.connection.scheduler_id,
+            "id": self.connection.welcome.scheduler_id,
             "address": self.connection.address,
             "workers": {worker.address: _described(worker) for worker in listed},
         }

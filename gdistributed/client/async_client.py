@@ -33,6 +33,7 @@ from gdistributed.client.topics import Topics
 from gdistributed.data.codecs.compression import check_setting
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2
+from gdistributed.wire.hosts import link_to
 
 if TYPE_CHECKING:
     from gdistributed.client.client import Client
@@ -146,6 +147,11 @@ class AsyncClient(
     def scheduler_address(self) -> str:
         """Where the client is connected; empty before the start."""
         return self.connection.address
+
+    @property
+    def dashboard_link(self) -> str:
+        """What to open in a browser to see the cluster; empty where there is no dashboard."""
+        return link_to(self.connection.welcome.dashboard_address)
 
     async def start(self) -> Self:
         """Connect. Starting again changes nothing.

@@ -158,6 +158,11 @@ class Client:
         return self.twin.scheduler_address
 
     @property
+    def dashboard_link(self) -> str:
+        """What to open in a browser to see the cluster; empty where there is no dashboard."""
+        return self.twin.dashboard_link
+
+    @property
     def cluster(self) -> Cluster | None:
         """The cluster that was given or started; None for an address."""
         return self.twin.cluster

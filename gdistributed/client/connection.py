@@ -102,8 +102,8 @@ class Connection:
     ----------
     address
         Where the scheduler listens; empty before the start.
-    scheduler_id
-        The incarnation of the scheduler.
+    welcome
+        By the scheduler, the last time that this client connected.
     status
         "created", "running", "connecting" (again, after a break), "closing" or "closed".
     center, names, scheduler, activity, server, runner, extensions
@@ -144,7 +144,7 @@ class Connection:
         self.worker_id = worker_id
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{self.id[:6]}"
         self.address = ""
-        self.scheduler_id = ""
+        self.welcome = server_pb2.Welcome()
         self.status = "created"
         self.channels = Channels()
         self.routes = Routes(self.channels)
@@ -360,7 +360,7 @@ class Connection:
 
     def _enter_session(self, welcome: server_pb2.Welcome) -> None:
         """Go on with the session, or begin a new one and say again what counts."""
-        self.scheduler_id = welcome.scheduler_id
+        self.welcome = welcome
         self._heartbeat_s = welcome.limits.heartbeat.ToNanoseconds() / 1e9 or HEARTBEAT_S
         if welcome.resumed:
             self._session.resume(welcome.received)

@@ -28,6 +28,15 @@ STYLE: Final = (
 )
 
 
+class Link(str):
+    """An address that is shown as a link to it."""
+
+
+def dashboard(link: str) -> dict[str, Link]:
+    """Return the fact where a dashboard is; nothing if there is none."""
+    return {"dashboard": Link(link)} if link else {}
+
+
 def facts(title: str, rows: Mapping[str, object], state: str = "") -> str:
     """Return a table of facts under a title, with a dot for a state. All texts are escaped.
 
@@ -66,4 +75,7 @@ def dot(state: str) -> str:
 
 
 def _cell(tag: str, text: object) -> str:
-    return f"<{tag}>{escape(str(text))}</{tag}>"
+    shown = escape(str(text))
+    if isinstance(text, Link):
+        shown = f'<a href="{shown}" target="_blank" rel="noopener">{shown}</a>'
+    return f"<{tag}>{shown}</{tag}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.client.html import facts
+from gdistributed.client.html import dashboard, facts
 
 if TYPE_CHECKING:
     from gdistributed.client.async_client import AsyncClient
@@ -30,6 +30,7 @@ def presented_in_html(client: AsyncClient | Client) -> str:
             "status": client.status,
             "workers": workers.count,
             "threads": workers.nthreads,
+            **dashboard(client.dashboard_link),
         },
         client.status,
     )

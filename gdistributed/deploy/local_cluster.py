@@ -13,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from gdistributed.client.html import facts, framed, listing
+from gdistributed.client.html import dashboard, facts, framed, listing
 from gdistributed.deploy.machine import size_nbytes, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
 from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.channel import connect
+from gdistributed.wire.hosts import link_to
 from gdistributed.wire.loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class AsyncLocalCluster:
         shared_memory: bool = True,
         allow_run: bool = False,
         event_log: str | Path | None = None,
+        dashboard_address: str | bool | None = True,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         if nthreads is not None:
@@ -98,6 +100,7 @@ class AsyncLocalCluster:
             shared_memory=shared_memory,
             allow_run=allow_run,
             event_log=Path(event_log).absolute() if event_log else None,
+            dashboard_address=dashboard_address,
             start_timeout_s=start_timeout_s,
         )
         self._parts: Parts = (ProcessParts if processes else LocalParts)(self._options)
@@ -125,6 +128,11 @@ class AsyncLocalCluster:
     def scheduler(self) -> Scheduler | None:
         """The scheduler itself, where it lives in this process; None otherwise."""
         return self._parts.scheduler
+
+    @property
+    def dashboard_link(self) -> str:
+        """What to open in a browser to see the cluster; empty where there is no dashboard."""
+        return link_to(self._parts.dashboard_address)
 
     async def start(self) -> Self:
         """Start the scheduler and the workers, and wait until they know each other.
@@ -231,6 +239,7 @@ class AsyncLocalCluster:
             "status": self.status,
             "workers": len(workers),
             "threads": sum(worker.nthreads for worker in workers),
+            **dashboard(self.dashboard_link),
         }
         columns = ("name", "address", "process", "threads")
         return facts("LocalCluster", summary, self.status) + framed(
@@ -281,6 +290,10 @@ class LocalCluster:
     event_log
         File to which all that happens is written, for ``gd replay``; compressed if it ends with
         ".gz". None, the default, writes none.
+    dashboard_address
+        Where the scheduler serves web pages about the cluster, as "HOST:PORT" or ":PORT"; True, the
+        default, for 127.0.0.1:8787; None or False for no pages. If the port is taken the next free
+        one is used.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
     asynchronous
@@ -316,6 +329,7 @@ class LocalCluster:
         shared_memory: bool = True,
         allow_run: bool = False,
         event_log: str | Path | None = None,
+        dashboard_address: str | bool | None = True,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
     ) -> None:
@@ -333,6 +347,7 @@ class LocalCluster:
             shared_memory=shared_memory,
             allow_run=allow_run,
             event_log=event_log,
+            dashboard_address=dashboard_address,
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()
@@ -357,6 +372,11 @@ class LocalCluster:
     def scheduler(self) -> Scheduler | None:
         """The scheduler itself, where it lives in this process; None otherwise."""
         return self._cluster.scheduler
+
+    @property
+    def dashboard_link(self) -> str:
+        """What to open in a browser to see the cluster; empty where there is no dashboard."""
+        return self._cluster.dashboard_link
 
     @property
     def status(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from gdistributed.dashboard.server import Dashboard, open_dashboard
 from gdistributed.deploy.machine import worker_memory_nbytes
 from gdistributed.services.nanny.processes import ChildProcess
 from gdistributed.settings import WorkerSettings
@@ -55,6 +56,8 @@ class ClusterOptions:
         Whether clients may run code in the scheduler.
     event_log
         File to which the scheduler writes all that happens; None for none.
+    dashboard_address
+        Where the dashboard listens, as `open_dashboard` takes it.
     start_timeout_s
         How long the parts may take to find each other.
     """
@@ -71,6 +74,7 @@ class ClusterOptions:
     shared_memory: bool
     allow_run: bool
     event_log: Path | None
+    dashboard_address: str | bool | None
     start_timeout_s: float
 
     def nthreads_of(self, worker: str) -> int:
@@ -108,6 +112,10 @@ class Parts(Protocol):
     def scheduler(self) -> Scheduler | None:
         """The scheduler itself, where it lives in this process."""
 
+    @property
+    def dashboard_address(self) -> str:
+        """Where the dashboard listens; empty if there is none."""
+
     def check(self) -> None:
         """Raise ClusterError if a part has ended that should live."""
 
@@ -128,6 +136,7 @@ class ProcessParts:
         self._scheduler_file = Path(self._folder.name) / "scheduler.json"
         self._scheduler: ChildProcess | None = None
         self._nannies: dict[str, Nanny] = {}
+        self._told: dict[str, str] = {}  # by the scheduler, in its file
 
     async def open(self, workers: list[str]) -> str:
         """Start the scheduler and these workers; the scheduler's address."""
@@ -141,13 +150,15 @@ class ProcessParts:
                 f"--log-level={_level_name(self._options.silence_logs)}",
                 *(["--allow-run"] if self._options.allow_run else []),
                 *([f"--event-log={self._options.event_log}"] if self._options.event_log else []),
+                *_dashboard_options(self._options.dashboard_address),
             ],
         )
         await self.add(workers)
         while not self._scheduler_file.exists():
             self.check()
             await asyncio.sleep(FILE_POLL_S)
-        return str(json.loads(self._scheduler_file.read_text())["address"])
+        self._told = json.loads(self._scheduler_file.read_text())
+        return self._told["address"]
 
     async def add(self, workers: list[str]) -> None:
         """Start more workers, by name."""
@@ -192,6 +203,11 @@ class ProcessParts:
     def scheduler(self) -> None:
         """Nothing: it lives in another process."""
 
+    @property
+    def dashboard_address(self) -> str:
+        """Where the dashboard listens; empty if there is none."""
+        return self._told.get("dashboard_address", "")
+
     def check(self) -> None:
         """Raise ClusterError if a process has ended that should live."""
         if self._scheduler is not None and self._scheduler.exit_code is not None:
@@ -209,6 +225,13 @@ class ProcessParts:
         self._folder.cleanup()
 
 
+def _dashboard_options(address: str | bool | None) -> list[str]:
+    """The options of `gd scheduler` about its dashboard."""
+    if address is True:
+        return []
+    return [f"--dashboard-address={address}"] if address else ["--no-dashboard"]
+
+
 def _level_name(level: int) -> str:
     """The name of the lowest level, of those that `gd` knows, whose lines are not silenced."""
     names = {logging.INFO: "info", logging.WARNING: "warning"}
@@ -221,6 +244,7 @@ class LocalParts:
     def __init__(self, options: ClusterOptions) -> None:
         self._options = options
         self._scheduler: Scheduler | None = None
+        self._dashboard: Dashboard | None = None
         self._workers: dict[str, Worker] = {}
         self._address = ""
 
@@ -229,14 +253,18 @@ class LocalParts:
         from gdistributed.services.scheduler.server import Scheduler
 
         options = self._options
+        self._dashboard = open_dashboard(options.dashboard_address)
         self._scheduler = Scheduler(
             options.host,
             options.scheduler_port,
             allow_run=options.allow_run,
             event_log=options.event_log,
         )
+        self._scheduler.dashboard_address = self.dashboard_address
         await self._scheduler.start()
         self._address = self._scheduler.address_to_clients
+        if self._dashboard is not None:
+            self._dashboard.show(self._address)
         await self.add(workers)
         return self._address
 
@@ -281,6 +309,11 @@ class LocalParts:
         """The scheduler itself; None before the start."""
         return self._scheduler
 
+    @property
+    def dashboard_address(self) -> str:
+        """Where the dashboard listens; empty if there is none."""
+        return self._dashboard.address if self._dashboard is not None else ""
+
     def check(self) -> None:
         """Nothing to see: an error of a part in this process is raised where it happens."""
 
@@ -288,5 +321,9 @@ class LocalParts:
         """Stop all: workers first, so that they can say goodbye."""
         await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
         self._workers.clear()
+        if self._dashboard is not None:
+            self._dashboard.stop()
         if self._scheduler is not None:
             await self._scheduler.stop()
+        if self._dashboard is not None:
+            self._dashboard.close()  # what it still asked has failed, so this takes no time

@@ -1815,6 +1815,7 @@ class GetSummaryResponse(_message.Message):
     ADDRESS_TO_WORKERS_FIELD_NUMBER: _builtins.int
     ADDRESS_TO_CLIENTS_FIELD_NUMBER: _builtins.int
     CENTER_ADDRESS_FIELD_NUMBER: _builtins.int
+    DASHBOARD_ADDRESS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """cluster_id of the cluster."""
     epoch: _builtins.int
@@ -1837,6 +1838,10 @@ class GetSummaryResponse(_message.Message):
     """address_to_clients: where clients connect."""
     center_address: _builtins.str
     """center_address of the Center."""
+    dashboard_address: _builtins.str
+    """dashboard_address: where the web pages about the cluster are served, as "HOST:PORT"; empty means
+    that there are none.
+    """
     @_builtins.property
     def tasks(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """tasks by state, the states as in TaskState without the prefix and in small letters."""
@@ -1861,10 +1866,11 @@ class GetSummaryResponse(_message.Message):
         address_to_workers: _builtins.str = ...,
         address_to_clients: _builtins.str = ...,
         center_address: _builtins.str = ...,
+        dashboard_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_to_clients", b"address_to_clients", "address_to_workers", b"address_to_workers", "center_address", b"center_address", "clients", b"clients", "cluster_id", b"cluster_id", "epoch", b"epoch", "held_nbytes", b"held_nbytes", "memory_limit_nbytes", b"memory_limit_nbytes", "nthreads", b"nthreads", "revision", b"revision", "tasks", b"tasks", "uptime", b"uptime", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_to_clients", b"address_to_clients", "address_to_workers", b"address_to_workers", "center_address", b"center_address", "clients", b"clients", "cluster_id", b"cluster_id", "dashboard_address", b"dashboard_address", "epoch", b"epoch", "held_nbytes", b"held_nbytes", "memory_limit_nbytes", b"memory_limit_nbytes", "nthreads", b"nthreads", "revision", b"revision", "tasks", b"tasks", "uptime", b"uptime", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

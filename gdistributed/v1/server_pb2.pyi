@@ -406,6 +406,7 @@ class Welcome(_message.Message):
     RESUMED_FIELD_NUMBER: _builtins.int
     RECEIVED_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    DASHBOARD_ADDRESS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """cluster_id of the cluster."""
     epoch: _builtins.int
@@ -422,6 +423,8 @@ class Welcome(_message.Message):
     """
     received: _builtins.int
     """received: the number of the last message of the peer that was received in order, when resumed."""
+    dashboard_address: _builtins.str
+    """dashboard_address: as in GetSummaryResponse.dashboard_address."""
     @_builtins.property
     def software(self) -> Global___Software:
         """software of the accepting side."""
@@ -441,10 +444,11 @@ class Welcome(_message.Message):
         resumed: _builtins.bool = ...,
         received: _builtins.int = ...,
         limits: Global___Limits | None = ...,
+        dashboard_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "software", b"software"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "epoch", b"epoch", "limits", b"limits", "received", b"received", "resumed", b"resumed", "scheduler_id", b"scheduler_id", "session_id", b"session_id", "software", b"software"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "dashboard_address", b"dashboard_address", "epoch", b"epoch", "limits", b"limits", "received", b"received", "resumed", b"resumed", "scheduler_id", b"scheduler_id", "session_id", b"session_id", "software", b"software"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

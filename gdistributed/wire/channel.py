@@ -91,6 +91,17 @@ def open_channel(address: str, *, bulk: bool = False) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(normalise_address(address), options=options)
 
 
+def open_blocking_channel(address: str) -> grpc.Channel:
+    """Open a channel for threads without an event loop; it connects when it is first used.
+
+    Parameters
+    ----------
+    address
+        As `normalise_address` takes it.
+    """
+    return grpc.insecure_channel(normalise_address(address), options=CHANNEL_OPTIONS)
+
+
 class Channels:
     """Channels by address, opened once and closed together."""
 

@@ -66,6 +66,17 @@ def told_address(address: str, towards: str = "") -> str:
     return join_host_port(found, int(port))
 
 
+def link_to(address: str) -> str:
+    """Return what to open in a browser, for a dashboard's address; empty for none.
+
+    Examples
+    --------
+    >>> link_to("127.0.0.1:8787")
+    'http://127.0.0.1:8787/'
+    """
+    return f"http://{address}/" if address else ""
+
+
 def told_by(address: str, reached: str) -> str:
     """Return an address that was told by somebody who was reached at another.
 

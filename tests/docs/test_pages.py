@@ -24,7 +24,7 @@ PAGES = [
         ROOT / f"docs/{name}.md"
         for name in (
             *("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask"),
-            *("codecs", "memory", "shared-memory", "synchronize", "traces"),
+            *("codecs", "memory", "shared-memory", "synchronize", "traces", "dashboard"),
         )
     ),
 ]
@@ -140,4 +140,4 @@ def understood(line: str, block: Block) -> bool:
     if program == "gd":
         command = main.commands[words[0]]
         return isinstance(command.make_context(words[0], words[1:]), click.Context)
-    return program in ("pip", "go", "grpcurl")
+    return program in ("pip", "go", "grpcurl", "curl", "ssh")

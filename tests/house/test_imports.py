@@ -27,8 +27,13 @@ ONLY = {
     "runtime": (*GROUND, "data"),
     "client": (*GROUND, "core", "wire", "data", "observe", "runtime.context"),
     "conformance": (*GROUND, "wire", "data.offered_functions"),  # a judge from outside
+    "dashboard": (*GROUND, "wire", "observe"),  # a client of the protocol and nothing else
 }
-ALSO = {"testing": ("deploy",), "grpc_polling": ("installed",)}
+ALSO = {
+    "deploy": ("dashboard",),  # a local cluster shows itself
+    "testing": ("deploy",),
+    "grpc_polling": ("installed",),
+}
 JOINS_CLIENT_AND_SERVICES = ("", "deploy", "cli")  # "" is the front door
 
 IMPURE = {

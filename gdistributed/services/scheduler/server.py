@@ -106,6 +106,12 @@ class Scheduler(Server):
     asynchronous
         Whether it is used from a running event loop; found out by default.
 
+    Attributes
+    ----------
+    dashboard_address
+        Where somebody serves a dashboard about this cluster, for others to be told; empty by
+        default.
+
     Raises
     ------
     AddressInUse
@@ -144,6 +150,7 @@ class Scheduler(Server):
         self.settings = settings or SchedulerSettings()
         self.center_address = center
         self.allow_run = allow_run
+        self.dashboard_address = ""
         self._extended: Extended | None = None
         self._channels = Channels()
         self._shell: Shell | None = None
@@ -291,6 +298,7 @@ class Scheduler(Server):
             cluster_id=self.cluster_id,
             epoch=self.brain.epoch_attempts >> EPOCH_SHIFT,
             scheduler_id=self.id,
+            dashboard_address=self.dashboard_address,
         )
 
     def _summary(self) -> scheduler_pb2.GetSummaryResponse:
@@ -300,4 +308,5 @@ class Scheduler(Server):
             address_to_workers=self.address_to_workers,
             address_to_clients=self.address_to_clients,
             center_address=self.center_address or self.address_to_clients,
+            dashboard_address=self.dashboard_address,
         )

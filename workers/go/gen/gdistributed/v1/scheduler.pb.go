@@ -3446,8 +3446,11 @@ type GetSummaryResponse struct {
 	AddressToClients string `protobuf:"bytes,12,opt,name=address_to_clients,json=addressToClients,proto3" json:"address_to_clients,omitempty"`
 	// center_address of the Center.
 	CenterAddress string `protobuf:"bytes,13,opt,name=center_address,json=centerAddress,proto3" json:"center_address,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// dashboard_address: where the web pages about the cluster are served, as "HOST:PORT"; empty means
+	// that there are none.
+	DashboardAddress string `protobuf:"bytes,14,opt,name=dashboard_address,json=dashboardAddress,proto3" json:"dashboard_address,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GetSummaryResponse) Reset() {
@@ -3567,6 +3570,13 @@ func (x *GetSummaryResponse) GetAddressToClients() string {
 func (x *GetSummaryResponse) GetCenterAddress() string {
 	if x != nil {
 		return x.CenterAddress
+	}
+	return ""
+}
+
+func (x *GetSummaryResponse) GetDashboardAddress() string {
+	if x != nil {
+		return x.DashboardAddress
 	}
 	return ""
 }
@@ -5219,7 +5229,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\aruntime\x18\x01 \x01(\tR\aruntime\x124\n" +
 	"\x05offer\x18\x02 \x01(\v2\x1e.gdistributed.v1.FunctionOfferR\x05offer\x12\x18\n" +
 	"\aworkers\x18\x03 \x01(\rR\aworkers\"\x13\n" +
-	"\x11GetSummaryRequest\"\xbc\x04\n" +
+	"\x11GetSummaryRequest\"\xe9\x04\n" +
 	"\x12GetSummaryResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x14\n" +
@@ -5236,7 +5246,8 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	" \x01(\x04R\brevision\x12,\n" +
 	"\x12address_to_workers\x18\v \x01(\tR\x10addressToWorkers\x12,\n" +
 	"\x12address_to_clients\x18\f \x01(\tR\x10addressToClients\x12%\n" +
-	"\x0ecenter_address\x18\r \x01(\tR\rcenterAddress\x1a8\n" +
+	"\x0ecenter_address\x18\r \x01(\tR\rcenterAddress\x12+\n" +
+	"\x11dashboard_address\x18\x0e \x01(\tR\x10dashboardAddress\x1a8\n" +
 	"\n" +
 	"TasksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +

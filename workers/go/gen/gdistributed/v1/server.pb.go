@@ -653,9 +653,11 @@ type Welcome struct {
 	// received: the number of the last message of the peer that was received in order, when resumed.
 	Received uint64 `protobuf:"varint,7,opt,name=received,proto3" json:"received,omitempty"`
 	// limits that hold in this session.
-	Limits        *Limits `protobuf:"bytes,8,opt,name=limits,proto3" json:"limits,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Limits *Limits `protobuf:"bytes,8,opt,name=limits,proto3" json:"limits,omitempty"`
+	// dashboard_address: as in GetSummaryResponse.dashboard_address.
+	DashboardAddress string `protobuf:"bytes,9,opt,name=dashboard_address,json=dashboardAddress,proto3" json:"dashboard_address,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
@@ -742,6 +744,13 @@ func (x *Welcome) GetLimits() *Limits {
 		return x.Limits
 	}
 	return nil
+}
+
+func (x *Welcome) GetDashboardAddress() string {
+	if x != nil {
+		return x.DashboardAddress
+	}
+	return ""
 }
 
 // Limits hold in a session.
@@ -994,7 +1003,7 @@ const file_gdistributed_v1_server_proto_rawDesc = "" +
 	"\x06Resume\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x1a\n" +
-	"\breceived\x18\x02 \x01(\x04R\breceived\"\x9e\x02\n" +
+	"\breceived\x18\x02 \x01(\x04R\breceived\"\xcb\x02\n" +
 	"\aWelcome\x125\n" +
 	"\bsoftware\x18\x01 \x01(\v2\x19.gdistributed.v1.SoftwareR\bsoftware\x12\x1d\n" +
 	"\n" +
@@ -1005,7 +1014,8 @@ const file_gdistributed_v1_server_proto_rawDesc = "" +
 	"session_id\x18\x05 \x01(\tR\tsessionId\x12\x18\n" +
 	"\aresumed\x18\x06 \x01(\bR\aresumed\x12\x1a\n" +
 	"\breceived\x18\a \x01(\x04R\breceived\x12/\n" +
-	"\x06limits\x18\b \x01(\v2\x17.gdistributed.v1.LimitsR\x06limits\"\xe1\x01\n" +
+	"\x06limits\x18\b \x01(\v2\x17.gdistributed.v1.LimitsR\x06limits\x12+\n" +
+	"\x11dashboard_address\x18\t \x01(\tR\x10dashboardAddress\"\xe1\x01\n" +
 	"\x06Limits\x12#\n" +
 	"\rinline_nbytes\x18\x01 \x01(\x04R\finlineNbytes\x12!\n" +
 	"\fchunk_nbytes\x18\x02 \x01(\x04R\vchunkNbytes\x12%\n" +
