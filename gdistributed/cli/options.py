@@ -93,6 +93,9 @@ dashboard_address_option: Final[Decorator] = click.option(
     help="Where to serve the web pages about the cluster; :PORT means on 127.0.0.1. The next free"
     f" port is taken if it is in use.  [default: {LOOPBACK}:{DEFAULT_DASHBOARD_PORT}]",
 )
+no_dashboard_option: Final[Decorator] = click.option(
+    "--no-dashboard", is_flag=True, help="Serve no web pages about the cluster."
+)
 log_level_option: Final[Decorator] = click.option(
     "--log-level",
     type=click.Choice(LEVELS),
@@ -139,3 +142,10 @@ def port_option(default: int) -> Decorator:
         show_default=True,
         help="Port to listen on; 0 picks a free one.",
     )
+
+
+def dashboard_wanted(address: str | None, no_dashboard: bool) -> str | bool:
+    """Return where a dashboard is wanted, as `open_dashboard` takes it."""
+    if no_dashboard and address is not None:
+        raise click.UsageError("--no-dashboard and --dashboard-address contradict each other")
+    return not no_dashboard if address is None else address

@@ -37,6 +37,8 @@ logger = logging.getLogger("gdistributed.replay")
 )
 @options.host_option
 @options.port_option(default=0)
+@options.dashboard_address_option
+@options.no_dashboard_option
 @options.log_level_option
 @options.stop_with_parent_option
 def replay(
@@ -45,19 +47,25 @@ def replay(
     speed: float | None,
     host: str,
     port: int,
+    dashboard_address: str | None,
+    no_dashboard: bool,
     log_level: str,
     stop_with_parent: bool,
 ) -> None:
     """Show a run that is over, from its event log.
 
     FILE was written by gd scheduler --event-log. What looks into a cluster looks into the replay:
-    gd status ADDRESS, gd explain KEY --address ADDRESS, grpcurl.
+    the dashboard, gd status ADDRESS, gd explain KEY --address ADDRESS, grpcurl.
     """
+    wanted = options.dashboard_wanted(dashboard_address, no_dashboard)
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level)
     from gdistributed.cli.serving import serve
+    from gdistributed.dashboard.server import open_dashboard
     from gdistributed.services.replay.server import Replay
+
+    dashboard = open_dashboard(wanted)
 
     async def make() -> Replay:
         server = await Replay(file, at_s=at_s, speed=speed, hostname=host, port=port)
@@ -72,7 +80,13 @@ def replay(
                 "at": round(server.shell.now(), 3),
             },
         )
-        # A dashboard of the replay is opened here, and shown `server.address`.
+        if dashboard is not None:
+            dashboard.show(server.address)
+            logger.info("the dashboard is ready", extra={"link": dashboard.link})
         return server
 
-    serve(make, with_parent=stop_with_parent)
+    try:
+        serve(make, with_parent=stop_with_parent)
+    finally:
+        if dashboard is not None:
+            dashboard.close()

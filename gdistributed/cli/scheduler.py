@@ -92,7 +92,7 @@ LIMITS = DEFAULTS.limits
     " has its rights.",
 )
 @options.dashboard_address_option
-@click.option("--no-dashboard", is_flag=True, help="Serve no web pages about the cluster.")
+@options.no_dashboard_option
 @options.logging_options
 @options.stop_with_parent_option
 def scheduler(
@@ -121,7 +121,7 @@ def scheduler(
     """
     if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
         raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
-    wanted = dashboard_wanted(dashboard_address, no_dashboard)
+    wanted = options.dashboard_wanted(dashboard_address, no_dashboard)
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level, log_format)
@@ -170,13 +170,6 @@ def scheduler(
             dashboard.close()
         if scheduler_file is not None:
             scheduler_file.unlink(missing_ok=True)
-
-
-def dashboard_wanted(address: str | None, no_dashboard: bool) -> str | bool:
-    """Return where a dashboard is wanted, as `open_dashboard` takes it."""
-    if no_dashboard and address is not None:
-        raise click.UsageError("--no-dashboard and --dashboard-address contradict each other")
-    return not no_dashboard if address is None else address
 
 
 def log_start(server: Scheduler) -> None:

@@ -1,4 +1,4 @@
-"""What the dashboard's web server answers: pages, the protocol in JSON, the live stream, health."""
+"""What the dashboard's web server answers: pages, calls in JSON, the live stream, metrics."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Application:
         self.routes = Starlette(
             routes=[
                 Route("/health", self.health),
+                Route("/metrics", self.metrics),
                 Route("/api/stream", self.stream),
                 Route("/api/{service}/{method}", self.call, methods=["POST"]),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
@@ -78,6 +79,19 @@ class Application:
             message = f"the scheduler at {where} does not answer: {error}"
             return JSONResponse({"status": "trouble", "message": message}, status_code=503)
         return JSONResponse({"status": "ok"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Tell a Prometheus how the cluster is."""
+        from gdistributed.dashboard.scraping import metrics_of  # few have a Prometheus
+
+        accept = request.headers.get("accept", "")
+        try:
+            content_type, text = await run_in_threadpool(metrics_of, self._gateway.channel, accept)
+        except CallFailed as error:
+            where = self._gateway.scheduler
+            message = f"the scheduler at {where} does not answer: {error}\n"
+            return Response(message, status_code=503, media_type="text/plain")
+        return Response(text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
     async def stream(self, _: Request) -> Response:
         """Tell what happens, from now on."""

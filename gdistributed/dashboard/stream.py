@@ -29,6 +29,7 @@ TIMEOUT_S: Final = 5.0
 WORKERS_MAX: Final = 500
 RUNS_MAX: Final = 4000  # a fifth of a second of 20,000 a second; merged they are a few
 MERGE_MS: Final = 20
+PAST_MAX: Final = 20_000  # all that the scheduler keeps
 PAST_MERGE_MS: Final = 100
 RETRY: Final = "retry: 1000\n\n"  # a page whose connection broke comes back after a second
 
@@ -118,7 +119,7 @@ class Poller:
         try:
             events.append((ACTIVITY, self._news()))
             if for_new:
-                events_of_new.append((ACTIVITY, to_json(self._ask(PAST_MERGE_MS, 0, 0))))
+                events_of_new.append((ACTIVITY, to_json(self._ask(PAST_MERGE_MS, 0, 0, PAST_MAX))))
             if for_new or now >= self._workers_due:
                 self._workers_due = now + WORKERS_INTERVAL_S
                 workers = (WORKERS, self._workers())
@@ -147,9 +148,9 @@ class Poller:
             worker.ClearField("software")
         return to_json(answer)
 
-    def _ask(self, merge_ms: int, last_run: int, last_transfer: int) -> Any:  # noqa: ANN401
+    def _ask(self, merge_ms: int, last_run: int, last_transfer: int, limit: int = RUNS_MAX) -> Any:  # noqa: ANN401
         request = activity_pb2.GetActivityRequest(
-            last_run=last_run, last_transfer=last_transfer, limit=RUNS_MAX
+            last_run=last_run, last_transfer=last_transfer, limit=limit
         )
         request.merge.FromMilliseconds(merge_ms)
         return self._call("Activity/GetActivity", request)

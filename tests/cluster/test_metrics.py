@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import subprocess
-import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 import pytest
 
 from gdistributed import Client, LocalCluster, wait
-from gdistributed.observe.metrics import exposition
-from gdistributed.v1 import activity_pb2, activity_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
 from tests.waiting import until
-
-
-class Metrics(http.server.BaseHTTPRequestHandler):
-    """Answers at /metrics from what a scheduler answers."""
-
-    scheduler = ""
-
-    def answer(self) -> None:
-        """Answer a reading."""
-        with grpc.insecure_channel(self.scheduler) as channel:
-            activity = activity_pb2_grpc.ActivityStub(channel)
-            scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
-            content_type, text = exposition(
-                activity.GetActivity(activity_pb2.GetActivityRequest(limit=1)),
-                scheduler.ListWorkers(scheduler_pb2.ListWorkersRequest()).workers,
-                self.headers.get("Accept", ""),
-            )
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=2, threads_per_worker=1) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         yield cluster
 
 
 @pytest.fixture
-def metrics_port(cluster: LocalCluster) -> Iterator[int]:
-    facts = {"scheduler": cluster.scheduler_address, "do_GET": Metrics.answer}
-    handler = type("Handler", (Metrics,), facts)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+def metrics_port(cluster: LocalCluster) -> int:
+    """The port of the dashboard."""
+    port = urllib.parse.urlsplit(cluster.dashboard_link).port
+    assert port is not None
+    return port
 
 
 class Reader:
