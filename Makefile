@@ -26,7 +26,7 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench bench-check bench-scale \
+.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench bench-check bench-scale bench-seeing \
     clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
@@ -47,6 +47,7 @@ help:
 	echo "make bench   against dask.distributed and Ray"
 	echo "make bench-check  what has become slower than in the last release"
 	echo "make bench-scale  the scheduler alone, up to 10,000 workers and 1,000,000 tasks"
+	echo "make bench-seeing  what it costs to look: dashboard, metrics, event log"
 	echo "make clean   delete .venv, .tools and caches"
 
 demo: .venv/installed-demo
@@ -119,6 +120,9 @@ simulate: .venv/installed-test
 bench: .venv/bin/uv
 	$(call if_there,go,$(MAKE) --no-print-directory build/gd-go-worker,the workloads with workers in Go)
 	$(VENV)/python benchmarks/run.py $(ARGS)
+
+bench-seeing: .venv/installed-test
+	$(VENV)/python -m benchmarks.seeing $(ARGS)
 
 bench-check: .venv/installed-test
 	$(VENV)/python -m benchmarks.check $(ARGS)

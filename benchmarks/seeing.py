@@ -1,31 +1,46 @@
-"""What it costs to look: throughput with the event log on, and with metrics read every second.
+"""What it costs to look: throughput with the dashboard open, metrics read, the event log on.
 
 Clusters with and without are alive side by side and take turns, so that the machine's weather is
 the same for all. Beside the tasks a second stands the CPU time of all their processes, which a busy
-machine disturbs less. By itself: ``python -m benchmarks.seeing``.
+machine disturbs less; that of whoever looks, a browser or a Prometheus, is not in it. By itself:
+``python -m benchmarks.seeing``, or with `make bench-seeing`.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
-import grpc
 import psutil
 
 from gdistributed import Client, LocalCluster
-from gdistributed.observe.metrics import exposition
-from gdistributed.v1 import activity_pb2, activity_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
 
 WORKERS = 2
-SCRAPE_EVERY_S = 1.0
+# Reads the live stream of a dashboard, as an open page does.
+VIEWER = """
+import sys, urllib.request
+with urllib.request.urlopen(sys.argv[1] + "api/stream") as stream:
+    print("reading", flush=True)
+    while stream.readline():
+        pass
+"""
+# Reads the metrics every second, as a Prometheus does.
+SCRAPER = """
+import sys, time, urllib.request
+while True:
+    with urllib.request.urlopen(sys.argv[1] + "metrics") as answer:
+        answer.read()
+    print("reading", flush=True)
+    time.sleep(1.0)
+"""
 
 
 def nothing(number: int) -> int:
@@ -39,6 +54,10 @@ class Watched:
 
     Attributes
     ----------
+    link
+        Where its dashboard is.
+    looker
+        A program that looks, given the link; empty for none.
     rates
         Tasks a second, round by round.
     costs
@@ -47,16 +66,17 @@ class Watched:
 
     client: Client
     processes: list[psutil.Process]
-    scrapes: bool
+    link: str
+    looker: str = ""
     rates: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
 
     def run(self, tasks: int) -> None:
         """Measure one round."""
-        with scraped(self.client) if self.scrapes else ExitStack():
-            cpu_s, begun = self._cpu_s(), time.perf_counter()
+        with looking(self.looker, self.link):
+            cpu_s, begun = self._cpu_s(), perf_counter()
             self.client.gather(self.client.map(nothing, range(tasks), pure=False))
-            took_s = time.perf_counter() - begun
+            took_s = perf_counter() - begun
             self.rates.append(tasks / took_s)
             self.costs.append((self._cpu_s() - cpu_s) / tasks * 1e6)
 
@@ -66,51 +86,47 @@ class Watched:
 
 
 @contextmanager
-def scraped(client: Client) -> Iterator[None]:
-    """Read a cluster's metrics every second, as a web server in front of it does."""
-    ended = threading.Event()
-
-    def scrape() -> None:
-        with grpc.insecure_channel(client.scheduler_address) as channel:
-            activity = activity_pb2_grpc.ActivityStub(channel)
-            scheduler = scheduler_pb2_grpc.SchedulerStub(channel)
-            while not ended.wait(SCRAPE_EVERY_S):
-                request = activity_pb2.GetActivityRequest(limit=1)
-                workers = scheduler.ListWorkers(scheduler_pb2.ListWorkersRequest()).workers
-                exposition(activity.GetActivity(request), workers)
-
-    thread = threading.Thread(target=scrape)
-    thread.start()
-    try:
+def looking(program: str, link: str) -> Iterator[None]:
+    """Have a program look, and wait until it does."""
+    if not program:
         yield
-    finally:
-        ended.set()
-        thread.join()
+        return
+    command = [sys.executable, "-c", program, link]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield
+        finally:
+            process.terminate()
 
 
-def watched(stack: ExitStack, event_log: Path | None = None, scrapes: bool = False) -> Watched:
+def watched(stack: ExitStack, looker: str = "", event_log: Path | None = None) -> Watched:
     """Start a cluster that is looked at in one way."""
     own = psutil.Process()
     before = set(own.children(recursive=True))
-    cluster = stack.enter_context(LocalCluster(WORKERS, 1, event_log=event_log))
+    cluster = stack.enter_context(
+        LocalCluster(WORKERS, 1, event_log=event_log, dashboard_address=":0")
+    )
     client = stack.enter_context(Client(cluster))
     processes = [*(set(own.children(recursive=True)) - before), own]
-    return Watched(client, processes, scrapes)
+    return Watched(client, processes, cluster.dashboard_link, looker)
 
 
 def main() -> None:
     """Print a line for each way to look."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=20_000)
+    parser.add_argument("--tasks", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ways = {
             "nobody looks": watched(stack),
-            "event log": watched(stack, folder / "run.jsonl"),
-            "event log, compressed": watched(stack, folder / "run.jsonl.gz"),
-            "metrics read every second": watched(stack, scrapes=True),
+            "dashboard open": watched(stack, VIEWER),
+            "metrics read every second": watched(stack, SCRAPER),
+            "event log": watched(stack, event_log=folder / "run.jsonl"),
+            "event log, compressed": watched(stack, event_log=folder / "run.jsonl.gz"),
         }
         for number in range(asked.rounds + 1):
             for way in ways.values():
