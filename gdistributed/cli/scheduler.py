@@ -137,7 +137,6 @@ def scheduler(
     )
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
-
     dashboard = open_dashboard(wanted)
 
     async def make() -> Scheduler:

@@ -1,16 +1,16 @@
 """What happened at a scheduler as lines of JSON, for the event log.
 
 Lines are made as soon as the brain is done with an event, so that the records are those of that
-moment. All tasks that took the same way at one instant share a line: a line a transition would cost
+moment. All tasks that took the same edge at one instant share a line: a line for each would cost
 more than the scheduler itself. docs/events.md has the form of each line.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from google.protobuf import json_format, message
@@ -24,15 +24,28 @@ from gdistributed.core.scheduler.records import (
     TemplateRecord,
     WorkerRecord,
 )
-from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY, PROCESSING, RELEASED
-from gdistributed.observe.ways import Way, Ways, texts
+from gdistributed.core.scheduler.states import (
+    ERRED,
+    FORGOTTEN,
+    MEMORY,
+    PROCESSING,
+    RELEASED,
+    State,
+)
+from gdistributed.observe.texts import texts
 from gdistributed.v1 import task_pb2
 from gdistributed.version import __version__
 
 FORMAT: Final = 1
 
-# An event, as `Events` has it.
+HEADS_KEPT: Final = 20_000
+
+# An event, as `Events` has it; and of a task's the states before and after, worker and prefix.
 Line = tuple[float, str, str, str, str, str, str, str]
+Edge = tuple[str, str, str, str]
+EDGE_OF: Final = itemgetter(slice(3, 7))
+KEY_OF: Final = itemgetter(2)
+PLACE_OF: Final = itemgetter(slice(2, 4))
 
 
 class EventLines:
@@ -54,9 +67,9 @@ class EventLines:
         self._transfers = brain.activity.transfers.last
         self._templates: set[int] = set()
         self._clients: dict[str, ClientRecord] = {}
-        self._ways = Ways()
-        self._collecting: list[Way] = []
+        self._collected: dict[Edge, list[str]] = {}
         self._origins: set[str] = set()
+        self._heads: dict[Edge, str] = {}
         self._lines: list[str] = []
         brain.books.touched = {}
 
@@ -88,7 +101,6 @@ class EventLines:
             events = brain.events.since(self._events + 1)
             self._events = last
             self._tell_events(events)
-            self._ways.trim()
         if brain.books.touched:
             self._tell_touched(brain.books.touched)
         lines, self._lines = self._lines, []
@@ -101,90 +113,83 @@ class EventLines:
     # Events
 
     def _tell_events(self, events: list[Line]) -> None:
-        """Tell of each event; the keys of tasks are collected at the ways that they took."""
-        ways = self._ways
-        latest: str | None = None
-        way = ways.begun("", "")
-        for event in events:
-            _, kind, key, origin, target, worker, prefix, _ = event
-            if not origin or key is not latest:  # a task often takes several edges at once
-                if latest is not None:
-                    self._collect(way, latest, event[0])
-                    latest = None
-                if not origin or kind != TASK:
-                    self._tell_collected(event[0])
-                    self._tell_other(event)
-                    continue
-                latest, way = key, ways.begun(prefix, origin)
+        """Tell of each event; keys of tasks are collected by the edges that they took."""
+        collected = self._collected
+        for event, edge, key in zip(events, map(EDGE_OF, events), map(KEY_OF, events), strict=True):
             try:
-                way = way.longer[target][worker]
+                collected[edge].append(key)
             except KeyError:
-                way = way.next(target, worker)
-        if latest is not None:
-            self._collect(way, latest, events[-1][0])
+                self._begin(event)
         self._tell_collected(events[-1][0])
 
-    def _collect(self, way: Way, key: str, now: float) -> None:
-        """Add a task to those that took a way, after those have been told that might follow it.
+    def _begin(self, event: Line) -> None:
+        """Begin to collect at an edge, or tell what is no edge of a task.
 
         A line that is begun later stands later in the log. So a task may be in two of them only if
-        it took the way of the first one first: no way may lead to where an earlier one starts.
+        it took the edge of the first one first: no edge may lead to where an earlier one starts.
         """
-        if not way.keys:
-            if way.leads_to in self._origins:
-                self._tell_collected(now)
-            self._collecting.append(way)
-            self._origins.add(way.origin)
-        way.keys.append(key)
+        now, kind, key, origin, target = event[:5]
+        if kind != TASK or not origin:
+            self._tell_collected(now)
+            self._tell_other(event)
+            return
+        if target in self._origins:
+            self._tell_collected(now)
+        self._collected[event[3:7]] = [key]
+        self._origins.add(origin)
 
     def _tell_collected(self, now: float) -> None:
-        if not self._collecting:
+        if not self._collected:
             return
         stamp = f'{{"time":{self._zero_s + now:.6f},"event":"task",'
-        for way in self._collecting:
-            keys, way.keys = way.keys, []
-            self._tell_way(stamp, way, keys)
-        self._collecting.clear()
+        for edge, keys in self._collected.items():
+            self._tell_edge(stamp, edge, keys)
+        self._collected.clear()
         self._origins.clear()
 
-    def _tell_way(self, stamp: str, way: Way, keys: list[str]) -> None:
-        """Tell of tasks that took a way: with their facts, unless they are known no longer."""
+    def _tell_edge(self, stamp: str, edge: Edge, keys: list[str]) -> None:
+        """Tell of tasks that took an edge: with their facts, unless they are known no longer."""
         known = self._brain.books.tasks
-        end = way.leads_to
-        if end == FORGOTTEN:
-            self._lines.append(f'{stamp}{way.head},"keys":{texts(keys)}}}\n')
+        has_facts, alike = TOLD.get(edge[:2], NOTHING)
+        head = stamp + self._head(edge)
+        if not has_facts:
+            self._lines.append(f'{head},"keys":{texts(keys)}}}\n')
             return
         try:
             tasks = list(map(known.__getitem__, keys))
         except KeyError:
             past = [key for key in keys if key not in known]
-            self._lines.append(f'{stamp}{way.head},"keys":{texts(past)}}}\n')
+            self._lines.append(f'{head},"keys":{texts(past)}}}\n')
             tasks = [known[key] for key in keys if key in known]
-        if way.origin == RELEASED:
-            groups = apart(tasks, begun_alike)
-        elif end == MEMORY:
-            groups = apart(tasks, held_alike)
-        elif end == ERRED:
-            groups = apart(tasks, failed_alike)
-        else:
-            groups = apart(tasks, None)
-        for some in groups:
+        for some in apart(tasks, alike):
             names = texts(keys if len(some) == len(keys) else [task.key for task in some])
-            facts = self._facts(way, some)
-            self._lines.append(f'{stamp}{way.head},"keys":{names}{facts}}}\n')
+            self._lines.append(f'{head},"keys":{names}{self._facts(edge, some)}}}\n')
 
-    def _facts(self, way: Way, tasks: list[TaskRecord]) -> str:
-        """Return what is known of tasks that took a way and are alike, as a piece of JSON."""
-        end, facts = way.leads_to, ""
-        if way.origin == RELEASED:
+    def _head(self, edge: Edge) -> str:
+        """Return what is the same for all tasks that take an edge, as a piece of JSON."""
+        head = self._heads.get(edge)
+        if head is None:
+            if len(self._heads) > HEADS_KEPT:
+                self._heads.clear()
+            origin, target, worker, prefix = edge
+            head = f'"prefix":{encode_basestring_ascii(prefix)},"from":"{origin}","to":"{target}"'
+            if worker:
+                head += f',"worker":{encode_basestring_ascii(worker)}'
+            self._heads[edge] = head
+        return head
+
+    def _facts(self, edge: Edge, tasks: list[TaskRecord]) -> str:
+        """Return what is known of tasks that took an edge and are alike, as a piece of JSON."""
+        origin, target, facts = edge[0], edge[1], ""
+        if origin == RELEASED:
             facts = self._facts_of_begun(tasks)
-        if end == MEMORY:
+        if target == MEMORY:
             return facts + results(tasks)
-        if end == ERRED and (error := tasks[0].error) is not None:
+        if target == ERRED and (error := tasks[0].error) is not None:
             return f'{facts},"error":{json.dumps(error_facts(error))}'
-        if end == PROCESSING:
+        if target == PROCESSING:
             facts += f',"attempts":{[task.attempt for task in tasks]}'
-        if way.origin == PROCESSING and any(failures := [task.failures for task in tasks]):
+        if origin == PROCESSING and any(failures := [task.failures for task in tasks]):
             facts += f',"failures":{failures}'
         return facts
 
@@ -270,27 +275,25 @@ class EventLines:
         runs = self._brain.activity.runs.since(self._runs + 1)
         self._runs += len(runs)
         groups: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
-        for run in runs:
-            place = run[2], run[3]
-            group = groups.get(place)
-            if group is None:
+        for run, place in zip(runs, map(PLACE_OF, runs), strict=True):
+            try:
+                groups[place].append(run)
+            except KeyError:
                 groups[place] = [run]
-            else:
-                group.append(run)
         for (prefix, worker), some in groups.items():
             now, keys, _, _, run_ns, fetch_ns, wait_ns, nbytes, failed = zip(*some, strict=True)
             line = (
                 f'{{"time":{self._zero_s + now[-1]:.6f},"event":"runs",'
                 f'"worker":{encode_basestring_ascii(worker)},'
                 f'"prefix":{encode_basestring_ascii(prefix)},"keys":{texts(keys)},'
-                f'"run_ns":{list(run_ns)}'
+                f'"run_ns":{column(run_ns)}'
             )
-            for name, column in (
+            for name, values in (
                 *(("fetch_ns", fetch_ns), ("wait_ns", wait_ns)),
                 *(("nbytes", nbytes), ("failed", failed)),
             ):
-                if any(column):
-                    line += f',"{name}":{list(column)}'
+                if any(values):
+                    line += f',"{name}":{column(values)}'
             self._lines.append(line + "}\n")
 
     def _tell_transfers(self) -> None:
@@ -313,17 +316,42 @@ def apart(
     return groups.values()
 
 
-def begun_alike(task: TaskRecord) -> object:
-    """Return what is said once of tasks that are new."""
-    return task.template, task.wanted_by, task.who_has, id(task.error)
-
-
 def failed_alike(task: TaskRecord) -> object:
     """Return what is the same for all tasks that have one error."""
     return id(task.error)
 
 
+Alike = Callable[[TaskRecord], object] | None
 held_alike: Final = attrgetter("who_has")
+begun_alike: Final = attrgetter("template", "wanted_by")
+brought_alike: Final = attrgetter("template", "wanted_by", "who_has")
+
+
+def _told(origin: State, target: State) -> Alike:
+    """Return by what tasks that took an edge are told apart; None where they are all alike."""
+    if origin is RELEASED:
+        return brought_alike if target is MEMORY else begun_alike
+    if target is MEMORY:
+        return held_alike
+    return failed_alike if target is ERRED else None
+
+
+# Of which edges there are facts to tell, and by what the tasks are told apart.
+NOTHING: Final[tuple[bool, Alike]] = (False, None)
+TOLD: Final[dict[tuple[str, str], tuple[bool, Alike]]] = {
+    (origin, target): (True, _told(origin, target))
+    for origin in State
+    for target in State
+    if target is not FORGOTTEN
+    and (origin in (RELEASED, PROCESSING) or target in (MEMORY, ERRED, PROCESSING))
+}
+
+
+def column(values: Sequence[int]) -> str:
+    """Return numbers as JSON: as one number where all are the same."""
+    if values.count(values[0]) == len(values):
+        return str(values[0])
+    return str(list(values))
 
 
 def results(tasks: list[TaskRecord]) -> str:
@@ -334,7 +362,7 @@ def results(tasks: list[TaskRecord]) -> str:
         of_type = f'"type":{encode_basestring_ascii(types[0])}'
     else:
         of_type = f'"types":{texts(types)}'
-    return f',"holders":{holders},"nbytes":{[task.nbytes for task in tasks]},{of_type}'
+    return f',"holders":{holders},"nbytes":{column([task.nbytes for task in tasks])},{of_type}'
 
 
 def error_facts(error: message.Message) -> dict[str, Any]:

@@ -96,10 +96,9 @@ class Rebuilt:
     # Tasks
 
     def _tasks(self, line: Line) -> None:
-        on = line.get("on") or [""] * len(line["to"])
-        steps = [(State(state), worker) for state, worker in zip(line["to"], on, strict=True)]
+        target, worker = State(line["to"]), line.get("worker", "")
         columns: Line = {
-            name: line[name]
+            name: column(line, name)
             for name in ("dependencies", "nbytes", "types", "attempts", "failures")
             if name in line
         }
@@ -107,13 +106,13 @@ class Rebuilt:
         if "error" in line:
             error = parsed(line["error"], error_pb2.TaskError())
         for index, key in enumerate(line["keys"]):
-            facts = {name: column[index] for name, column in columns.items()}
+            facts = {name: values[index] for name, values in columns.items()}
             task = self._known(key, line, facts.get("dependencies", ()))
             origin = task.state
-            self._step(task, steps)
+            self._step(task, target, worker)
             self._leave(task, origin)
             task.error = error
-            self._arrive(task, line, steps[-1][1], facts)
+            self._arrive(task, line, worker, facts)
 
     def _known(self, key: str, line: Line, dependencies: Iterable[str]) -> TaskRecord:
         """Return a task; a new one is entered."""
@@ -151,21 +150,18 @@ class Rebuilt:
         elif origin is QUEUED:
             books.leave_queue(task)
 
-    def _step(self, task: TaskRecord, steps: list[tuple[State, str]]) -> None:
-        """Take a task through states, and count as the transitions themselves do."""
-        brain, now = self.brain, self.brain.now
+    def _step(self, task: TaskRecord, target: State, worker: str) -> None:
+        """Take a task to another state, and count as the transition itself does."""
+        brain, now, state = self.brain, self.brain.now, task.state
         prefix = task.template.prefix if task.template is not None else brain.books.data
-        counts, state = prefix.counts, task.state
-        for target, worker in steps:
-            counts[state] -= 1
-            counts[target] += 1
-            prefix.queued_s += now * ((state is QUEUED) - (target is QUEUED))
-            prefix.handed_s += now * ((state is PROCESSING) - (target is PROCESSING))
-            if state is ERRED:
-                task.failures = 0
-            brain.events.append((now, TASK, task.key, state, target, worker, prefix.name, ""))
-            state = target
-        task.state = state
+        prefix.counts[state] -= 1
+        prefix.counts[target] += 1
+        prefix.queued_s += now * ((state is QUEUED) - (target is QUEUED))
+        prefix.handed_s += now * ((state is PROCESSING) - (target is PROCESSING))
+        if state is ERRED:
+            task.failures = 0
+        brain.events.append((now, TASK, task.key, state, target, worker, prefix.name, ""))
+        task.state = target
 
     def _arrive(self, task: TaskRecord, line: Line, worker: str, facts: Line) -> None:
         """Note what holds of a task in the state to which it has come."""
@@ -248,23 +244,23 @@ class Rebuilt:
     # Runs and transfers
 
     def _runs(self, line: Line) -> None:
-        keys, none = line["keys"], [0] * len(line["keys"])
         name, prefix = line["worker"], line["prefix"]
         worker = self.brain.books.names.get(name) or WorkerRecord(
             name, 0, name, "", "", "", 1, worker_pb2.WorkerHello()
         )
-        times = [line.get(column, none) for column in ("run_ns", "fetch_ns", "wait_ns")]
-        nbytes, failed = line.get("nbytes", none), line.get("failed", none)
-        for index, key in enumerate(keys):
-            run_ns, fetch_ns, wait_ns = (column[index] for column in times)
+        names = ("run_ns", "fetch_ns", "wait_ns", "nbytes", "failed")
+        columns = [column(line, each) for each in names]
+        for key, run_ns, fetch_ns, wait_ns, nbytes, failed in zip(
+            line["keys"], *columns, strict=True
+        ):
             report = task_pb2.TaskFinished(run_ns=run_ns, fetch_ns=fetch_ns, wait_ns=wait_ns)
             task = self.brain.books.tasks.get(key)
             if task is None or task.prefix != prefix:
                 task = TaskRecord(key, self._template_of(line))
             has_waited = task in worker.seceded or task in worker.rejoined
-            if task.template is not None and not (failed[index] or has_waited):
-                learn_run(task.template.prefix, run_ns, nbytes[index])
-            note_run(self.brain, task, worker, report, nbytes[index], failed[index])
+            if task.template is not None and not (failed or has_waited):
+                learn_run(task.template.prefix, run_ns, nbytes)
+            note_run(self.brain, task, worker, report, nbytes, failed)
 
     def _transfer(self, line: Line) -> None:
         facts = {name: line[name] for name in Moved._fields if name != "now"}
@@ -348,3 +344,9 @@ class Rebuilt:
 def parsed(facts: Line, message: Any) -> Any:  # noqa: ANN401
     """Fill a message from JSON; what this version does not know is left out."""
     return json_format.ParseDict(facts, message, ignore_unknown_fields=True)
+
+
+def column(line: Line, name: str) -> list[Any]:
+    """Return a column of a line, a value for each key: one value stands for all."""
+    values = line.get(name, 0)
+    return values if isinstance(values, list) else [values] * len(line["keys"])

@@ -155,10 +155,9 @@ def transitions_in(lines: list[dict[str, Any]]) -> dict[str, list[tuple[str, str
     for line in lines:
         if line["event"] != "task":
             continue
-        states = [line["from"], *line["to"]]
-        workers = line.get("on") or [""] * len(line["to"])
+        step = (line["from"], line["to"], line.get("worker", ""))
         for key in line["keys"]:
-            found.setdefault(key, []).extend(zip(states, states[1:], workers, strict=False))
+            found.setdefault(key, []).append(step)
     return found
 
 

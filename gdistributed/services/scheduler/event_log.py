@@ -20,6 +20,9 @@ from gdistributed.v1 import scheduler_pb2
 INTERVAL_S: Final = 0.5
 # What workers measure is told of each so often.
 METRICS_EVERY_S: Final = 5.0
+# So many turns that takes for all, if they are more than these.
+TURNS: Final = 8
+TOLD_MIN: Final = 20
 # Lines that wait for the next half second; more than these are written at once.
 LINES_MAX: Final = 5_000
 
@@ -50,6 +53,7 @@ class EventLog:
         self._shell = shell
         self._lines = EventLines(shell.brain, time.time() - shell.now())
         self._waiting: list[str] = []
+        self._told: dict[str, float] = {}  # when what workers measured was told last, by their ids
         facts = json_format.MessageToDict(summary, preserving_proto_field_name=True)
         self._waiting.append(self._lines.header(shell.now(), facts))
         shell.listeners.append(self._take)
@@ -74,11 +78,16 @@ class EventLog:
 
     def _tell_metrics(self) -> None:
         """Tell what workers measured: of some of them each time, so that it is no burst."""
-        workers = self._shell.brain.books.workers
-        turns = int(METRICS_EVERY_S / INTERVAL_S)
-        now = self._shell.now()
-        turn = int(now / INTERVAL_S) % turns
-        some = islice(workers.values(), turn, None, turns)
+        workers, told, now = self._shell.brain.books.workers, self._told, self._shell.now()
+        if len(told) > 2 * len(workers):
+            told = self._told = {name: told[name] for name in workers if name in told}
+        due = (
+            worker
+            for worker in workers.values()
+            if worker.metrics is not None and now - told.get(worker.id, 0.0) >= METRICS_EVERY_S
+        )
+        some = list(islice(due, len(workers) // TURNS + TOLD_MIN))
+        told.update((worker.id, now) for worker in some)
         self._waiting += self._lines.metrics(some, now)
 
     def _end(self) -> None:
