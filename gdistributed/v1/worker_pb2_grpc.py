@@ -118,7 +118,9 @@ class WorkerServicer(object):
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
         - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
-        - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused at its memory limit.
+        - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused near its memory limit and takes nothing
+        until it has let go of values: ask again later, release results that nobody needs, add
+        workers, or give it a higher limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -59,7 +59,9 @@ class WorkerStub:
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
-    - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused at its memory limit.
+    - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused near its memory limit and takes nothing
+      until it has let go of values: ask again later, release results that nobody needs, add
+      workers, or give it a higher limit.
     """
     DeleteData: _grpc.UnaryUnaryMultiCallable[_worker_pb2.DeleteDataRequest, _worker_pb2.DeleteDataResponse]
     """DeleteData drops values that no task on the worker is using now.
@@ -138,7 +140,9 @@ class WorkerAsyncStub(WorkerStub):
     Errors:
     - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
     - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
-    - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused at its memory limit.
+    - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused near its memory limit and takes nothing
+      until it has let go of values: ask again later, release results that nobody needs, add
+      workers, or give it a higher limit.
     """
     DeleteData: _aio.UnaryUnaryMultiCallable[_worker_pb2.DeleteDataRequest, _worker_pb2.DeleteDataResponse]  # type: ignore[assignment]
     """DeleteData drops values that no task on the worker is using now.
@@ -226,7 +230,9 @@ class WorkerServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
         - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
-        - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused at its memory limit.
+        - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused near its memory limit and takes nothing
+          until it has let go of values: ask again later, release results that nobody needs, add
+          workers, or give it a higher limit.
         """
 
     @_abc_1.abstractmethod

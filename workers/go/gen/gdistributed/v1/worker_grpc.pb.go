@@ -59,9 +59,11 @@ type WorkerClient interface {
 	// does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 	//
 	// Errors:
-	// - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
-	// - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
-	// - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused at its memory limit.
+	//   - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+	//   - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
+	//   - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused near its memory limit and takes nothing
+	//     until it has let go of values: ask again later, release results that nobody needs, add
+	//     workers, or give it a higher limit.
 	PutData(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PutDataRequest, PutDataResponse], error)
 	// DeleteData drops values that no task on the worker is using now.
 	//
@@ -243,9 +245,11 @@ type WorkerServer interface {
 	// does not report them in FromWorker.stored: whoever put them tells the scheduler, which claims them.
 	//
 	// Errors:
-	// - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
-	// - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
-	// - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused at its memory limit.
+	//   - FAILED_PRECONDITION (WRONG_WORKER): another incarnation answers at this address.
+	//   - DATA_LOSS (BAD_CHUNK): a chunk is out of order or its checksum is wrong.
+	//   - RESOURCE_EXHAUSTED (NO_MEMORY): the worker is paused near its memory limit and takes nothing
+	//     until it has let go of values: ask again later, release results that nobody needs, add
+	//     workers, or give it a higher limit.
 	PutData(grpc.ClientStreamingServer[PutDataRequest, PutDataResponse]) error
 	// DeleteData drops values that no task on the worker is using now.
 	//
