@@ -123,7 +123,8 @@
     return power * [1, 2, 5, 10].find((each) => each * power >= least * (1 - 1e-9));
   }
   function lines(title, word, series) {
-    const [width, height, left, bottom] = [600, 190, 62, 20];
+    const width = window.innerWidth < 600 ? 340 : 600; // so that words can be read on a telephone
+    const [height, left, bottom] = [190, 62, 20];
     const step = stepOf(Math.max(1e-9, ...series.flatMap(([, , values]) => values)) / 4, word === size);
     const top = 4 * step;
     const x = (t) => left + (width - left - 8) * t / Math.max(seconds, 1e-9);

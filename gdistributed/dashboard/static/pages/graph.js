@@ -94,7 +94,7 @@ function Node({ node, place, loops, byPrefix }) {
 }
 
 function Legend() {
-  return html`<ul class="legend small">${["waiting", "queued", "processing", "memory", "erred"].map((name) => {
+  return html`<ul class="legend small">${["waiting", "queued", "processing", "memory", "erred", "released"].map((name) => {
     const { label, colour, title } = taskState(name);
     return html`<li key=${name} title=${title}><i class="dot" aria-hidden="true" style=${{ background: colour }}></i>${label}</li>`;
   })}<li class="soft wide-only">Wheel or + and − zoom, drag or arrow keys move, 0 fits</li></ul>`;

@@ -12,6 +12,7 @@ import { TaskError } from "../parts/error_view.js";
 import { bytes, clock, count, duration, timeOf } from "../parts/format.js";
 import { useLive } from "../parts/live.js";
 import { link } from "../parts/router.js";
+import { taskState } from "../parts/states.js";
 import { TaskOutput } from "../parts/task_output.js";
 import { workerAt } from "../parts/workers_known.js";
 
@@ -39,7 +40,7 @@ export function Task({ name }) {
       ${known && html`<${Facts} task=${known} />`}
       ${story?.story?.length > 0 && html`<${Story} lines=${story.story} />`}
     </div>
-    ${known && html`<div class="columns even"><${Keys} title="Needs" keys=${known.dependencies} waiting=${known.error ? [] : known.waiting_on} test="task-dependencies" none="It needs no other task." />
+    ${known && html`<div class="columns even"><${Keys} title="Needs" keys=${known.dependencies} waiting=${taskState(known.state).name === "waiting" ? known.waiting_on : []} test="task-dependencies" none="It needs no other task." />
       <${Keys} title="Needed by" keys=${known.dependents} test="task-dependents" none="No other task needs it." /></div>`}
     ${!isUnknown && html`<${TaskOutput} taskKey=${name} />`}`;
 }

@@ -5,7 +5,7 @@
 
 import dagre from "../vendor/dagre.js";
 
-const CHARACTER = 6.7; // width in the graph's typeface
+const CHARACTER = 7.6; // width of a digit in the widest of the usual typefaces
 const NAME_MAX = 26;
 const GAP = 18;
 const ASIDE = 44; // between parts beside each other: so that they do not seem to hang together
