@@ -26,14 +26,15 @@ PROTO_FLAGS := --language $(LANG)
 unexport LANG
 endif
 
-.PHONY: help demo demo-languages test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench bench-check bench-scale bench-seeing \
-    clean buf-lint buf-breaking go-lint typescript-lint
+.PHONY: help demo demo-languages demo-report test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench \
+    bench-check bench-scale bench-seeing clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
 
 help:
 	echo "make demo    a real cluster analyses real data"
 	echo "make demo-languages  one graph in Python, Go and R, on real text"
+	echo "make demo-report  make demo as a page, with pictures of the dashboard"
 	echo "make test    all tests (ARGS= goes to pytest)"
 	echo "make test-slow  those that take long or much memory"
 	echo "make test-go the tests of the Go worker and client alone, with the race detector"
@@ -56,6 +57,9 @@ demo: .venv/installed-demo
 demo-languages: .venv/installed-demo
 	if command -v go >/dev/null; then $(MAKE) --no-print-directory build/gd-go-worker; fi
 	$(VENV)/python -m docs.examples.languages $(ARGS)
+
+demo-report: .venv/installed-test
+	$(VENV)/python -m docs.examples.report $(ARGS)
 
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)

@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import dask.array
@@ -32,10 +33,35 @@ from gdistributed import Client, Future, progress
 COLUMNS = ["month", "day", "carrier", "origin", "dep_delay"]
 TYPES = {"carrier": "str", "origin": "str", "dep_delay": "float64"}
 TOLERANCE = 1e-9
+SIDE = 10_000
 WORKERS = [("gd", "worker", ADDRESS, f"--name={name}", "--nthreads=1") for name in ("ada", "bob")]
 
 
 # ---- The data: one CSV file a month, as it might come from a real archive.
+
+
+@dataclass(frozen=True)
+class Flights:
+    """The flights as pandas has them, who flies, and the files that the cluster reads."""
+
+    table: pandas.DataFrame
+    airlines: pandas.DataFrame
+    files: list[Path]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name of each carrier."""
+        return dict(zip(self.airlines.carrier, self.airlines.name, strict=True))
+
+
+def load(folder: Path, months: int = 12) -> Flights:
+    """Read the flights of the first months, and write their files into a folder."""
+    data = data_folder()
+    table = pandas.read_csv(data / "flights.csv.zip", usecols=COLUMNS, dtype=TYPES)
+    table = table[table.month <= months]
+    files = split_by_month(table, folder)
+    console.print(f"{len(table):,} flights in {len(files)} files")
+    return Flights(table, pandas.read_csv(data / "airlines.csv"), files)
 
 
 def data_folder() -> Path:
@@ -75,14 +101,18 @@ def correlation(one: pandas.Series, other: pandas.Series) -> float:
 
 def correlate(
     client: Client, files: list[Path], carriers: list[str]
-) -> dict[tuple[str, str], float]:
-    """Correlate the delays of each pair of carriers; only the 120 numbers come back."""
+) -> dict[tuple[str, str], Future]:
+    """Correlate the delays of each pair of carriers."""
     months = client.map(daily_delays, client.map(read_month, files))
     daily = {carrier: client.submit(delays_of, carrier, months) for carrier in carriers}
-    pairs: dict[tuple[str, str], Future] = {
+    return {
         (one, other): client.submit(correlation, daily[one], daily[other])
         for one, other in itertools.combinations(carriers, 2)
     }
+
+
+def gather(client: Client, pairs: dict[tuple[str, str], Future]) -> dict[tuple[str, str], float]:
+    """Wait for the correlations; only the 120 numbers come back."""
     progress(list(pairs.values()))
     return dict(zip(pairs, client.gather(list(pairs.values())), strict=True))
 
@@ -174,35 +204,47 @@ def show_delays(delays: pandas.DataFrame) -> None:
     console.print(table)
 
 
+# ---- All of it.
+
+
+def analyse(client: Client, flights: Flights, side: int = SIDE) -> list[Future]:
+    """Do the steps 1 to 3; the futures of step 1, which keep its tasks on the cluster.
+
+    Parameters
+    ----------
+    client
+        Whose cluster computes.
+    flights
+        What is analysed in steps 1 and 2.
+    side
+        Of the array of step 3, in numbers.
+    """
+    with step("1. Futures: carriers that are late on the same days"):
+        pairs = correlate(client, flights.files, sorted(flights.names))
+        found = gather(client, pairs)
+        show_pairs(found, flights.names)
+        check_correlations(found, flights.table)
+
+    with step("2. A dask DataFrame: the longest delays"):
+        delays = delays_by_carrier(flights.files, flights.airlines)
+        show_delays(delays)
+        check_delays(delays, flights.table, flights.airlines)
+
+    with step(f"3. A dask array: (x + x.T).mean(), {side:,} by {side:,}"):
+        x = dask.array.random.default_rng(13).random((side, side), chunks=(1000, 1000))
+        both = (x + x.T).persist()
+        progress(both)
+        console.print(f"{both.mean().compute():.6f}  (x is uniform between 0 and 1)")
+    return list(pairs.values())
+
+
 def main() -> None:
-    data = data_folder()
-    airlines = pandas.read_csv(data / "airlines.csv")
-    flights = pandas.read_csv(data / "flights.csv.zip", usecols=COLUMNS, dtype=TYPES)
-    names = dict(zip(airlines.carrier, airlines.name, strict=True))
     with tempfile.TemporaryDirectory() as scratch, cluster(Path(scratch), *WORKERS) as address:
-        files = split_by_month(flights, Path(scratch))
-        console.print(f"{len(flights):,} flights in {len(files)} files")
+        flights = load(Path(scratch))
         with Client(address) as client:
-            client.wait_for_workers(2)
+            client.wait_for_workers(len(WORKERS))
             console.print(f"a scheduler at {address} with workers {', '.join(client.ncores())}")
-
-            with step("1. Futures: carriers that are late on the same days"):
-                found = correlate(client, files, sorted(names))
-                show_pairs(found, names)
-                check_correlations(found, flights)
-
-            with step("2. A dask DataFrame: the longest delays"):
-                delays = delays_by_carrier(files, airlines)
-                show_delays(delays)
-                check_delays(delays, flights, airlines)
-
-            with step("3. A dask array: (x + x.T).mean(), 10,000 by 10,000"):
-                x = dask.array.random.default_rng(13).random((10_000, 10_000), chunks=(1000, 1000))
-                both = (x + x.T).persist()
-                progress(both)
-                console.print(f"{both.mean().compute():.6f}  (x is uniform between 0 and 1)")
-                del both
-
+            analyse(client, flights)
             with step("4. grpcurl: look into the running cluster"):
                 look_inside(address)
 

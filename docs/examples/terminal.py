@@ -40,11 +40,12 @@ def cluster(folder: Path, *workers: Sequence[str]) -> Iterator[str]:
             time.sleep(0.02)
         told = json.loads(file.read_text())
         address: str = told["address"]
-        if told["dashboard_address"]:
-            console.print(f"the cluster, live: [bold]http://{told['dashboard_address']}/[/bold]")
         for command in workers:
             words = [address if word == ADDRESS else word for word in command]
             processes.enter_context(running(*words))
+        if told["dashboard_address"]:
+            link = f"http://{told['dashboard_address']}/"
+            console.print(f"\n[bold]Dashboard: {link}[/bold] (open it while this runs)\n")
         yield address
 
 

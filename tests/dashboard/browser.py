@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from docs.examples import browser as shared
+from docs.examples.browser import DESK, PROGRAM, expect_live
 from tests.tools import require
 
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 TIMEOUT_MS = 40_000
-DESK = {"width": 1280, "height": 800}
 TELEPHONE = {"width": 390, "height": 844}
 PAGES = ("overview", "workers", "tasks", "graph", "clients", "logs")
 
-P = ParamSpec("P")
-R = TypeVar("R")
+aside = shared.aside
 
 expect.set_options(timeout=TIMEOUT_MS)
-
-
-def aside(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call something on another thread, and wait for it.
-
-    Playwright's event loop runs on that of the test, where a synchronous client refuses to wait.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(function, *args, **kwargs).result()
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     """Start Chromium, for the time of a `with` block."""
-    path = require("chromium", "make test installs Debian's package where it runs as root")
-    with sync_playwright() as playwright:
-        playwright.selectors.set_test_id_attribute("data-test")
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    path = require(PROGRAM, "make test installs Debian's package where it runs as root")
+    with shared.running_browser(path) as browser:
         yield browser
-        browser.close()
 
 
 class Visitor:
@@ -81,7 +64,7 @@ class Visitor:
 
     def is_live(self) -> None:
         """Wait until the page says that its connection lives."""
-        expect(self.page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+        expect_live(self.page)
 
     def sees(self, test_id: str, text: str) -> None:
         """Wait until an element shows exactly this text."""
