@@ -25,6 +25,7 @@ PAGES = [
         for name in (
             *("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask"),
             *("codecs", "memory", "shared-memory", "synchronize", "traces", "dashboard"),
+            "reports",
         )
     ),
 ]
