@@ -138,6 +138,6 @@ def test_gd_functions(address: str) -> None:
     assert max(map(len, shown.splitlines())) <= 80
     assert "shop.price" in shown
     assert "Price with tax." in shown
-    price, _ = json.loads(said("--json"))
+    price, _ = map(json.loads, said("--json").splitlines())
     assert price["accepts"] == ["json"]
     assert said("--runtime", "go").startswith("No worker offers a function by name.")
