@@ -70,22 +70,41 @@ def _against(peers: tuple[str, ...], *names: str) -> Callable[[Results], float |
 
 
 _DASK: Final = ("dask", "dask-inf")
+_PEERS: Final = (*_DASK, "ray")
 BY_MEMORY: Final = "worker-to-worker"
 MADE_SHARED: Final = "worker-to-worker-shm"
 BY_GRPC: Final = "worker-to-worker-by-socket"
 
 TARGETS: Final = (
-    Target(
-        "map+gather of 50,000, over the best of dask-inf and ray",
-        _against(("dask-inf", "ray"), "map-50000"),
-        bound=6.0,
-        at_least=True,
+    *(
+        Target(
+            f"map+gather of {count:,}, over the best peer's",
+            _against(_PEERS, f"map-{count}"),
+            bound=10.0,
+            at_least=True,
+        )
+        for count in (1_000, 10_000, 50_000)
     ),
     Target(
         "submit to result p50, over ray's",
         _against(("ray",), "latency", "p50"),
-        bound=0.80,
+        bound=0.55,
         at_least=False,
+    ),
+    Target(
+        "submit to result p99, over ray's",
+        _against(("ray",), "latency", "p99"),
+        bound=0.55,
+        at_least=False,
+    ),
+    Target("chain of 1,000, over ray's", _against(("ray",), "chain"), bound=4.0, at_least=True),
+    Target("tree of 8,191, over the best peer's", _against(_PEERS, "tree"), 8.0, at_least=True),
+    Target("graph get of 40,001, over dask's", _against(_DASK, "graph"), 10.0, at_least=True),
+    Target(
+        "dask array of 1,600 chunks, over dask's", _against(_DASK, "array"), 0.5, at_least=False
+    ),
+    Target(
+        "local cluster to the first result, over dask's", _against(_DASK, "startup"), 1.0, False
     ),
     Target(
         "cost of a task in a map of 50,000, over one of 1,000",
@@ -96,7 +115,7 @@ TARGETS: Final = (
     Target(
         "scheduler memory of a held task",
         partial(figure_of, system=OURS, workload_name="memory"),
-        bound=1_200,
+        bound=800,
         at_least=False,
         unit="B",
     ),
