@@ -8,7 +8,7 @@ more than the scheduler itself. docs/events.md has the form of each line.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -32,7 +32,7 @@ from gdistributed.core.scheduler.states import (
     RELEASED,
     State,
 )
-from gdistributed.observe.texts import texts
+from gdistributed.observe.texts import are_plain, quoted, texts
 from gdistributed.v1 import task_pb2
 from gdistributed.version import __version__
 
@@ -43,6 +43,7 @@ HEADS_KEPT: Final = 20_000
 # An event, as `Events` has it; and of a task's the states before and after, worker and prefix.
 Line = tuple[float, str, str, str, str, str, str, str]
 Edge = tuple[str, str, str, str]
+Run = tuple[float, str, str, str, int, int, int, int, int]
 EDGE_OF: Final = itemgetter(slice(3, 7))
 KEY_OF: Final = itemgetter(2)
 PLACE_OF: Final = itemgetter(slice(2, 4))
@@ -70,6 +71,7 @@ class EventLines:
         self._collected: dict[Edge, list[str]] = {}
         self._origins: set[str] = set()
         self._heads: dict[Edge, str] = {}
+        self._are_keys_plain = True
         self._lines: list[str] = []
         brain.books.touched = {}
 
@@ -150,20 +152,25 @@ class EventLines:
     def _tell_edge(self, stamp: str, edge: Edge, keys: list[str]) -> None:
         """Tell of tasks that took an edge: with their facts, unless they are known no longer."""
         known = self._brain.books.tasks
+        if edge[0] == RELEASED and self._are_keys_plain:
+            self._are_keys_plain = are_plain(keys)  # each key is seen here first
         has_facts, alike = TOLD.get(edge[:2], NOTHING)
         head = stamp + self._head(edge)
         if not has_facts:
-            self._lines.append(f'{head},"keys":{texts(keys)}}}\n')
+            self._lines.append(f'{head},"keys":{self._keys(keys)}}}\n')
             return
         try:
             tasks = list(map(known.__getitem__, keys))
         except KeyError:
             past = [key for key in keys if key not in known]
-            self._lines.append(f'{head},"keys":{texts(past)}}}\n')
+            self._lines.append(f'{head},"keys":{self._keys(past)}}}\n')
             tasks = [known[key] for key in keys if key in known]
         for some in apart(tasks, alike):
-            names = texts(keys if len(some) == len(keys) else [task.key for task in some])
+            names = self._keys(keys if len(some) == len(keys) else [task.key for task in some])
             self._lines.append(f'{head},"keys":{names}{self._facts(edge, some)}}}\n')
+
+    def _keys(self, keys: Collection[str]) -> str:
+        return quoted(keys) if self._are_keys_plain else texts(keys)
 
     def _head(self, edge: Edge) -> str:
         """Return what is the same for all tasks that take an edge, as a piece of JSON."""
@@ -274,18 +281,14 @@ class EventLines:
     def _tell_runs(self) -> None:
         runs = self._brain.activity.runs.since(self._runs + 1)
         self._runs += len(runs)
-        groups: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
-        for run, place in zip(runs, map(PLACE_OF, runs), strict=True):
-            try:
-                groups[place].append(run)
-            except KeyError:
-                groups[place] = [run]
-        for (prefix, worker), some in groups.items():
-            now, keys, _, _, run_ns, fetch_ns, wait_ns, nbytes, failed = zip(*some, strict=True)
+        for some in by_place(runs):
+            columns = tuple(zip(*some, strict=True))
+            now, keys, prefixes, workers, run_ns, fetch_ns, wait_ns, nbytes, failed = columns
+            prefix, worker = prefixes[0], workers[0]
             line = (
                 f'{{"time":{self._zero_s + now[-1]:.6f},"event":"runs",'
                 f'"worker":{encode_basestring_ascii(worker)},'
-                f'"prefix":{encode_basestring_ascii(prefix)},"keys":{texts(keys)},'
+                f'"prefix":{encode_basestring_ascii(prefix)},"keys":{self._keys(keys)},'
                 f'"run_ns":{column(run_ns)}'
             )
             for name, values in (
@@ -345,6 +348,17 @@ TOLD: Final[dict[tuple[str, str], tuple[bool, Alike]]] = {
     if target is not FORGOTTEN
     and (origin in (RELEASED, PROCESSING) or target in (MEMORY, ERRED, PROCESSING))
 }
+
+
+def by_place(runs: list[Run]) -> Iterable[list[Run]]:
+    """Return runs in groups of one prefix on one worker; mostly they all are."""
+    places = list(map(PLACE_OF, runs))
+    if places.count(places[0]) == len(places):
+        return (runs,)
+    groups: dict[object, list[Run]] = {}
+    for run, place in zip(runs, places, strict=True):
+        groups.setdefault(place, []).append(run)
+    return groups.values()
 
 
 def column(values: Sequence[int]) -> str:

@@ -10,12 +10,20 @@ from typing import Final
 PLAIN: Final = bytes(number for number in range(0x20, 0x7F) if chr(number) not in '"\\')
 
 
-def texts(words: Collection[str]) -> str:
-    """Return words as a list in JSON; that most need no escaping is found out for all at once."""
-    if not words:
-        return "[]"
+def are_plain(words: Collection[str]) -> bool:
+    """Say whether JSON has all words as they are; found out for all at once."""
+    joined = "".join(words)
+    return joined.isascii() and not joined.encode().translate(None, PLAIN)
+
+
+def quoted(words: Collection[str]) -> str:
+    """Return plain words as a list in JSON."""
     joined = '","'.join(words)
-    # What is left without the plain characters are the quotes between the words.
-    if joined.isascii() and len(joined.encode().translate(None, PLAIN)) == 2 * (len(words) - 1):
-        return f'["{joined}"]'
+    return f'["{joined}"]' if words else "[]"
+
+
+def texts(words: Collection[str]) -> str:
+    """Return words as a list in JSON."""
+    if are_plain(words):
+        return quoted(words)
     return f"[{','.join(map(encode_basestring_ascii, words))}]"

@@ -175,3 +175,24 @@ def test_a_line_of_a_later_version_is_passed_over() -> None:
     again = Rebuilt({"time": ZERO_S, "event": "start", "format": 1})
     again.apply({"time": ZERO_S, "event": "what nobody knows yet"})
     assert not again.brain.events.last
+
+
+@pytest.mark.parametrize("key", ['a"b', "back\\slash", "umlaut-ä"])
+def test_keys_that_json_has_to_escape(key: str) -> None:
+    script = Script()
+    logged = Logged(script)
+    script.worker("w")
+    script.client("c")
+    script.submit("c", f"plain {key} other={key}")
+    script.finish("w", "plain", key)
+    assert logged.rebuilt().books.tasks.keys() == {"plain", key, "other"}
+
+
+@pytest.mark.parametrize("key", ["line\nbreak", "\x7f"])
+def test_control_characters_in_keys(key: str) -> None:
+    script = Script()
+    logged = Logged(script)
+    script.worker("w")
+    script.client("c")
+    script.scatter("c", key, "w")
+    assert logged.rebuilt().books.tasks.keys() == {key}
