@@ -139,5 +139,5 @@ def test_gd_functions(address: str) -> None:
     assert "shop.price" in shown
     assert "Price with tax." in shown
     price, _ = map(json.loads, said("--json").splitlines())
-    assert price["accepts"] == ["json"]
+    assert price["offer"]["accepts"] == ["json"]
     assert said("--runtime", "go").startswith("No worker offers a function by name.")
