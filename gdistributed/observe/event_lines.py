@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, Final
 
 from google.protobuf import json_format, message
@@ -44,9 +44,6 @@ HEADS_KEPT: Final = 20_000
 Line = tuple[float, str, str, str, str, str, str, str]
 Edge = tuple[str, str, str, str]
 Run = tuple[float, str, str, str, int, int, int, int, int]
-EDGE_OF: Final = itemgetter(slice(3, 7))
-KEY_OF: Final = itemgetter(2)
-PLACE_OF: Final = itemgetter(slice(2, 4))
 
 
 class EventLines:
@@ -117,9 +114,10 @@ class EventLines:
     def _tell_events(self, events: list[Line]) -> None:
         """Tell of each event; keys of tasks are collected by the edges that they took."""
         collected = self._collected
-        for event, edge, key in zip(events, map(EDGE_OF, events), map(KEY_OF, events), strict=True):
+        for event in events:
+            _, _, key, origin, target, worker, prefix, _ = event  # quicker than a slice
             try:
-                collected[edge].append(key)
+                collected[origin, target, worker, prefix].append(key)
             except KeyError:
                 self._begin(event)
         self._tell_collected(events[-1][0])
@@ -281,8 +279,7 @@ class EventLines:
     def _tell_runs(self) -> None:
         runs = self._brain.activity.runs.since(self._runs + 1)
         self._runs += len(runs)
-        for some in by_place(runs):
-            columns = tuple(zip(*some, strict=True))
+        for columns in by_place(runs):
             now, keys, prefixes, workers, run_ns, fetch_ns, wait_ns, nbytes, failed = columns
             prefix, worker = prefixes[0], workers[0]
             line = (
@@ -350,15 +347,18 @@ TOLD: Final[dict[tuple[str, str], tuple[bool, Alike]]] = {
 }
 
 
-def by_place(runs: list[Run]) -> Iterable[list[Run]]:
-    """Return runs in groups of one prefix on one worker; mostly they all are."""
-    places = list(map(PLACE_OF, runs))
-    if places.count(places[0]) == len(places):
-        return (runs,)
+def by_place(runs: list[Run]) -> Iterator[tuple[Any, ...]]:
+    """Yield runs of one prefix on one worker as columns; mostly they all are."""
+    columns = tuple(zip(*runs, strict=True))
+    _, _, prefixes, workers, *_ = columns
+    if prefixes.count(prefixes[0]) == workers.count(workers[0]) == len(runs):
+        yield columns
+        return
     groups: dict[object, list[Run]] = {}
-    for run, place in zip(runs, places, strict=True):
-        groups.setdefault(place, []).append(run)
-    return groups.values()
+    for run in runs:
+        groups.setdefault(run[2:4], []).append(run)
+    for some in groups.values():
+        yield tuple(zip(*some, strict=True))
 
 
 def column(values: Sequence[int]) -> str:
