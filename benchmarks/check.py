@@ -107,6 +107,8 @@ def main() -> int:
         "--store", action="store_true", help="keep what is measured, for later comparisons"
     )
     asked = parser.parse_args()
+    if not (asked.store or STORED.exists()):
+        parser.error(f"there is no {STORED.name} to compare with: store one with --store")
     found = measure(asked.rounds)
     if asked.store:
         STORED.write_text(json.dumps({"versions": versions(), **found}, indent=1) + "\n")
