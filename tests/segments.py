@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+from gdistributed.data.shared_memory import held_nbytes
+from tests.waiting import until
 
 NAME = re.compile(r"memfd:(gdistributed-[0-9a-f]+)")
 
@@ -29,3 +33,13 @@ def living_segments(process_ids: Iterable[int] | None = None) -> set[str]:
 def shared_files() -> set[str]:
     """Return what lies in the folder of shared memory and bears our name."""
     return {name for name in os.listdir("/dev/shm") if "gdistributed" in name}
+
+
+def until_nothing_is_held() -> None:
+    """Wait until this process holds no segment.
+
+    A value is written by another thread, which lets go of it shortly after the event loop has heard
+    that it is written.
+    """
+    gc.collect()
+    until(lambda: held_nbytes() == (0, 0), f"to hold nothing, of {held_nbytes()}")

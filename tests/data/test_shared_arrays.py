@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import mmap
 import os
 import subprocess
@@ -19,7 +18,7 @@ from gdistributed.data.shared_memory import SharedMemory, held_nbytes, same_host
 from gdistributed.services.process_memory import measure_memory
 from gdistributed.v1 import worker_pb2
 from tests.data.holder import Holder, read
-from tests.segments import living_segments
+from tests.segments import living_segments, until_nothing_is_held
 
 MIB = 2**20
 
@@ -28,8 +27,7 @@ MIB = 2**20
 def _nothing_is_held() -> Iterator[None]:
     """What a test leaves behind is no other's."""
     yield
-    gc.collect()
-    assert held_nbytes() == (0, 0)
+    until_nothing_is_held()
     assert living_segments([os.getpid()]) == set()
 
 

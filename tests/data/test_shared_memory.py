@@ -20,7 +20,8 @@ from gdistributed.data.shared_memory import SharedMemory, held_nbytes, same_host
 from gdistributed.data.shared_memory.segment import borrow, copy_on_write, make_segment
 from gdistributed.v1 import worker_pb2
 from tests.data.holder import Holder, read
-from tests.segments import living_segments
+from tests.segments import living_segments, until_nothing_is_held
+from tests.waiting import until
 
 MIB = 2**20
 
@@ -29,8 +30,7 @@ MIB = 2**20
 def _nothing_is_held() -> Iterator[None]:
     """What a test leaves behind is no other's."""
     yield
-    gc.collect()
-    assert held_nbytes() == (0, 0)
+    until_nothing_is_held()
 
 
 def frame() -> pd.DataFrame:
@@ -88,7 +88,7 @@ async def test_memory_holds_an_array_once_however_many_have_it() -> None:
     value = cyd.take(again)  # although she who made it has let go
     bob.values.clear()
     assert value.sum() == MIB
-    assert held_nbytes()[0] == 0
+    until(lambda: held_nbytes()[0] == 0, "that nothing of its own is held")
 
 
 async def test_a_value_of_a_worker_is_read_only_and_that_of_a_client_its_own() -> None:
@@ -124,8 +124,7 @@ async def test_many_who_ask_at_once_are_told_of_one_segment() -> None:
     assert len({shared.segments[0].name for shared in told}) == 1
     assert held_nbytes()[0] == 8 * MIB
     del lending, told
-    gc.collect()
-    assert held_nbytes() == (0, 0)
+    until_nothing_is_held()
 
 
 async def test_each_reader_is_told_of_it_in_a_codec_of_its_own() -> None:
@@ -151,7 +150,7 @@ async def test_the_bound_on_segments_is_kept() -> None:
     told = [await lending.lend(str(n), x, encode_parts(x)) for n, x in enumerate(arrays)]
     assert [shared is not None for shared in told] == [True, True, False]
     del lending, told
-    gc.collect()
+    until_nothing_is_held()
     lending = memory.with_host(same_host())
     at_once = [lending.lend(str(n), x, encode_parts(x)) for n, x in enumerate(arrays)]
     told = await asyncio.gather(*at_once)

@@ -97,7 +97,8 @@ async def test_a_client_puts_and_fetches_by_shared_memory(
     stored = await store(channel, worker.id, values, lending=lending)
     assert [each.key for each in stored] == ["array", "small", "bytes"]
     del lending
-    [name] = segments()  # bytes are copied out of theirs
+    await until_async(lambda: len(segments()) == 1, TIMEOUT_S)  # bytes are copied out of theirs
+    [name] = segments()
     assert not worker.data["array"].flags.writeable
     found = await fetch(
         channel, worker.id, ["array", "small", "bytes", "unknown"], shared_memory=memory
