@@ -63,9 +63,9 @@ demo-report: .venv/installed-test
 
 test: .venv/installed-test $(PROTO_ENV)/installed
 	$(call if_there,go,$(MAKE) --no-print-directory $(GRPCURL) $(GO_PLUGINS) $(GO_PROGRAMS),the tests that need grpcurl or the Go worker)
-	$(network_tools)
-	$(prometheus)
-	$(browser)
+	$(call from_debian,ip nft,iproute2 nftables)
+	$(call from_debian,prometheus promtool,prometheus)
+	$(call from_debian,chromium,chromium)
 	$(call if_there,chromium,true,the tests of the dashboard in a browser)
 	$(call if_there,Rscript,true,the tests that need R)
 	$(call if_there,npm,$(MAKE) --no-print-directory $(TYPESCRIPT_WORKER),the tests of the worker in TypeScript)
@@ -170,25 +170,14 @@ if_there = if command -v $(1) >/dev/null; then $(2); \
 	elif [ "$$CI" = true ]; then echo "no $(1) here, and with CI=true nothing may be skipped: $(3)" >&2; exit 1; \
 	else echo "no $(1) here: skipping $(3)"; fi
 
-# What cuts networks in tests. Without root it could not be used, and is not asked for.
-network_tools = if [ "$$(id -u)" = 0 ] && ! { command -v ip && command -v nft; } >/dev/null \
-	    && command -v apt-get >/dev/null; then \
-	    echo "installing iproute2 and nftables"; mkdir -p .tools; \
-	    { apt-get update && apt-get install --yes --no-install-recommends iproute2 nftables; } \
-	        >.tools/network.log 2>&1 || { cat .tools/network.log; exit 1; }; fi
-
-# What reads metrics in tests: the server, and the tool that checks them.
-prometheus = if [ "$$(id -u)" = 0 ] && ! { command -v prometheus && command -v promtool; } >/dev/null \
-	    && command -v apt-get >/dev/null; then \
-	    echo "installing prometheus"; mkdir -p .tools; \
-	    { apt-get update && apt-get install --yes --no-install-recommends prometheus; } \
-	        >.tools/prometheus.log 2>&1 || { cat .tools/prometheus.log; exit 1; }; fi
-
-# What looks at the dashboard's pages in tests: Debian's, since Playwright's own comes from elsewhere.
-browser = if [ "$$(id -u)" = 0 ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then \
-	    echo "installing chromium"; mkdir -p .tools; \
-	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } \
-	        >.tools/browser.log 2>&1 || { cat .tools/browser.log; exit 1; }; fi
+# $(call from_debian,programs,packages): install the packages where one of the programs is missing, if root
+# runs us on Debian. Tests cut networks with ip and nft, which needs root; they look at pages with Debian's
+# Chromium, for the download of Playwright's own comes from elsewhere.
+from_debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	    && ! (for program in $(1); do command -v $$program || exit 1; done) >/dev/null; then \
+	    echo "installing $(2)"; mkdir -p .tools; log=".tools/$(firstword $(2)).log"; \
+	    { apt-get update && apt-get install --yes --no-install-recommends $(2); } >$$log 2>&1 \
+	        || { cat $$log; exit 1; }; fi
 
 $(GRPCURL):
 	echo "building grpcurl $(GRPCURL_VERSION) (a minute, once)"

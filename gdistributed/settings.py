@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+NS: Final = 1_000_000_000  # in a second
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 

@@ -14,11 +14,10 @@ from gdistributed.settings import DEFAULT_PORT, LOOPBACK
 if TYPE_CHECKING:
     import grpc.aio
 
-    from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
+    from gdistributed.v1 import scheduler_pb2_grpc
 
 Answer = TypeVar("Answer")
 
-PAGE_SIZE: Final = 1000
 GIVEN: Final = "gdistributed.address"
 
 
@@ -116,20 +115,6 @@ async def scheduler_at(
         raise error_from_call(error, address, doing) from error
     finally:
         await channel.close()
-
-
-async def all_workers(
-    scheduler: scheduler_pb2_grpc.SchedulerAsyncStub, timeout_s: float
-) -> list[scheduler_pb2.WorkerDescription]:
-    """List all workers."""
-    from functools import partial
-
-    from gdistributed.v1 import scheduler_pb2
-    from gdistributed.wire.pages import pages
-
-    request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
-    answers = pages(partial(scheduler.ListWorkers, timeout=timeout_s), request)
-    return [each async for answer in answers for each in answer.workers]
 
 
 async def find_scheduler(address: str, timeout_s: float) -> str:

@@ -8,7 +8,6 @@ import click
 
 from gdistributed.cli.asking import (
     address_option,
-    all_workers,
     scheduler_at,
     timeout_option,
 )
@@ -121,6 +120,7 @@ class _Reader:
     async def _find(self, channel: grpc.aio.Channel, channels: Channels) -> None:
         """Find out where the servers are."""
         from gdistributed.v1 import scheduler_pb2_grpc, server_pb2_grpc
+        from gdistributed.wire.pages import all_workers
 
         if self._of_all or SCHEDULER in self._names:
             self._stubs[SCHEDULER] = server_pb2_grpc.ServerStub(channel)

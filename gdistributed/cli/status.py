@@ -9,7 +9,6 @@ import click
 from gdistributed.cli.asking import (
     address_argument,
     address_option,
-    all_workers,
     ask_scheduler,
     timeout_option,
 )
@@ -58,6 +57,7 @@ async def _ask(
     address: str, timeout_s: float
 ) -> tuple[scheduler_pb2.GetSummaryResponse, list[scheduler_pb2.WorkerDescription]]:
     from gdistributed.v1 import scheduler_pb2
+    from gdistributed.wire.pages import all_workers
 
     async def ask(
         scheduler: scheduler_pb2_grpc.SchedulerAsyncStub,
@@ -98,14 +98,14 @@ def report(
 def _workers_table(workers: list[scheduler_pb2.WorkerDescription]) -> RenderableType:
     if not workers:
         return "No workers. Start one with:  gd worker ADDRESS\n"
-    from gdistributed.v1 import worker_pb2
+    from gdistributed.core.words import word_of_status
 
     numbers = ("threads", "tasks", "managed", "unmanaged", "spilled")
     table = small_table("worker", "address", "state", numbers=numbers)
     for worker in workers:
         metrics = worker.metrics
         unmanaged_nbytes = max(metrics.memory_nbytes - metrics.managed_nbytes, 0)
-        state = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+        state = word_of_status(worker.status)
         table.add_row(
             worker.name if worker.name != worker.address else worker.worker_id[:8],
             worker.address,

@@ -15,6 +15,7 @@ from gdistributed.cli.asking import (
 from gdistributed.cli.figures import in_bytes, small_table
 from gdistributed.cli.json_lines import as_dict, json_option, print_object
 from gdistributed.cli.logs import quiet_grpc
+from gdistributed.cli.status import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 
-STATES: Final = ("released", "waiting", "queued", "no_worker", "processing", "memory", "erred")
 PAGE_SIZE: Final = 10_000
 
 
@@ -116,7 +116,7 @@ def report(found: Iterable[scheduler_pb2.TaskDescription]) -> RenderableType:
     """What is shown of tasks: a line each, folded where the terminal is narrow."""
     from rich.text import Text
 
-    from gdistributed.v1 import task_pb2
+    from gdistributed.core.words import word_of_state
 
     found = list(found)
     table = small_table("key")
@@ -126,7 +126,7 @@ def report(found: Iterable[scheduler_pb2.TaskDescription]) -> RenderableType:
     table.add_column("where, or why", overflow="fold", ratio=1)
     table.expand = True
     for task in found:
-        state = task_pb2.TaskState.Name(task.state).removeprefix("TASK_STATE_").lower()
+        state = word_of_state(task.state)
         size = in_bytes(task.nbytes) if task.nbytes else "-"
         table.add_row(*(Text(text) for text in (task.key, state, size, _place_or_cause(task))))
     return table

@@ -9,7 +9,6 @@ import click
 from gdistributed.cli.asking import (
     address_argument,
     address_option,
-    all_workers,
     scheduler_at,
     timeout_option,
 )
@@ -87,6 +86,7 @@ async def _look(
     channel: grpc.aio.Channel, last: activity_pb2.GetActivityResponse | None, timeout_s: float
 ) -> tuple[activity_pb2.GetActivityResponse, list[scheduler_pb2.WorkerDescription]]:
     from gdistributed.v1 import activity_pb2, activity_pb2_grpc, scheduler_pb2_grpc
+    from gdistributed.wire.pages import all_workers
 
     request = activity_pb2.GetActivityRequest()
     if last is not None:  # the screen shows no single runs

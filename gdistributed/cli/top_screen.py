@@ -12,7 +12,8 @@ from rich.text import Text
 from gdistributed.cli.figures import counted, in_bytes
 from gdistributed.cli.top_figures import Figures, Kind
 from gdistributed.core.durations import in_words
-from gdistributed.v1 import scheduler_pb2, worker_pb2
+from gdistributed.core.words import word_of_status
+from gdistributed.v1 import scheduler_pb2
 
 Worker = scheduler_pb2.WorkerDescription
 
@@ -104,7 +105,7 @@ def _workers(workers: Sequence[Worker], shown: int, bar: int) -> RenderableType:
     table.add_column("state", no_wrap=True, overflow="ellipsis")
     for worker in workers[:shown]:
         metrics = worker.metrics
-        state = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+        state = word_of_status(worker.status)
         table.add_row(
             Text(worker.name),
             _memory_bar(worker, bar),

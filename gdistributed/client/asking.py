@@ -12,9 +12,10 @@ from gdistributed.client.keys import Key
 from gdistributed.client.listing import function_as_dict, list_functions, list_workers
 from gdistributed.client.options import Workers, worker_names
 from gdistributed.core.client.futures import Countdown
+from gdistributed.core.words import word_of_status
 from gdistributed.errors import WaitTimeout
 from gdistributed.v1 import center_pb2, scheduler_pb2
-from gdistributed.v1.worker_pb2 import WorkerMetrics, WorkerStatus
+from gdistributed.v1.worker_pb2 import WorkerMetrics
 
 RESTART_TIMEOUT_S = 60.0
 RESTARTED = "the cluster was restarted"
@@ -276,7 +277,7 @@ class Asking(ClientBase):
 
 
 def _described(worker: scheduler_pb2.WorkerDescription) -> dict[str, Any]:
-    status = WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_").lower()
+    status = word_of_status(worker.status)
     return {
         "name": worker.name,
         "id": worker.worker_id,

@@ -313,7 +313,6 @@ class Connection:
         self.lanes = Lanes(found.center, self.address)
         self.routes.relay_address = found.address
         old, self._control = self._control, [*found.channels, self.lanes]
-        self.channel = found.scheduler
         self.center = center_pb2_grpc.CenterStub(found.center)
         self.names = names_pb2_grpc.NamesStub(found.center)
         self.scheduler = scheduler_pb2_grpc.SchedulerStub(found.scheduler)

@@ -6,8 +6,8 @@ from html import escape
 from typing import Final
 
 from gdistributed.client.html import BAD, BUSY, GOOD, STILL, framed
+from gdistributed.core.words import word_of_state
 from gdistributed.v1 import activity_pb2 as pb
-from gdistributed.v1 import task_pb2
 
 COLUMN: Final = 190
 ROW: Final = 32
@@ -110,7 +110,7 @@ def _box(node: pb.GraphNode, place: tuple[int, int]) -> str:
     x, y = place
     label, said = node.name, node.name
     if node.state:
-        states = [task_pb2.TaskState.Name(node.state).removeprefix("TASK_STATE_").lower()]
+        states = [word_of_state(node.state)]
         said += f": {states[0]}"
     else:
         states = [state for state, count in node.tasks.items() if count]

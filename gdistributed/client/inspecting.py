@@ -26,7 +26,6 @@ from gdistributed.client.versions import VersionMismatchWarning, differences
 from gdistributed.errors import GDistributedError, SoftwareDiffers
 from gdistributed.v1 import (
     activity_pb2,
-    activity_pb2_grpc,
     scheduler_pb2,
     server_pb2,
     server_pb2_grpc,
@@ -131,9 +130,9 @@ class Inspecting(ClientBase):
         """
         (name,) = key_names([key]) if key is not None else ("",)
         request = activity_pb2.GetGraphRequest(key=name, limit=limit)
-        stub: activity_pb2_grpc.ActivityAsyncStub
-        stub = activity_pb2_grpc.ActivityStub(self.connection.channel)
-        return DrawnGraph(await self.connection.ask(stub.GetGraph, request, "drawing the graph"))
+        connection = self.connection
+        answer = await connection.ask(connection.activity.GetGraph, request, "drawing the graph")
+        return DrawnGraph(answer)
 
     async def call_stack(
         self,

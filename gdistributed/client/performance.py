@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from functools import cached_property
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from gdistributed.client.bridge import Bridge
 from gdistributed.client.current import AnyClient, nearest_client
 from gdistributed.client.recording import Recording
-from gdistributed.observe.record import NS, Record, describe_run
+from gdistributed.observe.record import Record, describe_run
 from gdistributed.observe.report import page
+from gdistributed.settings import NS
 
 if TYPE_CHECKING:
     from gdistributed.client.async_client import AsyncClient
@@ -26,7 +27,7 @@ class _Recorded:
     """Records what a cluster does in a `with` block."""
 
     def __init__(self, client: AnyClient | None, merge_s: float) -> None:
-        self._client = client
+        self._given = client
         self._merge_s = merge_s
         self._recording: Recording
 
@@ -34,13 +35,14 @@ class _Recorded:
         """Make of the record what is wanted."""
         raise NotImplementedError
 
-    @property
-    def _bridge(self) -> Bridge:
-        client = self._client = self._client or nearest_client()
-        return client.connection.bridge
+    @cached_property
+    def _client(self) -> AsyncClient:
+        """The client, with methods that wait as its user does."""
+        client: Any = self._given or nearest_client()
+        return getattr(client, "twin", client)  # type: ignore[no-any-return]
 
     def __enter__(self) -> Self:
-        self._bridge.run(self._begin())
+        self._client.bridge.run(self._begin())
         return self
 
     def __exit__(
@@ -49,7 +51,7 @@ class _Recorded:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bridge.run(self._end())
+        self._client.bridge.run(self._end())
 
     async def __aenter__(self) -> Self:
         await self._begin()
@@ -64,16 +66,14 @@ class _Recorded:
         await self._end()
 
     async def _begin(self) -> None:
-        bridge = self._bridge
-        assert self._client is not None
-        connection = self._client.connection
-        self._recording = Recording(connection, self._merge_s)
-        await bridge.on_loop(self._recording.begin(), connection.loop)
+        client = self._client
+        self._recording = Recording(client.connection, self._merge_s)
+        await client.bridge.on_loop(self._recording.begin(), client.connection.loop)
 
     async def _end(self) -> None:
-        assert self._client is not None
-        loop = self._client.connection.loop
-        await self._ended(await self._bridge.on_loop(self._recording.end(), loop))
+        client = self._client
+        record = await client.bridge.on_loop(self._recording.end(), client.connection.loop)
+        await self._ended(record)
 
 
 class get_task_stream(_Recorded):  # a function to those who use it
@@ -140,14 +140,11 @@ class performance_report(_Recorded):  # a function to those who use it
         self._code = _source_of(inspect.currentframe())
 
     async def _ended(self, record: Record) -> None:
-        assert self._client is not None
-        given: Any = self._client
-        client: AsyncClient = getattr(given, "twin", given)  # what it awaits is the same bridge
-        profile = await client.profile(start=record.begun_ns / NS)
+        profile = await self._client.profile(start=record.begun_ns / NS)
         text = page(
             record,
             title=self._title,
-            scheduler=client.connection.address,
+            scheduler=self._client.connection.address,
             code=self._code,
             profile=profile.tree,
         )

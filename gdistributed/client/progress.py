@@ -15,7 +15,7 @@ from gdistributed.client.future import Future
 from gdistributed.client.progress_views import Line, View, view_on
 from gdistributed.core.client.futures import Countdown, FutureRecord
 from gdistributed.errors import GDistributedError
-from gdistributed.v1 import activity_pb2, activity_pb2_grpc
+from gdistributed.v1 import activity_pb2
 
 REFRESH_S: Final = 0.1
 # How often the scheduler is asked how long tasks run, and how soon again when it did not answer.
@@ -85,12 +85,10 @@ class ProgressBar:
         if not self._view.is_live or now < self._ask_at:
             return
         self._ask_at = now + ASK_S
-        stub: activity_pb2_grpc.ActivityAsyncStub
-        stub = activity_pb2_grpc.ActivityStub(self._connection.channel)
         request = activity_pb2.GetActivityRequest(limit=1)
         try:
             answer = await self._connection.ask(
-                stub.GetActivity, request, "asking how long tasks run", ASK_S
+                self._connection.activity.GetActivity, request, "asking how long tasks run", ASK_S
             )
         except GDistributedError:
             self._ask_at = now + ASK_AGAIN_S

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from functools import partial
+from collections.abc import Iterator
 from typing import Final
 
 import grpc.aio
 
 from gdistributed.client.connection import Connection
+from gdistributed.errors import GDistributedError
 from gdistributed.observe.record import Record
-from gdistributed.v1 import activity_pb2, scheduler_pb2
-from gdistributed.wire.pages import pages
+from gdistributed.v1 import activity_pb2
+from gdistributed.wire.pages import all_workers
 from gdistributed.wire.status import error_from_call
 
 logger = logging.getLogger("gdistributed.client")
@@ -22,7 +23,6 @@ INTERVAL_S: Final = 0.5
 TIMEOUT_S: Final = 10.0
 # As many as the scheduler keeps.
 LIMIT: Final = 20_000
-PAGE_SIZE: Final = 1000
 
 
 class Recording:
@@ -50,7 +50,10 @@ class Recording:
         GDistributedError
             If the scheduler does not answer.
         """
-        self.record = Record(await self._ask(activity_pb2.GetActivityRequest(limit=1)))
+        request = activity_pb2.GetActivityRequest(limit=1)
+        with self._errors():
+            first = await self._connection.activity.GetActivity(request, timeout=TIMEOUT_S)
+        self.record = Record(first)
         self._polling = asyncio.create_task(self._poll())
 
     async def end(self) -> Record:
@@ -67,7 +70,9 @@ class Recording:
             await asyncio.sleep(INTERVAL_S)
             try:
                 await self._take()
-            except Exception as error:  # it may come back: what happened meanwhile is kept there
+            except (
+                GDistributedError
+            ) as error:  # it may come back: what happened meanwhile is kept there
                 logger.info("a recording got no answer", extra={"cause": str(error)})
 
     async def _take(self) -> None:
@@ -75,19 +80,16 @@ class Recording:
             last_run=self.record.last_run, last_transfer=self.record.last_transfer, limit=LIMIT
         )
         request.merge.FromNanoseconds(int(self._merge_s * 1e9))
-        answer = await self._ask(request)
-        self.record.add(answer, await self._workers())
+        with self._errors():
+            connection = self._connection
+            answer = await connection.activity.GetActivity(request, timeout=TIMEOUT_S)
+            workers = await all_workers(connection.scheduler, TIMEOUT_S)
+        self.record.add(answer, workers)
 
-    async def _ask(
-        self, request: activity_pb2.GetActivityRequest
-    ) -> activity_pb2.GetActivityResponse:
-        connection = self._connection
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what gRPC raises into our own errors."""
         try:
-            return await connection.activity.GetActivity(request, timeout=TIMEOUT_S)
+            yield
         except grpc.aio.AioRpcError as error:
-            raise error_from_call(error, connection.address, "recording") from error
-
-    async def _workers(self) -> list[scheduler_pb2.WorkerDescription]:
-        ask = partial(self._connection.scheduler.ListWorkers, timeout=TIMEOUT_S)
-        answers = pages(ask, scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE))
-        return [each async for answer in answers for each in answer.workers]
+            raise error_from_call(error, self._connection.address, "recording") from error

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from google.protobuf import json_format, message
 
-from gdistributed.core.scheduler.activity import Moved
+from gdistributed.core.scheduler.activity import Moved, RunLine
 from gdistributed.core.scheduler.brain import SchedulerBrain
-from gdistributed.core.scheduler.events import TASK
+from gdistributed.core.scheduler.events import TASK, Line
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     TaskRecord,
@@ -40,10 +40,8 @@ FORMAT: Final = 1
 
 HEADS_KEPT: Final = 20_000
 
-# An event, as `Events` has it; and of a task's the states before and after, worker and prefix.
-Line = tuple[float, str, str, str, str, str, str, str]
+# The states before and after, the worker and the prefix.
 Edge = tuple[str, str, str, str]
-Run = tuple[float, str, str, str, int, int, int, int, int]
 
 
 class EventLines:
@@ -347,14 +345,14 @@ TOLD: Final[dict[tuple[str, str], tuple[bool, Alike]]] = {
 }
 
 
-def by_place(runs: list[Run]) -> Iterator[tuple[Any, ...]]:
+def by_place(runs: list[RunLine]) -> Iterator[tuple[Any, ...]]:
     """Yield runs of one prefix on one worker as columns; mostly they all are."""
     columns = tuple(zip(*runs, strict=True))
     _, _, prefixes, workers, *_ = columns
     if prefixes.count(prefixes[0]) == workers.count(workers[0]) == len(runs):
         yield columns
         return
-    groups: dict[object, list[Run]] = {}
+    groups: dict[object, list[RunLine]] = {}
     for run in runs:
         groups.setdefault(run[2:4], []).append(run)
     for some in groups.values():

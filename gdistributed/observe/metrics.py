@@ -20,7 +20,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from gdistributed.core.scheduler.states import FORGOTTEN, State
-from gdistributed.v1 import activity_pb2, scheduler_pb2, worker_pb2
+from gdistributed.core.words import word_of_status
+from gdistributed.v1 import activity_pb2, scheduler_pb2
 from gdistributed.version import __version__
 
 NS: Final = 1e9
@@ -192,8 +193,7 @@ class Collector:
         )
         for worker in workers:
             metrics = worker.metrics
-            word = worker_pb2.WorkerStatus.Name(worker.status).removeprefix("WORKER_STATUS_")
-            status.add_metric([worker.name, word.lower()], 1)
+            status.add_metric([worker.name, word_of_status(worker.status)], 1)
             for kind, nbytes in (
                 ("process", metrics.memory_nbytes),
                 ("managed", metrics.managed_nbytes),

@@ -34,13 +34,11 @@ from gdistributed.core.scheduler.states import (
     RELEASED,
     State,
 )
+from gdistributed.core.words import word_of_status
 from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 
 Line = dict[str, Any]
-STATUSES: Final = {
-    name.removeprefix("WORKER_STATUS_").lower(): number
-    for name, number in worker_pb2.WorkerStatus.items()
-}
+STATUSES: Final = {word_of_status(number): number for number in worker_pb2.WorkerStatus.values()}
 
 
 class Rebuilt:

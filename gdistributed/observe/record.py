@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from gdistributed.settings import NS
 from gdistributed.v1 import activity_pb2, scheduler_pb2
 
-NS: Final = 1_000_000_000
 # More runs than this are not kept, so that a page can still be drawn.
 RUNS_MAX: Final = 200_000
 SUMS: Final = ("run_ns", "fetch_ns", "wait_ns", "queued_ns", "overhead_ns")

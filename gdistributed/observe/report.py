@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from gdistributed.observe.flame_graph import flame_graph, static_text
 from gdistributed.observe.profile_tree import Node
-from gdistributed.observe.record import NS, Record
+from gdistributed.observe.record import Record
+from gdistributed.settings import NS
 from gdistributed.version import __version__
 
 NO_PROFILE: Final = '<p class="hint">There are no samples: no task ran for long enough.</p>'

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 import grpc
 
+from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.status import StatusError
 
 PAGE_SIZE: Final = 100
 PAGE_SIZE_MAX: Final = 10_000
+WORKERS_PAGE_SIZE: Final = 1000
 
 Record = TypeVar("Record")
 Request = TypeVar("Request", bound=Any)
@@ -67,3 +70,12 @@ async def pages(
         if not answer.next_page_token:
             return
         request.page_token = answer.next_page_token
+
+
+async def all_workers(
+    scheduler: scheduler_pb2_grpc.SchedulerAsyncStub, timeout_s: float
+) -> list[scheduler_pb2.WorkerDescription]:
+    """List all workers; each page may take so long."""
+    request = scheduler_pb2.ListWorkersRequest(page_size=WORKERS_PAGE_SIZE)
+    answers = pages(partial(scheduler.ListWorkers, timeout=timeout_s), request)
+    return [each async for answer in answers for each in answer.workers]

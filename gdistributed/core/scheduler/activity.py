@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gdistributed.core.numbered import Numbered
 from gdistributed.core.scheduler.states import PROCESSING, QUEUED
+from gdistributed.settings import NS
 from gdistributed.v1 import task_pb2, worker_pb2
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 RUNS_KEPT: Final = 20_000
 TRANSFERS_KEPT: Final = 20_000
-NS: Final = 1_000_000_000
 
 
 class Run(NamedTuple):
@@ -64,6 +64,11 @@ class Moved(NamedTuple):
     shared: bool
 
 
+# As they are kept: their fields in their order.
+RunLine = tuple[float, str, str, str, int, int, int, int, int]
+TransferLine = tuple[float, str, str, int, int, int, bool]
+
+
 @dataclass(slots=True)
 class TransferSums:
     """What was moved in one way since the start.
@@ -106,12 +111,8 @@ class Activity:
 
     def __init__(self) -> None:
         self.sent, self.shared = TransferSums(), TransferSums()
-        self.runs: Numbered[tuple[float, str, str, str, int, int, int, int, int]] = Numbered(
-            RUNS_KEPT
-        )
-        self.transfers: Numbered[tuple[float, str, str, int, int, int, bool]] = Numbered(
-            TRANSFERS_KEPT
-        )
+        self.runs: Numbered[RunLine] = Numbered(RUNS_KEPT)
+        self.transfers: Numbered[TransferLine] = Numbered(TRANSFERS_KEPT)
 
     def trim(self) -> None:
         """Forget the oldest."""

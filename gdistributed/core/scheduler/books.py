@@ -22,7 +22,7 @@ from gdistributed.core.scheduler.records import (
     TemplateRecord,
     WorkerRecord,
 )
-from gdistributed.core.scheduler.states import FORGOTTEN, MEMORY, QUEUED, RELEASED, State
+from gdistributed.core.scheduler.states import MEMORY, QUEUED, RELEASED, State
 from gdistributed.settings import PYTHON
 from gdistributed.v1 import task_pb2
 
@@ -115,9 +115,8 @@ class Books:
         """Count the tasks by state; states in which there are none are left out."""
         total: Counter[State] = Counter()
         for prefix in (self.data, *self.prefixes.values()):
-            total.update(prefix.counts)
-        del total[FORGOTTEN]
-        return +total
+            total.update(prefix.tasks())
+        return total
 
     def add_task(self, task: TaskRecord) -> None:
         """Enter a new task, and tie it to its dependencies."""

@@ -46,7 +46,7 @@ from gdistributed.core.scheduler.states import (
 from gdistributed.core.scheduler.transitions import TRANSITIONS, next_state
 from gdistributed.core.session import Session, Sessions
 from gdistributed.errors import InvariantBroken, MalformedMessage, NameTaken
-from gdistributed.settings import SchedulerSettings
+from gdistributed.settings import NS, SchedulerSettings
 from gdistributed.v1 import nanny_pb2, scheduler_pb2, task_pb2, worker_pb2
 
 # An attempt is the epoch above and the count of hand-outs below (RunTask.attempt).
@@ -215,7 +215,7 @@ class SchedulerBrain:
             decodes=decodes_of(hello),
             memory_limit_nbytes=hello.memory_limit_nbytes,
             last_seen=now,
-            ahead_ns=self.settings.prefetch_s * placement.NS * hello.nthreads,
+            ahead_ns=self.settings.prefetch_s * NS * hello.nthreads,
             ahead_tasks=self.settings.prefetch_tasks_min * hello.nthreads,
         )
         self.books.add_worker(worker)
@@ -438,7 +438,7 @@ class SchedulerBrain:
         assert task.template is not None
         learned = task.template.prefix.duration_ns
         if not learned:
-            return int(self.settings.unknown_duration_s * placement.NS)
+            return int(self.settings.unknown_duration_s * NS)
         return max(int(learned), OVERHEAD_NS)
 
     def _session_id(self) -> str:

@@ -6,10 +6,10 @@ Tasks are added one by one, so that whoever draws a large graph can do other thi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import State
+from gdistributed.core.scheduler.walking import reached
 
 
 class Node:
@@ -59,20 +59,6 @@ class Drawing:
 
 def related(task: TaskRecord) -> list[TaskRecord]:
     """Return a task with all that it needs and all that needs it, what is needed first."""
-    needed = _reached(task, lambda each: each.dependencies)
-    needing = _reached(task, lambda each: each.dependents or ())
+    needed = reached([task], lambda each: each.dependencies)
+    needing = reached([task], lambda each: each.dependents or ())
     return [*reversed(needed), *needing[1:]]
-
-
-def _reached(
-    task: TaskRecord, next_ones: Callable[[TaskRecord], Iterable[TaskRecord]]
-) -> list[TaskRecord]:
-    """Return what is reached from a task, the task first, nearer ones before farther ones."""
-    found = {task: None}
-    reached = [task]
-    for each in reached:  # grows while it is walked
-        for other in next_ones(each):
-            if other not in found:
-                found[other] = None
-                reached.append(other)
-    return reached

@@ -46,7 +46,11 @@ class Event(NamedTuple):
     detail: str = ""
 
 
-class Events(Numbered[tuple[float, str, str, str, str, str, str, str]]):
+# An event as it is kept: its fields in their order.
+Line = tuple[float, str, str, str, str, str, str, str]
+
+
+class Events(Numbered[Line]):
     """The events that are kept, each a plain tuple with the fields of `Event`, which is cheaper."""
 
     def __init__(self, kept: int = KEPT) -> None:

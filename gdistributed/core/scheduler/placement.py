@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 from gdistributed.core.scheduler import reach, suspects
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.runs import begin_run
-from gdistributed.settings import SchedulerSettings
+from gdistributed.settings import NS, SchedulerSettings
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
-NS = 1_000_000_000
 OTHERS_MAX = 100
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from gdistributed.core.scheduler.states import RELEASED, State
+from gdistributed.core.scheduler.states import FORGOTTEN, RELEASED, State
 
 if TYPE_CHECKING:
     from gdistributed.errors import BadGraph
@@ -402,6 +402,11 @@ class PrefixRecord:
     run_counts: dict[int, int] = field(default_factory=dict)
     queued_s: float = 0.0
     handed_s: float = 0.0
+
+    def tasks(self) -> dict[State, int]:
+        """Count the tasks that are known now, by state; without states in which there are none."""
+        counts = self.counts.items()
+        return {state: count for state, count in counts if count and state is not FORGOTTEN}
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import MEMORY
 from gdistributed.core.scheduler.transitions import next_state
+from gdistributed.core.words import word_of_status
 from gdistributed.v1 import task_pb2, worker_pb2
 
 CLOSING = worker_pb2.WORKER_STATUS_CLOSING
@@ -37,8 +38,7 @@ def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.H
         if status == CLOSING:
             replicas.retire(brain, worker, leaves_anyway=True)
         liveness.refresh(brain, worker)
-        name = worker_pb2.WorkerStatus.Name(status).removeprefix("WORKER_STATUS_").lower()
-        brain.events.note(brain.now, "worker", worker.name, "", name)
+        brain.events.note(brain.now, "worker", worker.name, "", word_of_status(status))
     if status == PAUSED:
         _take_back_waiting(brain, worker)
 

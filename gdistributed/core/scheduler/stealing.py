@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gdistributed.core.scheduler import placement, reach, reports
 from gdistributed.core.scheduler.runs import begin_run
 from gdistributed.core.scheduler.states import QUEUED
+from gdistributed.settings import NS
 
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
@@ -66,7 +67,7 @@ def _steal_for(brain: SchedulerBrain, thief: WorkerRecord, victims: list[WorkerR
 def _victims(brain: SchedulerBrain) -> Iterator[WorkerRecord]:
     """Yield a few workers whose tasks may wait too long, and put them last in line."""
     loaded = brain.books.loaded
-    gain_ns = brain.settings.steal_gain_s * placement.NS
+    gain_ns = brain.settings.steal_gain_s * NS
     for _ in range(min(len(loaded), brain.settings.candidates)):
         worker = next(iter(loaded))
         if len(worker.processing) > worker.nthreads:
@@ -84,7 +85,7 @@ def _can_be_taken(
     """Yield tasks, the last ones first, that a worker has not begun and another would sooner."""
     waiting = len(victim.processing) - victim.nthreads - len(victim.revoked)
     wait_ns = _expected_wait_ns(brain, victim)
-    gain_ns = brain.settings.steal_gain_s * placement.NS
+    gain_ns = brain.settings.steal_gain_s * NS
     for task in islice(reversed(victim.processing), LOOKED_AT_MAX):
         wait_ns -= task.expected_ns / victim.nthreads
         if waiting <= 0 or wait_ns <= gain_ns:
@@ -101,7 +102,7 @@ def _expected_wait_ns(brain: SchedulerBrain, worker: WorkerRecord) -> float:
 
     One that has ended nothing for long will not soon, whatever was expected.
     """
-    return max(placement.wait_ns(worker), (brain.now - worker.busy_since) * placement.NS)
+    return max(placement.wait_ns(worker), (brain.now - worker.busy_since) * NS)
 
 
 def _may_run(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> bool:

@@ -223,7 +223,7 @@ def memory_to_released(brain: SchedulerBrain, task: TaskRecord) -> None:
         books.remove_replica(task, worker)
     if task.value:
         books.drop_value(task)
-    if not task.is_needed:
+    if task.error is not None and not task.is_needed:
         task.error = None  # of an actor that is lost, but by now nobody misses it
     if task in books.copying:
         replicas.released(brain, task)

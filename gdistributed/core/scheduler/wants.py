@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gdistributed.core.scheduler import intake, pieces, reports
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord
 from gdistributed.core.scheduler.states import ERRED, MEMORY
+from gdistributed.core.scheduler.walking import reached
 from gdistributed.errors import BadGraph
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
@@ -148,8 +149,9 @@ def cancel(
     force
         Whether also for other clients than the one that asks.
     """
-    named = dict.fromkeys(keys)
-    tasks = _with_dependents(brain, named)
+    named, known = dict.fromkeys(keys), brain.books.tasks
+    starts = [known[key] for key in named if key in known]
+    tasks = reached(starts, lambda each: each.dependents or ())
     for task in tasks:
         for client in task.wanted_by if force else by.alone:
             if task in client.wants:
@@ -159,18 +161,6 @@ def cancel(
         brain.reconsider(task)
     reports.say_own_cancelled(brain, by, named)
     return [task.key for task in tasks]
-
-
-def _with_dependents(brain: SchedulerBrain, keys: Iterable[str]) -> list[TaskRecord]:
-    known = brain.books.tasks
-    found = {known[key]: None for key in keys if key in known}
-    tasks = list(found)
-    for task in tasks:  # grows while it is walked
-        for dependent in task.dependents or ():
-            if dependent not in found:
-                found[dependent] = None
-                tasks.append(dependent)
-    return tasks
 
 
 def retry(brain: SchedulerBrain, client: ClientRecord | None, keys: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from gdistributed.settings import NS
 from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 
 
@@ -95,7 +96,7 @@ def note_times(
     """Say in the report of a run how long it waited for data and for a thread."""
     if run.fetch_ns:
         report.fetch_ns = run.fetch_ns
-    wait_ns = int((now - run.ready_at) * 1e9) - report.run_ns
+    wait_ns = int((now - run.ready_at) * NS) - report.run_ns
     if wait_ns > 0:
         report.wait_ns = wait_ns
 

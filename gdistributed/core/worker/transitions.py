@@ -30,9 +30,8 @@ from gdistributed.core.worker.records import (
     RunRecord,
     State,
 )
+from gdistributed.settings import NS
 from gdistributed.v1 import error_pb2, task_pb2
-
-NS: Final = 1_000_000_000
 
 if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain

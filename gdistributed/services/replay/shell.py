@@ -10,8 +10,9 @@ import grpc
 
 from gdistributed.observe.rebuilding import Rebuilt
 from gdistributed.observe.recording import Recording
-from gdistributed.services.scheduler.descriptions import NS, WallClock
+from gdistributed.services.scheduler.descriptions import WallClock
 from gdistributed.services.scheduler.shell import Shell
+from gdistributed.settings import NS
 from gdistributed.wire.status import StatusError
 
 Result = TypeVar("Result")

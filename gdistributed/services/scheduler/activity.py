@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import grpc.aio
@@ -16,15 +16,15 @@ from gdistributed.core.scheduler.activity import (
     queued_ns,
 )
 from gdistributed.core.scheduler.drawing import Drawing, Node, related
-from gdistributed.core.scheduler.records import PrefixRecord, TaskRecord
-from gdistributed.core.scheduler.states import FORGOTTEN
+from gdistributed.core.scheduler.records import PrefixRecord
 from gdistributed.services.scheduler.descriptions import STATES, WallClock, duration
+from gdistributed.services.scheduler.known import known_task
 from gdistributed.services.scheduler.load import Load
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.summary import summarise
+from gdistributed.settings import NS
 from gdistributed.v1 import activity_pb2 as pb
 from gdistributed.v1 import activity_pb2_grpc, scheduler_pb2
-from gdistributed.wire.status import StatusError
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -33,7 +33,6 @@ GRAPH_LIMIT: Final = 200
 PREFIXES_MAX: Final = 1000
 # So many tasks are drawn at a time; in between the event loop does other things.
 STEP: Final = 2000
-NS: Final = 1_000_000_000
 
 
 class ActivityService(activity_pb2_grpc.ActivityServicer):
@@ -87,12 +86,15 @@ class ActivityService(activity_pb2_grpc.ActivityServicer):
         if len(prefixes) <= PREFIXES_MAX:
             return prefixes
         prefixes.reverse()
-        prefixes.sort(key=lambda prefix: not has_tasks(prefix))  # stable: newer ones come first
+        prefixes.sort(key=lambda prefix: not prefix.tasks())  # stable: newer ones come first
         return prefixes[:PREFIXES_MAX]
 
     async def GetGraph(self, request: pb.GetGraphRequest, _: Context) -> pb.GetGraphResponse:
         """Draw the tasks that are known, or those that have to do with one."""
-        tasks = self._tasks_to_draw(request.key)
+        if request.key:
+            tasks = related(known_task(self._shell, request.key))
+        else:
+            tasks = list(self._shell.brain.books.tasks.values())
         drawing = Drawing(by_prefix=len(tasks) > (request.limit or GRAPH_LIMIT))
         for begin in range(0, len(tasks), STEP):
             for task in tasks[begin : begin + STEP]:
@@ -104,19 +106,6 @@ class ActivityService(activity_pb2_grpc.ActivityServicer):
             tasks=drawing.tasks,
             by_prefix=drawing.by_prefix,
         )
-
-    def _tasks_to_draw(self, key: str) -> list[TaskRecord]:
-        tasks = self._shell.brain.books.tasks
-        if not key:
-            return list(tasks.values())
-        if key not in tasks:
-            raise StatusError(
-                grpc.StatusCode.NOT_FOUND,
-                "UNKNOWN_KEY",
-                f"the scheduler does not know the key {key!r}: it was never submitted, or nobody "
-                f"wants it any more",
-            )
-        return related(tasks[key])
 
 
 class Stretch:
@@ -142,8 +131,8 @@ class Stretch:
         self.nbytes += run.nbytes
 
 
-def merged(runs: Iterable[Run], merge_s: float) -> Iterator[Stretch]:
-    """Yield runs, those of a prefix as one that follow each other closely on a worker.
+def merged(runs: Iterable[Run], merge_s: float) -> list[Stretch]:
+    """Return runs, those of a prefix as one that follow each other closely on a worker.
 
     Parameters
     ----------
@@ -166,12 +155,7 @@ def merged(runs: Iterable[Run], merge_s: float) -> Iterator[Stretch]:
         stretches.append(stretch)
         if run_s < merge_s:
             open_ones[place] = stretch
-    return iter(stretches)
-
-
-def has_tasks(prefix: PrefixRecord) -> bool:
-    """Whether tasks of a prefix are known now."""
-    return any(count for state, count in prefix.counts.items() if state is not FORGOTTEN)
+    return stretches
 
 
 def describe_prefix(prefix: PrefixRecord, now: float) -> pb.PrefixActivity:
@@ -179,11 +163,7 @@ def describe_prefix(prefix: PrefixRecord, now: float) -> pb.PrefixActivity:
     known_ns = prefix.run_ns + prefix.fetch_ns + prefix.wait_ns
     message = pb.PrefixActivity(
         prefix=prefix.name,
-        tasks={
-            str(state): count
-            for state, count in prefix.counts.items()
-            if count and state is not FORGOTTEN
-        },
+        tasks={str(state): count for state, count in prefix.tasks().items()},
         finished=prefix.finished,
         failed=prefix.failed,
         run_ns=prefix.run_ns,

@@ -9,9 +9,9 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from gdistributed.core.scheduler.events import Event
 from gdistributed.core.scheduler.records import ClientRecord, TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import State
+from gdistributed.settings import NS
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
-NS: Final = 1_000_000_000
 STATES: Final = {state: task_pb2.TaskState.Value(f"TASK_STATE_{state.name}") for state in State}
 
 

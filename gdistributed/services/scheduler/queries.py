@@ -28,6 +28,7 @@ from gdistributed.services.scheduler.descriptions import (
     describe_task,
     describe_worker,
 )
+from gdistributed.services.scheduler.known import known_task
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.summary import summarise
 from gdistributed.v1 import scheduler_pb2 as pb
@@ -80,14 +81,14 @@ class Queries:
 
     async def GetResult(self, request: pb.GetResultRequest, _: Context) -> pb.GetResultResponse:
         """Wait for a task and return what became of it."""
-        self._task(request.key)
+        known_task(self._shell, request.key)
         timeout_s = (
             request.timeout.ToNanoseconds() / 1e9
             if request.HasField("timeout")
             else RESULT_TIMEOUT_S
         )
         settled = await self._shell.console.settled(request.key, timeout_s)
-        task = self._task(request.key)
+        task = known_task(self._shell, request.key)
         if not settled or task.state not in (MEMORY, ERRED):
             raise StatusError(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -133,7 +134,8 @@ class Queries:
 
     async def GetTask(self, request: pb.GetTaskRequest, _: Context) -> pb.GetTaskResponse:
         """Describe a task in full."""
-        return pb.GetTaskResponse(task=describe_task(self._task(request.key), full=True))
+        task = known_task(self._shell, request.key)
+        return pb.GetTaskResponse(task=describe_task(task, full=True))
 
     async def ListTasks(self, request: pb.ListTasksRequest, _: Context) -> pb.ListTasksResponse:
         """List tasks in the order in which they came, filtered."""
@@ -193,7 +195,7 @@ class Queries:
             explanation = "It is forgotten: nobody asked for it any more."
             state = STATES[FORGOTTEN]
         else:
-            task = self._task(request.key)
+            task = known_task(self._shell, request.key)
             explanation, state = explain(brain.books, task), STATES[task.state]
         return pb.ExplainTaskResponse(state=state, explanation=explanation, story=story)
 
@@ -203,7 +205,7 @@ class Queries:
         """Return what is kept of what a task has printed and logged."""
         output = self._shell.brain.output.of(request.key)
         if not output:
-            self._task(request.key)
+            known_task(self._shell, request.key)
         return pb.GetTaskOutputResponse(output=output)
 
     # The cluster
@@ -286,17 +288,6 @@ class Queries:
                 yield pb.WatchEventsResponse(events=events)
                 await asyncio.sleep(PAUSE_S)  # what happens meanwhile goes out together
             late = grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_WATCHER"
-
-    def _task(self, key: str) -> TaskRecord:
-        task = self._shell.brain.books.tasks.get(key)
-        if task is None:
-            raise StatusError(
-                grpc.StatusCode.NOT_FOUND,
-                "UNKNOWN_KEY",
-                f"the scheduler does not know the key {key!r}: it was never submitted, or nobody "
-                f"wants it any more",
-            )
-        return task
 
 
 def _is_watched(line: Sequence[object], request: pb.WatchEventsRequest) -> bool:

@@ -16,7 +16,8 @@ from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.errors import ConnectionLost, InvariantBroken
 from gdistributed.services.alarm import Alarm
 from gdistributed.services.scheduler.console import CONSOLE_ID, Console
-from gdistributed.services.scheduler.descriptions import NS, WallClock
+from gdistributed.services.scheduler.descriptions import WallClock
+from gdistributed.settings import NS
 
 logger = logging.getLogger("gdistributed.scheduler")
 

@@ -6,14 +6,13 @@ from collections import deque
 from typing import Final
 
 from gdistributed.core.worker.records import PeerRecord
-from gdistributed.settings import MIB
+from gdistributed.settings import MIB, NS
 from gdistributed.v1 import worker_pb2
 
 # A smaller transfer says nothing about the bandwidth.
 MEASURED_NBYTES_MIN: Final = 1 * MIB
 # So many are told in a heartbeat at most (Heartbeat.transfers): the latest.
 TOLD_MAX: Final = 1000
-NS: Final = 1_000_000_000
 
 
 class Transfers:
