@@ -1,7 +1,7 @@
 """What happened at a scheduler as lines of JSON, for the event log.
 
 Lines are made as soon as the brain is done with an event, so that the records are those of that
-moment. All tasks that took the same edge at one instant share a line: a line for each would cost
+moment. All tasks that took the same step at one instant share a line: a line for each would cost
 more than the scheduler itself. docs/events.md has the form of each line.
 """
 
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any, Final
 
 from google.protobuf import json_format, message
 
-from gdistributed.core.scheduler.activity import Moved, RunLine
+from gdistributed.core.scheduler.activity import Moved, Row
 from gdistributed.core.scheduler.brain import SchedulerBrain
-from gdistributed.core.scheduler.events import TASK, Line
+from gdistributed.core.scheduler.events import TASK, Event, Line, one_by_one
+from gdistributed.core.scheduler.paths import FROM, Path
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     TaskRecord,
@@ -29,8 +31,8 @@ from gdistributed.core.scheduler.states import (
     FORGOTTEN,
     MEMORY,
     PROCESSING,
+    QUEUED,
     RELEASED,
-    State,
 )
 from gdistributed.observe.texts import are_plain, quoted, texts
 from gdistributed.v1 import task_pb2
@@ -40,8 +42,30 @@ FORMAT: Final = 1
 
 HEADS_KEPT: Final = 20_000
 
-# The states before and after, the worker and the prefix.
-Edge = tuple[str, str, str, str]
+HANDED: Final = FROM[QUEUED].then[PROCESSING]
+DONE: Final = FROM[PROCESSING].then[MEMORY]
+
+# The states that tasks went through, the worker and the prefix.
+Step = tuple[Path, str, str]
+
+
+class Runs:
+    """Runs of one prefix that ended on one worker, in columns."""
+
+    __slots__ = ("failed", "fetch_ns", "keys", "nbytes", "run_ns", "types", "wait_ns")
+
+    def __init__(self, rows: list[Row]) -> None:
+        columns: Iterator[Any] = zip(*rows, strict=True)
+        self.keys = list(next(columns))
+        self.run_ns, self.fetch_ns, self.wait_ns, self.nbytes, self.failed, self.types = columns
+
+    def times(self) -> str:
+        """Return how long they took, as a piece of JSON."""
+        text = f',"run_ns":{column(self.run_ns)}'
+        for name, values in (("fetch_ns", self.fetch_ns), ("wait_ns", self.wait_ns)):
+            if any(values):
+                text += f',"{name}":{column(values)}'
+        return text
 
 
 class EventLines:
@@ -63,9 +87,10 @@ class EventLines:
         self._transfers = brain.activity.transfers.last
         self._templates: set[int] = set()
         self._clients: dict[str, ClientRecord] = {}
-        self._collected: dict[Edge, list[str]] = {}
+        self._collected: dict[Step, list[str]] = {}
         self._origins: set[str] = set()
-        self._heads: dict[Edge, str] = {}
+        self._heads: dict[Step, str] = {}
+        self._ended: dict[tuple[str, str], list[Row]] = {}
         self._are_keys_plain = True
         self._lines: list[str] = []
         brain.books.touched = {}
@@ -90,7 +115,7 @@ class EventLines:
         """Return what is new since the last time, each line with its end."""
         brain = self._brain
         if brain.activity.runs.last != self._runs:
-            self._tell_runs()
+            self._collect_runs()
         if brain.activity.transfers.last != self._transfers:
             self._tell_transfers()
         last = brain.events.last
@@ -100,6 +125,8 @@ class EventLines:
             self._tell_events(events)
         if brain.books.touched:
             self._tell_touched(brain.books.touched)
+        if self._ended:
+            self._tell_runs()
         lines, self._lines = self._lines, []
         return lines
 
@@ -109,50 +136,55 @@ class EventLines:
 
     # Events
 
-    def _tell_events(self, events: list[Line]) -> None:
-        """Tell of each event; keys of tasks are collected by the edges that they took."""
+    def _tell_events(self, lines: list[Line]) -> None:
+        """Tell of events; keys of tasks are collected by the steps that they took."""
         collected = self._collected
-        for event in events:
-            _, _, key, origin, target, worker, prefix, _ = event  # quicker than a slice
-            try:
-                collected[origin, target, worker, prefix].append(key)
-            except KeyError:
-                self._begin(event)
-        self._tell_collected(events[-1][0])
+        for line in lines:
+            keys, _, now, kind, path, worker, prefix, _ = line
+            if kind != TASK or not path.origin:
+                self._tell_collected(now)
+                for _, event in one_by_one([line]):
+                    self._tell_other(event)
+            elif (step := (path, worker, prefix)) in collected:
+                collected[step] += keys
+            else:
+                self._begin(now, step, keys)
+        self._tell_collected(now)
 
-    def _begin(self, event: Line) -> None:
-        """Begin to collect at an edge, or tell what is no edge of a task.
+    def _begin(self, now: float, step: Step, keys: list[str]) -> None:
+        """Begin to collect at a step.
 
         A line that is begun later stands later in the log. So a task may be in two of them only if
-        it took the edge of the first one first: no edge may lead to where an earlier one starts.
+        it took the step of the first one first: none may lead to where an earlier one starts.
         """
-        now, kind, key, origin, target = event[:5]
-        if kind != TASK or not origin:
+        path = step[0]
+        if path.target in self._origins:
             self._tell_collected(now)
-            self._tell_other(event)
-            return
-        if target in self._origins:
-            self._tell_collected(now)
-        self._collected[event[3:7]] = [key]
-        self._origins.add(origin)
+        self._collected[step] = keys[:]
+        self._origins.add(path.origin)
 
     def _tell_collected(self, now: float) -> None:
         if not self._collected:
             return
         stamp = f'{{"time":{self._zero_s + now:.6f},"event":"task",'
-        for edge, keys in self._collected.items():
-            self._tell_edge(stamp, edge, keys)
+        for step, keys in self._collected.items():
+            self._tell_step(stamp, step, keys)
         self._collected.clear()
         self._origins.clear()
 
-    def _tell_edge(self, stamp: str, edge: Edge, keys: list[str]) -> None:
-        """Tell of tasks that took an edge: with their facts, unless they are known no longer."""
+    def _tell_step(self, stamp: str, step: Step, keys: list[str]) -> None:
+        """Tell of tasks that took a step: with their facts, unless they are known no longer."""
         known = self._brain.books.tasks
-        if edge[0] == RELEASED and self._are_keys_plain:
+        path = step[0]
+        if path.origin == RELEASED and self._are_keys_plain:
             self._are_keys_plain = are_plain(keys)  # each key is seen here first
-        has_facts, alike = TOLD.get(edge[:2], NOTHING)
-        head = stamp + self._head(edge)
-        if not has_facts:
+        head = stamp + self._head(step)
+        if path is DONE and self._tell_results(head, keys, step[1:]):
+            return
+        if path is HANDED and (first := self._first_attempt(keys)):
+            self._lines.append(f'{head},"keys":{self._keys(keys)},"first_attempt":{first}}}\n')
+            return
+        if not has_facts(path):
             self._lines.append(f'{head},"keys":{self._keys(keys)}}}\n')
             return
         try:
@@ -161,38 +193,54 @@ class EventLines:
             past = [key for key in keys if key not in known]
             self._lines.append(f'{head},"keys":{self._keys(past)}}}\n')
             tasks = [known[key] for key in keys if key in known]
-        for some in apart(tasks, alike):
-            names = self._keys(keys if len(some) == len(keys) else [task.key for task in some])
-            self._lines.append(f'{head},"keys":{names}{self._facts(edge, some)}}}\n')
+        for some in apart(tasks, alike_after(path)):
+            these = keys if len(some) == len(keys) else [task.key for task in some]
+            facts = self._facts(path, some)
+            self._lines.append(f'{head},"keys":{self._keys(these)}{facts}}}\n')
+
+    def _first_attempt(self, keys: list[str]) -> int:
+        """Return the attempt of the first of these runs if they are numbered one by one, else 0.
+
+        Attempts grow as tasks are handed out, so the first and the last tell.
+        """
+        known = self._brain.books.tasks
+        first, last = known.get(keys[0]), known.get(keys[-1])
+        if first is None or last is None or last.attempt - first.attempt != len(keys) - 1:
+            return 0
+        return first.attempt
 
     def _keys(self, keys: Collection[str]) -> str:
         return quoted(keys) if self._are_keys_plain else texts(keys)
 
-    def _head(self, edge: Edge) -> str:
-        """Return what is the same for all tasks that take an edge, as a piece of JSON."""
-        head = self._heads.get(edge)
+    def _head(self, step: Step) -> str:
+        """Return what is the same for all tasks that take a step, as a piece of JSON."""
+        head = self._heads.get(step)
         if head is None:
             if len(self._heads) > HEADS_KEPT:
                 self._heads.clear()
-            origin, target, worker, prefix = edge
-            head = f'"prefix":{encode_basestring_ascii(prefix)},"from":"{origin}","to":"{target}"'
+            path, worker, prefix = step
+            head = f'"prefix":{encode_basestring_ascii(prefix)},"from":"{path.origin}"'
+            if path.via:
+                head += f',"via":{texts(path.via)}'
+            head += f',"to":"{path.target}"'
             if worker:
                 head += f',"worker":{encode_basestring_ascii(worker)}'
-            self._heads[edge] = head
+            self._heads[step] = head
         return head
 
-    def _facts(self, edge: Edge, tasks: list[TaskRecord]) -> str:
-        """Return what is known of tasks that took an edge and are alike, as a piece of JSON."""
-        origin, target, facts = edge[0], edge[1], ""
-        if origin == RELEASED:
+    def _facts(self, path: Path, tasks: list[TaskRecord]) -> str:
+        """Return what is known of tasks that took a step and are alike, as a piece of JSON."""
+        target, facts = path.target, ""
+        if is_begun(path):
             facts = self._facts_of_begun(tasks)
         if target == MEMORY:
-            return facts + results(tasks)
+            facts += f',"holders":{texts([worker.name for worker in tasks[0].who_has])}'
+            return facts + results([each.nbytes for each in tasks], [each.type for each in tasks])
         if target == ERRED and (error := tasks[0].error) is not None:
             return f'{facts},"error":{json.dumps(error_facts(error))}'
         if target == PROCESSING:
             facts += f',"attempts":{[task.attempt for task in tasks]}'
-        if origin == PROCESSING and any(failures := [task.failures for task in tasks]):
+        if path.origin == PROCESSING and any(failures := [task.failures for task in tasks]):
             facts += f',"failures":{failures}'
         return facts
 
@@ -206,24 +254,24 @@ class EventLines:
             facts += f',"dependencies":[{needed}]'
         return facts
 
-    def _tell_note(self, event: Line) -> None:
-        now, _, key, _, text, worker, _, detail = event
-        more = {"worker": worker} if worker else {}
-        if detail:
-            more["detail"] = detail
-        self._lines.append(self._line(now, "note", key=key, text=text, **more))
+    def _tell_note(self, event: Event) -> None:
+        more = {"worker": event.worker} if event.worker else {}
+        if event.detail:
+            more["detail"] = event.detail
+        line = self._line(event.now, "note", key=event.subject, text=event.target, **more)
+        self._lines.append(line)
 
-    def _tell_other(self, event: Line) -> None:
-        now, kind, name, origin, target, worker, _, detail = event
+    def _tell_other(self, event: Event) -> None:
+        now, kind, name = event[:3]
         if kind == TASK:
             self._tell_note(event)
             return
-        facts: dict[str, Any] = {"name": name, "from": origin, "to": target}
-        if worker:
-            facts["worker"] = worker
-        if detail:
-            facts["detail"] = detail
-        if kind == "worker" and target == "joined":
+        facts: dict[str, Any] = {"name": name, "from": event.origin, "to": event.target}
+        if event.worker:
+            facts["worker"] = event.worker
+        if event.detail:
+            facts["detail"] = event.detail
+        if kind == "worker" and event.target == "joined":
             record = self._brain.books.names.get(name)
             if record is not None:
                 facts |= {"number": record.number, "hello": plain(record.hello)}
@@ -274,25 +322,49 @@ class EventLines:
                 facts = {"wanted_by": wanted_by, "holders": holders, "keys": keys}
                 self._lines.append(self._line(self._brain.now, "facts", **facts))
 
+    def _collect_runs(self) -> None:
+        """Collect the runs that ended: most are told with the results that they brought."""
+        runs, ended = self._brain.activity.runs, self._ended
+        for rows, _, _, prefix, worker in runs.since(self._runs + 1):
+            if (worker, prefix) in ended:
+                ended[worker, prefix] += rows
+            else:
+                ended[worker, prefix] = rows[:]
+        self._runs = runs.last
+
+    def _tell_results(self, head: str, keys: list[str], place: tuple[str, str]) -> bool:
+        """Tell of results with the runs that brought them, if these brought just them.
+
+        They are there and nowhere else: of what has been copied since, it is told later.
+        """
+        if place not in self._ended:
+            return False
+        runs = Runs(self._ended[place])
+        if runs.keys != keys:
+            return False
+        del self._ended[place]
+        facts = results(runs.nbytes, runs.types) + runs.times()
+        names, holders = self._keys(keys), encode_basestring_ascii(place[0])
+        self._lines.append(f'{head},"keys":{names},"holders":[{holders}]{facts}}}\n')
+        return True
+
     def _tell_runs(self) -> None:
-        runs = self._brain.activity.runs.since(self._runs + 1)
-        self._runs += len(runs)
-        for columns in by_place(runs):
-            now, keys, prefixes, workers, run_ns, fetch_ns, wait_ns, nbytes, failed = columns
-            prefix, worker = prefixes[0], workers[0]
+        """Tell of the runs that are not told with their results, before what follows from them."""
+        lines = []
+        stamp = f'{{"time":{self._zero_s + self._brain.now:.6f},"event":"runs",'
+        for (worker, prefix), rows in self._ended.items():
+            runs = Runs(rows)
             line = (
-                f'{{"time":{self._zero_s + now[-1]:.6f},"event":"runs",'
-                f'"worker":{encode_basestring_ascii(worker)},'
-                f'"prefix":{encode_basestring_ascii(prefix)},"keys":{self._keys(keys)},'
-                f'"run_ns":{column(run_ns)}'
+                f'{stamp}"worker":{encode_basestring_ascii(worker)},'
+                f'"prefix":{encode_basestring_ascii(prefix)},"keys":{self._keys(runs.keys)}'
+                f"{runs.times()}"
             )
-            for name, values in (
-                *(("fetch_ns", fetch_ns), ("wait_ns", wait_ns)),
-                *(("nbytes", nbytes), ("failed", failed)),
-            ):
+            for name, values in (("nbytes", runs.nbytes), ("failed", runs.failed)):
                 if any(values):
                     line += f',"{name}":{column(values)}'
-            self._lines.append(line + "}\n")
+            lines.append(line + "}\n")
+        self._ended.clear()
+        self._lines = lines + self._lines
 
     def _tell_transfers(self) -> None:
         transfers = self._brain.activity.transfers.since(self._transfers + 1)
@@ -306,8 +378,10 @@ def apart(
     tasks: list[TaskRecord], alike: Callable[[TaskRecord], object] | None
 ) -> Iterable[list[TaskRecord]]:
     """Return tasks in groups in which they are alike; mostly they all are."""
-    if alike is None or len(set(map(alike, tasks))) < 2:
-        return (tasks,) if tasks else ()
+    if not tasks:
+        return ()
+    if alike is None or (kinds := list(map(alike, tasks))).count(kinds[0]) == len(kinds):
+        return (tasks,)
     groups: dict[object, list[TaskRecord]] = {}
     for task in tasks:
         groups.setdefault(alike(task), []).append(task)
@@ -319,44 +393,40 @@ def failed_alike(task: TaskRecord) -> object:
     return id(task.error)
 
 
+def refused_alike(task: TaskRecord) -> object:
+    """Return what is the same for all tasks that were begun alike and failed at once."""
+    return begun_alike(task), id(task.error)
+
+
 Alike = Callable[[TaskRecord], object] | None
 held_alike: Final = attrgetter("who_has")
 begun_alike: Final = attrgetter("template", "wanted_by")
 brought_alike: Final = attrgetter("template", "wanted_by", "who_has")
 
 
-def _told(origin: State, target: State) -> Alike:
-    """Return by what tasks that took an edge are told apart; None where they are all alike."""
-    if origin is RELEASED:
-        return brought_alike if target is MEMORY else begun_alike
-    if target is MEMORY:
-        return held_alike
-    return failed_alike if target is ERRED else None
+@cache
+def is_begun(path: Path) -> bool:
+    """Say whether tasks that took a step are new, or needed again."""
+    return RELEASED in path.states[:-1]
 
 
-# Of which edges there are facts to tell, and by what the tasks are told apart.
-NOTHING: Final[tuple[bool, Alike]] = (False, None)
-TOLD: Final[dict[tuple[str, str], tuple[bool, Alike]]] = {
-    (origin, target): (True, _told(origin, target))
-    for origin in State
-    for target in State
-    if target is not FORGOTTEN
-    and (origin in (RELEASED, PROCESSING) or target in (MEMORY, ERRED, PROCESSING))
-}
+@cache
+def has_facts(path: Path) -> bool:
+    """Say whether there is more to tell of tasks than which step they took."""
+    if path.target == FORGOTTEN:
+        return False
+    told = path.origin == PROCESSING or path.target in (MEMORY, ERRED, PROCESSING)
+    return told or is_begun(path)
 
 
-def by_place(runs: list[RunLine]) -> Iterator[tuple[Any, ...]]:
-    """Yield runs of one prefix on one worker as columns; mostly they all are."""
-    columns = tuple(zip(*runs, strict=True))
-    _, _, prefixes, workers, *_ = columns
-    if prefixes.count(prefixes[0]) == workers.count(workers[0]) == len(runs):
-        yield columns
-        return
-    groups: dict[object, list[RunLine]] = {}
-    for run in runs:
-        groups.setdefault(run[2:4], []).append(run)
-    for some in groups.values():
-        yield tuple(zip(*some, strict=True))
+@cache
+def alike_after(path: Path) -> Alike:
+    """Return by what tasks that took a step are told apart; None where they are all alike."""
+    if path.target == MEMORY:
+        return brought_alike if is_begun(path) else held_alike
+    if path.target == ERRED:
+        return refused_alike if is_begun(path) else failed_alike
+    return begun_alike if is_begun(path) else None
 
 
 def column(values: Sequence[int]) -> str:
@@ -366,15 +436,13 @@ def column(values: Sequence[int]) -> str:
     return str(list(values))
 
 
-def results(tasks: list[TaskRecord]) -> str:
+def results(nbytes: Sequence[int], types: Sequence[str]) -> str:
     """Return what is known of results with the same holders, as a piece of JSON."""
-    holders = texts([worker.name for worker in tasks[0].who_has])
-    types = [task.type for task in tasks]
     if types.count(types[0]) == len(types):
         of_type = f'"type":{encode_basestring_ascii(types[0])}'
     else:
         of_type = f'"types":{texts(types)}'
-    return f',"holders":{holders},"nbytes":{column([task.nbytes for task in tasks])},{of_type}'
+    return f',"nbytes":{column(nbytes)},{of_type}'
 
 
 def error_facts(error: message.Message) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from typing import Any, Final
 from google.protobuf import json_format
 
 from gdistributed.core.numbered import Numbered
-from gdistributed.core.scheduler.activity import Moved, note_run
+from gdistributed.core.scheduler.activity import Moved, Runs, note_run
 from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.events import TASK, Events
+from gdistributed.core.scheduler.paths import Path, path_of
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     TaskRecord,
@@ -59,7 +60,7 @@ class Rebuilt:
         self._zero_s = float(start["time"])
         self.brain = SchedulerBrain(epoch=int(start.get("epoch", 1)))
         self.brain.events = Events(kept=sys.maxsize)
-        self.brain.activity.runs = Numbered(sys.maxsize)
+        self.brain.activity.runs = Runs(sys.maxsize)
         self.brain.activity.transfers = Numbered(sys.maxsize)
         self._templates: dict[int, TemplateRecord] = {}
         self._awaited: dict[str, TaskRecord] = {}
@@ -94,21 +95,25 @@ class Rebuilt:
     # Tasks
 
     def _tasks(self, line: Line) -> None:
-        target, worker = State(line["to"]), line.get("worker", "")
+        path = path_of([line["from"], *line.get("via", ()), line["to"]])
+        worker = line.get("worker", "")
+        if "run_ns" in line:
+            self._runs(line)
         columns: Line = {
             name: column(line, name)
             for name in ("dependencies", "nbytes", "types", "attempts", "failures")
             if name in line
         }
+        if "first_attempt" in line:
+            first: int = line["first_attempt"]
+            columns["attempts"] = list(range(first, first + len(line["keys"])))
         error = None
         if "error" in line:
             error = parsed(line["error"], error_pb2.TaskError())
         for index, key in enumerate(line["keys"]):
             facts = {name: values[index] for name, values in columns.items()}
             task = self._known(key, line, facts.get("dependencies", ()))
-            origin = task.state
-            self._step(task, target, worker)
-            self._leave(task, origin)
+            self._step(task, path, worker)
             task.error = error
             self._arrive(task, line, worker, facts)
 
@@ -148,18 +153,19 @@ class Rebuilt:
         elif origin is QUEUED:
             books.leave_queue(task)
 
-    def _step(self, task: TaskRecord, target: State, worker: str) -> None:
-        """Take a task to another state, and count as the transition itself does."""
-        brain, now, state = self.brain, self.brain.now, task.state
+    def _step(self, task: TaskRecord, path: Path, worker: str) -> None:
+        """Take a task to another state, and count as the transitions themselves do."""
+        brain, now, origin, target = self.brain, self.brain.now, task.state, State(path.target)
         prefix = task.template.prefix if task.template is not None else brain.books.data
-        prefix.counts[state] -= 1
+        prefix.counts[origin] -= 1
         prefix.counts[target] += 1
-        prefix.queued_s += now * ((state is QUEUED) - (target is QUEUED))
-        prefix.handed_s += now * ((state is PROCESSING) - (target is PROCESSING))
-        if state is ERRED:
+        prefix.queued_s += now * ((origin is QUEUED) - (target is QUEUED))
+        prefix.handed_s += now * ((origin is PROCESSING) - (target is PROCESSING))
+        if ERRED in path.states[:-1]:
             task.failures = 0
-        brain.events.append((now, TASK, task.key, state, target, worker, prefix.name, ""))
+        brain.events.step(now, task.key, path, worker, prefix.name)
         task.state = target
+        self._leave(task, origin)
 
     def _arrive(self, task: TaskRecord, line: Line, worker: str, facts: Line) -> None:
         """Note what holds of a task in the state to which it has come."""
@@ -224,9 +230,8 @@ class Rebuilt:
 
     def _note(self, line: Line) -> None:
         key, text, worker = line["key"], line["text"], line.get("worker", "")
-        self.brain.events.append(
-            (self.brain.now, TASK, key, "", text, worker, "", line.get("detail", ""))
-        )
+        detail = line.get("detail", "")
+        self.brain.events.note(self.brain.now, TASK, key, "", text, worker, detail)
         task = self.brain.books.tasks.get(key)
         if task is not None and text == "seceded":
             self.brain.books.secede(task)
@@ -272,11 +277,9 @@ class Rebuilt:
 
     def _event(self, line: Line) -> None:
         """Enter an event as it was."""
-        origin, target, detail = line["from"], line["to"], line.get("detail", "")
-        worker = line.get("worker", "")
-        self.brain.events.append(
-            (self.brain.now, line["event"], line["name"], origin, target, worker, "", detail)
-        )
+        kind, name, origin, target = (line[each] for each in ("event", "name", "from", "to"))
+        worker, detail = line.get("worker", ""), line.get("detail", "")
+        self.brain.events.note(self.brain.now, kind, name, origin, target, worker, detail)
 
     def _worker(self, line: Line) -> None:
         self._event(line)

@@ -2005,6 +2005,7 @@ class Event(_message.Message):
     WORKER_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
+    VIA_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """revision: one more for each event."""
     kind: _builtins.str
@@ -2025,6 +2026,12 @@ class Event(_message.Message):
     def time(self) -> _timestamp_pb2.Timestamp:
         """time at which it happened."""
 
+    @_builtins.property
+    def via(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """via: states through which a task went at that instant on its way `from` one state `to` another,
+        in their order.
+        """
+
     def __init__(
         self,
         *,
@@ -2036,10 +2043,11 @@ class Event(_message.Message):
         worker: _builtins.str = ...,
         detail: _builtins.str = ...,
         prefix: _builtins.str = ...,
+        via: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "from", b"from", "kind", b"kind", "prefix", b"prefix", "revision", b"revision", "subject", b"subject", "time", b"time", "to", b"to", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "from", b"from", "kind", b"kind", "prefix", b"prefix", "revision", b"revision", "subject", b"subject", "time", b"time", "to", b"to", "via", b"via", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -77,7 +77,7 @@ def test_runs_and_their_sums(
     assert prefix_of(after, "fail").failed == 1
     assert after.summary.tasks["memory"] >= 10
     assert after.load.memory_nbytes > MIB
-    assert after.load.events >= 11 * 4
+    assert after.load.events >= 11 * 3
 
 
 def test_short_runs_are_merged_on_request(

@@ -269,14 +269,17 @@ async def test_tasks_are_listed_filtered_paged_and_explained(
 async def test_events_are_watched_from_a_revision_on(
     stub: scheduler_pb2_grpc.SchedulerAsyncStub,
 ) -> None:
-    watch = stub.WatchEvents(pb.WatchEventsRequest(start_revision=1, limit=4))
+    watch = stub.WatchEvents(pb.WatchEventsRequest(start_revision=1, limit=3))
     worker = await join_worker(stub)
     (joined,) = (await watch.read()).events
     assert (joined.kind, joined.subject, joined.to) == ("worker", "w", "joined")
     await stub.Submit(pb.SubmitRequest(tasks=[addition("x", 1, 2)]))
     events = list((await watch.read()).events)
-    assert [event.to for event in events] == ["waiting", "queued", "processing"]
-    assert [event.revision for event in events] == [2, 3, 4]
+    assert [(getattr(event, "from"), *event.via, event.to) for event in events] == [
+        ("released", "waiting", "queued"),
+        ("queued", "processing"),
+    ]
+    assert [event.revision for event in events] == [2, 3]
     assert await watch.read() is grpc.aio.EOF
     gone = stub.WatchEvents(pb.WatchEventsRequest(start_revision=1, kinds=["client"], limit=1))
     await client_peer(stub).hello(client_id="c")

@@ -6,9 +6,12 @@ the state and added as it leaves, so that the tasks that are in it are what the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import nan
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gdistributed.core.grouped import Grouped
 from gdistributed.core.numbered import Numbered
 from gdistributed.core.scheduler.states import PROCESSING, QUEUED
 from gdistributed.settings import NS
@@ -33,17 +36,20 @@ class Run(NamedTuple):
         How long it waited on the worker for data, and then for a thread.
     failed
         1 when it raised, else 0.
+    type
+        Of the result; empty when there is none.
     """
 
     now: float
-    key: str
     prefix: str
     worker: str
+    key: str
     run_ns: int
     fetch_ns: int
     wait_ns: int
     nbytes: int
     failed: int
+    type: str
 
 
 class Moved(NamedTuple):
@@ -64,8 +70,13 @@ class Moved(NamedTuple):
     shared: bool
 
 
-# As they are kept: their fields in their order.
-RunLine = tuple[float, str, str, str, int, int, int, int, int]
+# The fields of a run from its key on, without those of the group.
+Row = tuple[str, int, int, int, int, int, str]
+# Runs that ended at once, of one prefix and on one worker, as they are kept: these, the number of
+# the first, when they ended, the prefix and the worker.
+RunLine = tuple[list[Row], int, float, str, str]
+CLOSED: Final[RunLine] = ([], 0, nan, "", "")
+# Its fields in their order.
 TransferLine = tuple[float, str, str, int, int, int, bool]
 
 
@@ -100,8 +111,35 @@ class TransferSums:
         counts[bits] = counts.get(bits, 0) + 1
 
 
+class Runs(Grouped[RunLine]):
+    """The runs that are kept.
+
+    Parameters
+    ----------
+    kept
+        So many are kept at least.
+    """
+
+    def __init__(self, kept: int = RUNS_KEPT) -> None:
+        super().__init__(kept, CLOSED)
+
+    def add(self, now: float, prefix: str, worker: str, row: Row) -> None:
+        """Add a run: to those that just ended, if it is alike."""
+        line = self.latest
+        if line[3] is prefix and line[4] is worker and line[2] is now:
+            line[0].append(row)
+        else:
+            self.open(([row], self.close(), now, prefix, worker))
+
+    def after(self, number: int) -> Iterator[Run]:
+        """Yield what is kept after a number, oldest first, each by itself."""
+        for rows, _, now, prefix, worker in self.since(number + 1):
+            for row in rows:
+                yield Run(now, prefix, worker, *row)
+
+
 class Activity:
-    """The runs and transfers that are kept, each a plain tuple with the fields of its type.
+    """The runs and transfers that are kept, these as plain tuples with the fields of their type.
 
     Attributes
     ----------
@@ -111,7 +149,7 @@ class Activity:
 
     def __init__(self) -> None:
         self.sent, self.shared = TransferSums(), TransferSums()
-        self.runs: Numbered[RunLine] = Numbered(RUNS_KEPT)
+        self.runs = Runs()
         self.transfers: Numbered[TransferLine] = Numbered(TRANSFERS_KEPT)
 
     def trim(self) -> None:
@@ -127,8 +165,9 @@ def note_run(
     report: task_pb2.TaskFinished | task_pb2.TaskErred,
     nbytes: int,
     failed: int = 0,
+    of_type: str = "",
 ) -> None:
-    """Note a run that has ended, with a result of a size or without one."""
+    """Note a run that has ended, with a result of a size and a type or without one."""
     assert task.template is not None
     prefix, run_ns = task.template.prefix, report.run_ns
     fetch_ns, wait_ns = report.fetch_ns, report.wait_ns
@@ -142,9 +181,8 @@ def note_run(
     prefix.result_nbytes += nbytes
     bits = run_ns.bit_length()
     prefix.run_counts[bits] = prefix.run_counts.get(bits, 0) + 1
-    brain.activity.runs.append(
-        (brain.now, task.key, prefix.name, worker.name, run_ns, fetch_ns, wait_ns, nbytes, failed)
-    )
+    row = task.key, run_ns, fetch_ns, wait_ns, nbytes, failed, of_type
+    brain.activity.runs.add(brain.now, prefix.name, worker.name, row)
 
 
 def note_transfer(

@@ -159,8 +159,11 @@ class Books:
         client.wants.pop(task, None)
         if not client.wants:
             client.wants.clear()
-        task.wanted_by = tuple(other for other in task.wanted_by if other is not client)
-        if self.touched is not None and task.is_needed:
+        if task.wanted_by is client.alone:
+            task.wanted_by = ()
+        else:
+            task.wanted_by = tuple([other for other in task.wanted_by if other is not client])
+        if self.touched is not None and (task.wanted_by or task.waiters):
             self.touched[task] = None
 
     # Replicas
@@ -183,7 +186,10 @@ class Books:
             if not worker.has:
                 worker.has.clear()
             worker.held_nbytes -= task.nbytes
-            task.who_has = tuple(other for other in task.who_has if other is not worker)
+            if task.who_has is worker.alone:
+                task.who_has = ()
+            else:
+                task.who_has = tuple([other for other in task.who_has if other is not worker])
             if self.moved is not None:
                 self.moved.append(Move(task, worker, False))
             if self.touched is not None and task.who_has:

@@ -28,10 +28,11 @@ from gdistributed.core.scheduler import (
 from gdistributed.core.scheduler.activity import Activity
 from gdistributed.core.scheduler.books import Books
 from gdistributed.core.scheduler.estimates import Bandwidths
-from gdistributed.core.scheduler.events import TASK, Events
+from gdistributed.core.scheduler.events import Events
 from gdistributed.core.scheduler.hearing import hear_client, hear_worker
 from gdistributed.core.scheduler.offers import decodes_of
 from gdistributed.core.scheduler.output import Output
+from gdistributed.core.scheduler.paths import FROM, Path
 from gdistributed.core.scheduler.records import (
     ClientRecord,
     Death,
@@ -381,6 +382,27 @@ class SchedulerBrain:
 
     def transition(self, task: TaskRecord, target: State) -> None:
         """Take one edge."""
+        path = FROM[task.state].then[target]
+        self._note(task, path, self._take(task, target))
+
+    def settle(self) -> None:
+        """Take every edge that follows from the facts."""
+        worklist = self._worklist
+        while worklist:
+            task = worklist.popleft()
+            state = task.state
+            if state is FORGOTTEN or (target := next_state(task)) is state:
+                continue
+            path = FROM[state].then[target]
+            worker = self._take(task, target)
+            while target is not FORGOTTEN and (further := next_state(task)) is not target:
+                target = further
+                path = path.then[target]
+                self._take(task, target)
+            self._note(task, path, worker)
+
+    def _take(self, task: TaskRecord, target: State) -> str:
+        """Take an edge, and return the name of the worker that takes part; empty for none."""
         origin = task.state
         edge = TRANSITIONS.get((origin, target))
         if edge is None:
@@ -392,20 +414,12 @@ class SchedulerBrain:
         counts[target] += 1
         edge(self, task)
         if task.processing_on is not None:
-            worker = task.processing_on.name
-        else:
-            worker = task.who_has[-1].name if task.who_has else ""
-        self.events.append((self.now, TASK, task.key, origin, target, worker, prefix.name, ""))
+            return task.processing_on.name
+        return task.who_has[-1].name if task.who_has else ""
 
-    def settle(self) -> None:
-        """Take every edge that follows from the facts."""
-        worklist = self._worklist
-        while worklist:
-            task = worklist.popleft()
-            while (state := task.state) is not FORGOTTEN:
-                if (target := next_state(task)) is state:
-                    break
-                self.transition(task, target)
+    def _note(self, task: TaskRecord, path: Path, worker: str) -> None:
+        prefix = task.template.prefix.name if task.template is not None else ""
+        self.events.step(self.now, task.key, path, worker, prefix)
 
     def decide(self) -> None:
         """Settle, then hand out what is ready to those that have room."""

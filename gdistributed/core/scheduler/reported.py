@@ -114,7 +114,7 @@ def take_result(
         brain.retiring[worker].todo[task] = None
     if not has_waited:  # how long it was without a thread says nothing about its kind
         learn_run(task.template.prefix, report.run_ns, report.nbytes)
-    note_run(brain, task, worker, report, report.nbytes)
+    note_run(brain, task, worker, report, task.nbytes, of_type=task.type)
     if task.wanted_by:
         report.holders.append(worker.number)
         brain.report = report

@@ -62,16 +62,17 @@ class ActivityService(activity_pb2_grpc.ActivityServicer):
         brain, now = self._shell.brain, self._shell.now()
         clock = self._shell.wall_clock()
         limit = request.limit or LIMIT
-        runs = brain.activity.runs.since(request.last_run + 1)[-limit:]
+        runs = brain.activity.runs
+        new_runs = runs.after(max(request.last_run, runs.last - limit))
         transfers = brain.activity.transfers.since(request.last_transfer + 1)[-limit:]
         merge_s = request.merge.ToNanoseconds() / NS
         return pb.GetActivityResponse(
             time=clock.at(now),
             summary=summarise(self._shell, self._summary()),
             prefixes=[describe_prefix(each, now) for each in self._prefixes()],
-            runs=[_describe_runs(each, clock) for each in merged(map(Run._make, runs), merge_s)],
+            runs=[_describe_runs(each, clock) for each in merged(new_runs, merge_s)],
             transfers=[_describe_transfer(Moved(*each), clock) for each in transfers],
-            last_run=brain.activity.runs.last,
+            last_run=runs.last,
             last_transfer=brain.activity.transfers.last,
             load=self._load.measure(brain.events.last),
             transfer_totals=[

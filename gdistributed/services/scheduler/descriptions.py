@@ -107,6 +107,7 @@ def describe_event(revision: int, event: Event, clock: WallClock) -> scheduler_p
         time=clock.at(event.now),
         kind=event.kind,
         subject=event.subject,
+        via=event.path.via,
         to=event.target,
         worker=event.worker,
         detail=event.detail,

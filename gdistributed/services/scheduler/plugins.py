@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
-from gdistributed.core.scheduler.events import TASK, Event
+from gdistributed.core.scheduler.events import TASK, Event, one_by_one
 from gdistributed.plugins import SchedulerPlugin
 from gdistributed.services.extending import overriding
 from gdistributed.services.scheduler.shell import Shell
@@ -49,16 +50,11 @@ class Plugins:
     def _tell(self) -> None:
         events = self._shell.brain.events
         fresh, self._told = events.since(self._told + 1), events.last
-        for event in map(Event._make, fresh):
+        for _, event in one_by_one(fresh):
             if event.kind == TASK and event.origin:
-                for plugin in self._moved:
-                    _call(
-                        plugin.transition,
-                        event.subject,
-                        str(event.origin),
-                        str(event.target),
-                        worker=event.worker,
-                    )
+                for start, finish in pairwise(map(str, event.path.states)):
+                    for plugin in self._moved:
+                        _call(plugin.transition, event.subject, start, finish, worker=event.worker)
             elif event.target in ("joined", "left"):
                 self._tell_of_peer(event)
 

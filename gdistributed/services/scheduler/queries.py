@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from gdistributed.core.scheduler import orders
-from gdistributed.core.scheduler.events import Event
+from gdistributed.core.scheduler.events import Event, one_by_one
 from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
@@ -186,9 +186,10 @@ class Queries:
         story = [
             pb.StoryLine(
                 time=clock.at(event.now),
-                text=f"{event.target} on {event.worker}" if event.worker else event.target,
+                text=f"{state} on {event.worker}" if event.worker else state,
             )
             for event in brain.events.of(request.key)
+            for state in event.path.states[1:]
         ]
         task = brain.books.tasks.get(request.key)
         if task is None and story:
@@ -277,23 +278,22 @@ class Queries:
                 continue
             clock = shell.wall_clock()
             events = [
-                describe_event(number, Event(*line), clock)
-                for number, line in enumerate(lines, revision)
-                if _is_watched(line, request)
+                describe_event(number, event, clock)
+                for number, event in one_by_one(lines)
+                if _is_watched(event, request)
             ]
             events = events[: int(min(left, len(events)))]
             left -= len(events)
-            revision += len(lines)
+            revision = kept.last + 1
             if events:
                 yield pb.WatchEventsResponse(events=events)
                 await asyncio.sleep(PAUSE_S)  # what happens meanwhile goes out together
             late = grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_WATCHER"
 
 
-def _is_watched(line: Sequence[object], request: pb.WatchEventsRequest) -> bool:
-    _, kind, subject, _, _, _, prefix, _ = line
+def _is_watched(event: Event, request: pb.WatchEventsRequest) -> bool:
     return (
-        (not request.kinds or kind in request.kinds)
-        and (not request.prefix or prefix == request.prefix)
-        and (not request.key or subject == request.key)
+        (not request.kinds or event.kind in request.kinds)
+        and (not request.prefix or event.prefix == request.prefix)
+        and (not request.key or event.subject == request.key)
     )

@@ -72,6 +72,7 @@ class Shell:
         self.worker_extensions = 0
         self._news: asyncio.Event | None = None
         self._revision = 0
+        self._telling: asyncio.Handle | None = None
         self._alarm = Alarm(lambda: self.call(self.brain.on_time))
         self._started = time.monotonic()
 
@@ -94,6 +95,8 @@ class Shell:
         A broken invariant is logged with all that is known and ends what was going on, not the
         scheduler.
         """
+        if self._telling is not None:
+            self._tell()
         try:
             return event(*arguments, self.now())
         except InvariantBroken:
@@ -124,11 +127,19 @@ class Shell:
             if self._news is not None:
                 self._news.set()
                 self._news = None
-            for listener in self.listeners:
-                listener()
+            if self.listeners and self._telling is None:
+                self._telling = asyncio.get_running_loop().call_soon(self._tell)
         if brain.books.moved and self.located is not None:
             self.located()
         self._alarm.set(brain.deadline)
+
+    def _tell(self) -> None:
+        """Tell the listeners: once the mail is out, since they take a while, or when more comes."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        for listener in self.listeners:
+            listener()
 
     async def news(self) -> None:
         """Wait for the next event."""
@@ -147,5 +158,7 @@ class Shell:
                 self.worker_left(worker_id, cause)
 
     def close(self) -> None:
-        """Stop the timer."""
+        """Stop the timer, and tell what has not been told."""
         self._alarm.set(None)
+        if self._telling is not None:
+            self._tell()

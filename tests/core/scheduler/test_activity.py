@@ -30,11 +30,13 @@ def prefix_of(script: Script, key: str) -> PrefixRecord:
 
 
 def runs(script: Script) -> list[Run]:
-    return [Run(*each) for each in script.brain.activity.runs.since(1)]
+    return list(script.brain.activity.runs.after(0))
 
 
 def finish(script: Script, key: str, **times: int) -> None:
-    report = task_pb2.TaskFinished(key=key, attempt=script.attempts["w", key], nbytes=8, **times)
+    report = task_pb2.TaskFinished(
+        key=key, attempt=script.attempts["w", key], nbytes=8, type="int", **times
+    )
     script.say_worker("w", worker_pb2.FromWorker(finished=[report]))
 
 
@@ -44,7 +46,7 @@ def test_a_run_is_noted_with_its_times(script: Script) -> None:
     finish(script, "x", run_ns=2 * SECOND, fetch_ns=SECOND, wait_ns=3)
     prefix = prefix_of(script, "x")
     assert runs(script) == [
-        Run(script.now, "x", prefix.name, "w", 2 * SECOND, SECOND, 3, 8, failed=0)
+        Run(script.now, prefix.name, "w", "x", 2 * SECOND, SECOND, 3, 8, failed=0, type="int")
     ]
     assert (prefix.finished, prefix.failed, prefix.result_nbytes) == (1, 0, 8)
     assert (prefix.run_ns, prefix.fetch_ns, prefix.wait_ns) == (2 * SECOND, SECOND, 3)

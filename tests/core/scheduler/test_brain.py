@@ -6,7 +6,7 @@ import pytest
 
 from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.audit import audit
-from gdistributed.core.scheduler.events import Event
+from gdistributed.core.scheduler.events import one_by_one
 from gdistributed.core.scheduler.states import MEMORY, QUEUED
 from gdistributed.core.scheduler.transitions import TRANSITIONS
 from gdistributed.errors import InvariantBroken, MalformedMessage, NameTaken
@@ -281,21 +281,31 @@ def test_a_graph_given_for_a_while_ends(script: Script) -> None:
     assert script.state("x") == "forgotten"
 
 
+def test_what_many_tasks_go_through_at_once_is_one_line(script: Script) -> None:
+    events = script.brain.events
+    before = events.last
+    script.submit("c", "x y z")
+    begun, handed = events.since(before + 1)[:2]
+    assert (begun[0], begun[1]) == (["x", "y", "z"], before + 1)
+    assert handed[1] == before + 4
+    assert next(event.path.states for event in events.of("y")) == ("released", "waiting", "queued")
+    assert [event.subject for _, event in one_by_one([begun])] == ["x", "y", "z"]
+
+
 def test_events_are_numbered_and_kept_for_a_while(script: Script) -> None:
     events = script.brain.events
     first = events.last + 1
     script.submit("c", "x")
-    moves = [Event(*line) for line in events.since(first)]
-    assert [(event.origin, event.target) for event in moves] == [
-        ("released", "waiting"),
-        ("waiting", "queued"),
+    moves = [event for _, event in one_by_one(events.since(first))]
+    assert [event.path.states for event in moves] == [
+        ("released", "waiting", "queued"),
         ("queued", "processing"),
     ]
-    assert events.last == first + 2
+    assert events.last == first + 1
     for _ in range(50_000):
         events.remark(0.0, "y", "seen")
     script.brain.on_time(script.now)
-    assert events.last == first + 50_002
+    assert events.last == first + 50_001
     assert events.first == events.last - 19_999  # the newest 20,000
     assert len(events.since(1)) == len(events.since(events.first)) <= 40_000
 

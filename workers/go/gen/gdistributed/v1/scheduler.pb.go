@@ -3823,7 +3823,10 @@ type Event struct {
 	// detail in words.
 	Detail string `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
 	// prefix of the task.
-	Prefix        string `protobuf:"bytes,9,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Prefix string `protobuf:"bytes,9,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// via: states through which a task went at that instant on its way `from` one state `to` another,
+	// in their order.
+	Via           []string `protobuf:"bytes,10,rep,name=via,proto3" json:"via,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3919,6 +3922,13 @@ func (x *Event) GetPrefix() string {
 		return x.Prefix
 	}
 	return ""
+}
+
+func (x *Event) GetVia() []string {
+	if x != nil {
+		return x.Via
+	}
+	return nil
 }
 
 // ReportWorkerExitRequest says how a worker ended.
@@ -5263,7 +5273,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x01(\tR\x03key\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\rR\x05limit\"E\n" +
 	"\x13WatchEventsResponse\x12.\n" +
-	"\x06events\x18\x01 \x03(\v2\x16.gdistributed.v1.EventR\x06events\"\xed\x01\n" +
+	"\x06events\x18\x01 \x03(\v2\x16.gdistributed.v1.EventR\x06events\"\xff\x01\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
@@ -5273,7 +5283,9 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\x02to\x18\x06 \x01(\tR\x02to\x12\x16\n" +
 	"\x06worker\x18\a \x01(\tR\x06worker\x12\x16\n" +
 	"\x06detail\x18\b \x01(\tR\x06detail\x12\x16\n" +
-	"\x06prefix\x18\t \x01(\tR\x06prefix\"j\n" +
+	"\x06prefix\x18\t \x01(\tR\x06prefix\x12\x10\n" +
+	"\x03via\x18\n" +
+	" \x03(\tR\x03via\"j\n" +
 	"\x17ReportWorkerExitRequest\x12/\n" +
 	"\x04exit\x18\x01 \x01(\v2\x1b.gdistributed.v1.WorkerExitR\x04exit\x12\x1e\n" +
 	"\n" +
