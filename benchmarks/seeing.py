@@ -1,7 +1,8 @@
 """What it costs to look: throughput with the dashboard open, metrics read, the event log on.
 
-Clusters with and without are alive side by side and take turns, so that the machine's weather is
-the same for all. Beside the tasks a second stands the CPU time of all their processes, which a busy
+Clusters with and without are alive side by side and take turns, each round in another order, so
+that the machine's weather is the same for all; none begins before the one before has let go of all
+that it had. Beside the tasks a second stands the CPU time of all their processes, which a busy
 machine disturbs less; that of whoever looks, a browser or a Prometheus, is not in it. By itself:
 ``python -m benchmarks.seeing``, or with `make bench-seeing`.
 """
@@ -9,6 +10,7 @@ machine disturbs less; that of whoever looks, a browser or a Prometheus, is not 
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import subprocess
 import sys
@@ -17,11 +19,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
+import grpc
 import psutil
 
 from gdistributed import Client, LocalCluster
+from gdistributed.v1.scheduler_pb2 import GetSummaryRequest
+from gdistributed.v1.scheduler_pb2_grpc import SchedulerStub
 
 WORKERS = 2
 # Reads the live stream of a dashboard, as an open page does.
@@ -65,6 +70,7 @@ class Watched:
     """
 
     client: Client
+    scheduler: SchedulerStub
     processes: list[psutil.Process]
     link: str
     looker: str = ""
@@ -77,6 +83,8 @@ class Watched:
             cpu_s, begun = self._cpu_s(), perf_counter()
             self.client.gather(self.client.map(nothing, range(tasks), pure=False))
             took_s = perf_counter() - begun
+            while any(self.scheduler.GetSummary(GetSummaryRequest()).tasks.values()):
+                sleep(0.05)
             self.rates.append(tasks / took_s)
             self.costs.append((self._cpu_s() - cpu_s) / tasks * 1e6)
 
@@ -110,7 +118,8 @@ def watched(stack: ExitStack, looker: str = "", event_log: Path | None = None) -
     )
     client = stack.enter_context(Client(cluster))
     processes = [*(set(own.children(recursive=True)) - before), own]
-    return Watched(client, processes, cluster.dashboard_link, looker)
+    scheduler = SchedulerStub(grpc.insecure_channel(cluster.scheduler_address))
+    return Watched(client, scheduler, processes, cluster.dashboard_link, looker)
 
 
 def main() -> None:
@@ -129,7 +138,7 @@ def main() -> None:
             "event log, compressed": watched(stack, event_log=folder / "run.jsonl.gz"),
         }
         for number in range(asked.rounds + 1):
-            for way in ways.values():
+            for way in random.sample(list(ways.values()), len(ways)):
                 way.run(asked.tasks)
                 if not number:  # the first round warms up
                     way.rates.clear()

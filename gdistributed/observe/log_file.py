@@ -17,7 +17,7 @@ logger = logging.getLogger("gdistributed.event_log")
 
 COMPRESSED: Final = ".gz"
 LEVEL: Final = 1  # of zlib: a fifth of the time of the usual one
-# What waits for the disk in pieces of about half a second; more than this and the log ends.
+# Pieces that wait for the disk; more than this and the log ends.
 PIECES_MAX: Final = 1000
 
 

@@ -15,6 +15,7 @@ from gdistributed.errors import UsageError
 from gdistributed.observe.event_lines import EventLines
 from gdistributed.observe.log_file import LogFile
 from gdistributed.services.scheduler.shell import Shell
+from gdistributed.settings import KIB
 from gdistributed.v1 import scheduler_pb2
 
 INTERVAL_S: Final = 0.5
@@ -23,8 +24,9 @@ METRICS_EVERY_S: Final = 5.0
 # So many turns that takes for all, if they are more than these.
 TURNS: Final = 8
 TOLD_MIN: Final = 20
-# Lines that wait for the next half second; more than these are written at once.
-LINES_MAX: Final = 5_000
+# What waits for the next half second; more than this is written at once, while the processor still
+# has it in its cache.
+WAITING_MAX: Final = 128 * KIB
 
 
 class EventLog:
@@ -53,6 +55,7 @@ class EventLog:
         self._shell = shell
         self._lines = EventLines(shell.brain, time.time() - shell.now())
         self._waiting: list[str] = []
+        self._waiting_nbytes = 0
         self._told: dict[str, float] = {}  # when what workers measured was told last, by their ids
         facts = json_format.MessageToDict(summary, preserving_proto_field_name=True)
         self._waiting.append(self._lines.header(shell.now(), facts))
@@ -60,13 +63,16 @@ class EventLog:
         self._writing = asyncio.create_task(self._write_often())
 
     def _take(self) -> None:
-        self._waiting += self._lines.take()
-        if len(self._waiting) >= LINES_MAX:
+        lines = self._lines.take()
+        self._waiting += lines
+        self._waiting_nbytes += sum(map(len, lines))
+        if self._waiting_nbytes >= WAITING_MAX:
             self._write()
 
     def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._file.write("".join(waiting))
+        self._file.write("".join(self._waiting))
+        self._waiting.clear()
+        self._waiting_nbytes = 0
 
     async def _write_often(self) -> None:
         while not self._file.is_over:
