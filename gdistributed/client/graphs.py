@@ -12,12 +12,12 @@ from typing import Any, Final, Protocol
 from dask._task_spec import GraphNode, convert_legacy_graph, cull
 from dask.base import get_annotations
 from dask.highlevelgraph import HighLevelGraph
-from dask.order import order
 from dask.utils import ensure_dict
 
 from gdistributed.client.graph_calls import CallMaker
 from gdistributed.client.keys import Key, prefix_of, wire_name
 from gdistributed.client.options import TaskOptions, task_options
+from gdistributed.client.ordering import count_dependents, order_nodes
 from gdistributed.data.arguments import pack_call_of
 from gdistributed.errors import BadGraph, UnpicklableArgument
 from gdistributed.v1 import scheduler_pb2, task_pb2
@@ -54,6 +54,8 @@ class Graph:
         Its nodes by dask's keys, dependencies first.
     order
         In which order they should run, by key: lower sooner.
+    dependents
+        How many nodes depend on each, by key.
     names
         How the keys are called on the wire; those too that the graph only refers to.
     annotations
@@ -62,6 +64,7 @@ class Graph:
 
     nodes: dict[Key, GraphNode]
     order: dict[Key, int]
+    dependents: dict[Key, int]
     names: dict[Key, str]
     annotations: Annotations
 
@@ -85,12 +88,13 @@ def plan_graph(graph: Expression | Mapping[Key, Any], keys: Iterable[Key]) -> Gr
         if hasattr(graph, "__dask_annotations__"):
             annotations = graph.__dask_annotations__()
     nodes: dict[Key, GraphNode] = cull(convert_legacy_graph(written), set(keys))
+    dependents = count_dependents(nodes)
     try:
-        places: dict[Key, int] = order(nodes)
+        places = order_nodes(nodes, dependents)
     except RuntimeError as error:
         raise _cycle(nodes, error) from error
-    in_order = {key: nodes[key] for key in sorted(nodes, key=places.__getitem__)}
-    return Graph(in_order, places, _names(in_order, keys), annotations)
+    in_order = {key: nodes[key] for key in places}
+    return Graph(in_order, places, dependents, _names(in_order, keys), annotations)
 
 
 def graph_pieces(
@@ -119,11 +123,11 @@ def graph_pieces(
     choose = OptionsByKey(options, graph.annotations)
     calls = CallMaker(graph.names)
     numbers: dict[tuple[str, str, int], int] = {}
-    dependents = _dependents(graph, wanted)
+    kept = set(wanted)
     piece = scheduler_pb2.SubmitGraph(span=len(graph.nodes))
     nbytes, limit_nbytes = 0, PIECE_NBYTES_FIRST
     for key, node in graph.nodes.items():
-        chosen, prefix = choose.of(key), prefix_of(key)
+        name, chosen, prefix = graph.names[key], choose.of(key), prefix_of(key)
         function, arguments, dependencies = _pack_node(key, node, calls)
         same = function.id, prefix, id(chosen)
         number = numbers.get(same)
@@ -134,27 +138,16 @@ def graph_pieces(
             yield piece
             piece, nbytes, limit_nbytes = scheduler_pb2.SubmitGraph(), 0, PIECE_NBYTES
         piece.tasks.add(
-            key=graph.names[key],
+            key=name,
             template=number,
             dependencies=dependencies,
             order=graph.order[key],
-            dependents=dependents[key],
+            dependents=0 if name in kept else graph.dependents[key],  # kept anyway
             arguments=arguments,
         )
         nbytes += len(arguments)
     piece.wants.extend(wanted)
     yield piece
-
-
-def _dependents(graph: Graph, wanted: Collection[str]) -> dict[Key, int]:
-    """Count the tasks that depend on each; 0 for what is wanted, which has to be kept anyway."""
-    counts = dict.fromkeys(graph.nodes, 0)
-    for node in graph.nodes.values():
-        for key in node.dependencies:
-            if key in counts:
-                counts[key] += 1
-    names = set(wanted)
-    return {key: 0 if graph.names[key] in names else count for key, count in counts.items()}
 
 
 class OptionsByKey:
