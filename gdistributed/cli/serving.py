@@ -81,8 +81,8 @@ class Stopping:
         self._begin(signal.Signals(number).name)
 
     def _watch_parent(self) -> None:
-        parent = os.getppid()
-        while os.getppid() == parent and not _is_closed(sys.stdin.fileno()):
+        parent, line = os.getppid(), sys.stdin.fileno()  # asked once: Python closes it as it ends
+        while os.getppid() == parent and not _is_closed(line):
             pass
         if not self._begun:
             self._begun = True

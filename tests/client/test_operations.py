@@ -357,7 +357,7 @@ def test_a_graph_is_drawn(client: Client) -> None:
     leaf = client.submit(inc, 1, key="<leaf>")
     broken = client.submit(fail, "no", key="broken")
     top = client.submit(sum, [leaf, broken], key="top")
-    wait(top)
+    wait([top, leaf])  # which errs as soon as the other has failed
     drawn = client.graph(top)
     assert repr(drawn) == "<DrawnGraph: 3 tasks>"
     html = drawn._repr_html_()
