@@ -13,7 +13,7 @@ from docs.examples.report import views
 from tests.tools import ROOT, require
 
 
-def run_demo(folder: Path) -> str:
+def run_demo(folder: Path, **environment: str) -> str:
     """Run it in the smallest way; what it has printed."""
     small = ["--months=1", "--side=1000", f"--folder={folder}"]
     done = subprocess.run(
@@ -22,7 +22,7 @@ def run_demo(folder: Path) -> str:
         text=True,
         timeout=110,
         cwd=ROOT,
-        env=os.environ | {"COLUMNS": "80"},
+        env=os.environ | {"COLUMNS": "80"} | environment,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -52,3 +52,9 @@ def test_a_report_and_a_picture_of_each_page(tmp_path: Path) -> None:
         width, height = size_of(tmp_path / name)
         assert width == DESK["width"]
         assert height >= DESK["height"]
+
+
+def test_without_a_browser_the_report_is_there_alone(tmp_path: Path) -> None:
+    said = run_demo(tmp_path, PATH=str(Path(sys.executable).parent))
+    assert "no chromium here" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
