@@ -118,8 +118,8 @@ def watched(stack: ExitStack, looker: str = "", event_log: Path | None = None) -
     )
     client = stack.enter_context(Client(cluster))
     processes = [*(set(own.children(recursive=True)) - before), own]
-    scheduler = SchedulerStub(grpc.insecure_channel(cluster.scheduler_address))
-    return Watched(client, scheduler, processes, cluster.dashboard_link, looker)
+    channel = stack.enter_context(grpc.insecure_channel(cluster.scheduler_address))
+    return Watched(client, SchedulerStub(channel), processes, cluster.dashboard_link, looker)
 
 
 def main() -> None:

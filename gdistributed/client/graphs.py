@@ -51,9 +51,7 @@ class Graph:
     Attributes
     ----------
     nodes
-        Its nodes by dask's keys, dependencies first.
-    order
-        In which order they should run, by key: lower sooner.
+        Its nodes by dask's keys, in the order in which they should run.
     dependents
         How many nodes depend on each, by key.
     names
@@ -63,7 +61,6 @@ class Graph:
     """
 
     nodes: dict[Key, GraphNode]
-    order: dict[Key, int]
     dependents: dict[Key, int]
     names: dict[Key, str]
     annotations: Annotations
@@ -90,11 +87,11 @@ def plan_graph(graph: Expression | Mapping[Key, Any], keys: Iterable[Key]) -> Gr
     nodes: dict[Key, GraphNode] = cull(convert_legacy_graph(written), set(keys))
     dependents = count_dependents(nodes)
     try:
-        places = order_nodes(nodes, dependents)
+        keys_in_order = order_nodes(nodes, dependents)
     except RuntimeError as error:
         raise _cycle(nodes, error) from error
-    in_order = {key: nodes[key] for key in places}
-    return Graph(in_order, places, dependents, _names(in_order, keys), annotations)
+    in_order = {key: nodes[key] for key in keys_in_order}
+    return Graph(in_order, dependents, _names(in_order, keys), annotations)
 
 
 def graph_pieces(
@@ -126,7 +123,7 @@ def graph_pieces(
     kept = set(wanted)
     piece = scheduler_pb2.SubmitGraph(span=len(graph.nodes))
     nbytes, limit_nbytes = 0, PIECE_NBYTES_FIRST
-    for key, node in graph.nodes.items():
+    for place, (key, node) in enumerate(graph.nodes.items()):
         name, chosen, prefix = graph.names[key], choose.of(key), prefix_of(key)
         function, arguments, dependencies = _pack_node(key, node, calls)
         same = function.id, prefix, id(chosen)
@@ -141,7 +138,7 @@ def graph_pieces(
             key=name,
             template=number,
             dependencies=dependencies,
-            order=graph.order[key],
+            order=place,
             dependents=0 if name in kept else graph.dependents[key],  # kept anyway
             arguments=arguments,
         )

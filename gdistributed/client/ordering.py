@@ -25,8 +25,8 @@ def count_dependents(nodes: Mapping[Key, GraphNode]) -> dict[Key, int]:
     return counts
 
 
-def order_nodes(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -> dict[Key, int]:
-    """Return the place of each node, lower sooner; the result has them in their order.
+def order_nodes(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -> list[Key]:
+    """Return the keys of nodes in the order in which they should run.
 
     Parameters
     ----------
@@ -55,8 +55,7 @@ def order_nodes(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -
     if sum(map(len, chains.values())) < len(nodes):  # none of a ring is its head
         raise RuntimeError("the graph has a cycle")
     places: dict[Key, int] = order(heads)
-    in_order = (key for last in sorted(heads, key=places.__getitem__) for key in chains[last])
-    return {key: place for place, key in enumerate(in_order)}
+    return [key for last in sorted(heads, key=places.__getitem__) for key in chains[last]]
 
 
 def _followers(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -> dict[Key, Key]:

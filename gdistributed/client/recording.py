@@ -70,9 +70,8 @@ class Recording:
             await asyncio.sleep(INTERVAL_S)
             try:
                 await self._take()
-            except (
-                GDistributedError
-            ) as error:  # it may come back: what happened meanwhile is kept there
+            except GDistributedError as error:
+                # It may come back: what happens meanwhile is kept there.
                 logger.info("a recording got no answer", extra={"cause": str(error)})
 
     async def _take(self) -> None:

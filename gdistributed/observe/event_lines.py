@@ -49,7 +49,7 @@ DONE: Final = FROM[PROCESSING].then[MEMORY]
 Step = tuple[Path, str, str]
 
 
-class Runs:
+class RunColumns:
     """Runs of one prefix that ended on one worker, in columns."""
 
     __slots__ = ("failed", "fetch_ns", "keys", "nbytes", "run_ns", "types", "wait_ns")
@@ -339,7 +339,7 @@ class EventLines:
         """
         if place not in self._ended:
             return False
-        runs = Runs(self._ended[place])
+        runs = RunColumns(self._ended[place])
         if runs.keys != keys:
             return False
         del self._ended[place]
@@ -353,7 +353,7 @@ class EventLines:
         lines = []
         stamp = f'{{"time":{self._zero_s + self._brain.now:.6f},"event":"runs",'
         for (worker, prefix), rows in self._ended.items():
-            runs = Runs(rows)
+            runs = RunColumns(rows)
             line = (
                 f'{stamp}"worker":{encode_basestring_ascii(worker)},'
                 f'"prefix":{encode_basestring_ascii(prefix)},"keys":{self._keys(runs.keys)}'

@@ -21,9 +21,9 @@ def graph_of(**needs: str) -> Graph:
 
 
 def ordered(graph: Mapping[str, GraphNode]) -> list[str]:
-    places = order_nodes(graph, count_dependents(graph))
-    assert list(places.values()) == list(range(len(graph)))
-    return list(places)
+    keys = order_nodes(graph, count_dependents(graph))
+    assert len(keys) == len(set(keys)) == len(graph)
+    return keys
 
 
 def peak(graph: Mapping[str, GraphNode], keys: list[str]) -> int:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from gdistributed.core.scheduler import orders
-from gdistributed.core.scheduler.events import Event, one_by_one
+from gdistributed.core.scheduler.events import Line, one_by_one
 from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
@@ -279,8 +279,8 @@ class Queries:
             clock = shell.wall_clock()
             events = [
                 describe_event(number, event, clock)
-                for number, event in one_by_one(lines)
-                if _is_watched(event, request)
+                for number, event in one_by_one(_watched(lines, request))
+                if not request.key or event.subject == request.key
             ]
             events = events[: int(min(left, len(events)))]
             left -= len(events)
@@ -291,9 +291,9 @@ class Queries:
             late = grpc.StatusCode.RESOURCE_EXHAUSTED, "SLOW_WATCHER"
 
 
-def _is_watched(event: Event, request: pb.WatchEventsRequest) -> bool:
-    return (
-        (not request.kinds or event.kind in request.kinds)
-        and (not request.prefix or event.prefix == request.prefix)
-        and (not request.key or event.subject == request.key)
-    )
+def _watched(lines: list[Line], request: pb.WatchEventsRequest) -> Iterator[Line]:
+    """Yield what has to do with what is watched; which keys are is left to the caller."""
+    for line in lines:
+        _, _, _, kind, _, _, prefix, _ = line
+        if (not request.kinds or kind in request.kinds) and request.prefix in ("", prefix):
+            yield line

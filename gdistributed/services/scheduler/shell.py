@@ -56,7 +56,8 @@ class Shell:
     worker_left
         Is called with id and cause when a worker is gone.
     listeners
-        Are called after new events, when the brain is done with them.
+        Are called after new events, when the brain is done with them: once its mail is out, or
+        before it hears of anything else.
     worker_extensions
         Revision of the list of extensions that a worker must have installed.
     """
