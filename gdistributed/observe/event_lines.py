@@ -7,13 +7,12 @@ more than the scheduler itself. docs/events.md has the form of each line.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache, lru_cache
-from json.encoder import encode_basestring_ascii
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
+import orjson
 from google.protobuf import json_format, message
 
 from gdistributed.core.scheduler.activity import Moved, Row
@@ -34,7 +33,6 @@ from gdistributed.core.scheduler.states import (
     QUEUED,
     RELEASED,
 )
-from gdistributed.observe.texts import are_plain, quoted, texts
 from gdistributed.v1 import task_pb2
 from gdistributed.version import __version__
 
@@ -45,6 +43,8 @@ HEADS_KEPT: Final = 20_000
 HANDED: Final = FROM[QUEUED].then[PROCESSING]
 DONE: Final = FROM[PROCESSING].then[MEMORY]
 
+# What a line tells, by the names of its fields.
+Facts = dict[str, Any]
 # The states that tasks went through, the worker and the prefix.
 Step = tuple[Path, str, str]
 
@@ -59,13 +59,13 @@ class RunColumns:
         self.keys = list(next(columns))
         self.run_ns, self.fetch_ns, self.wait_ns, self.nbytes, self.failed, self.types = columns
 
-    def times(self) -> str:
-        """Return how long they took, as a piece of JSON."""
-        text = f',"run_ns":{column(self.run_ns)}'
-        for name, values in (("fetch_ns", self.fetch_ns), ("wait_ns", self.wait_ns)):
-            if any(values):
-                text += f',"{name}":{column(values)}'
-        return text
+    def add_times(self, line: Facts) -> None:
+        """Add to a line how long they took."""
+        line["run_ns"] = column(self.run_ns)
+        if any(self.fetch_ns):
+            line["fetch_ns"] = column(self.fetch_ns)
+        if any(self.wait_ns):
+            line["wait_ns"] = column(self.wait_ns)
 
 
 class EventLines:
@@ -89,21 +89,20 @@ class EventLines:
         self._clients: dict[str, ClientRecord] = {}
         self._collected: dict[Step, list[str]] = {}
         self._origins: set[str] = set()
-        self._heads: dict[Step, str] = {}
+        self._heads: dict[Step, Facts] = {}
         self._ended: dict[tuple[str, str], list[Row]] = {}
-        self._are_keys_plain = True
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         brain.books.touched = {}
 
-    def header(self, now: float, facts: dict[str, Any]) -> str:
+    def header(self, now: float, facts: Facts) -> bytes:
         """Return the first line of a log, with the facts of the server."""
         return self._line(now, "start", format=FORMAT, software=__version__, **facts)
 
-    def stop(self, now: float) -> str:
+    def stop(self, now: float) -> bytes:
         """Return the last line of a log that was closed."""
         return self._line(now, "stop")
 
-    def metrics(self, workers: Iterable[WorkerRecord], now: float) -> Iterator[str]:
+    def metrics(self, workers: Iterable[WorkerRecord], now: float) -> Iterator[bytes]:
         """Yield a line for each worker: what it measured last."""
         for worker in workers:
             if worker.metrics is not None:
@@ -111,7 +110,7 @@ class EventLines:
                 seen = round(self._zero_s + worker.last_seen, 6)
                 yield self._line(now, "metrics", name=worker.name, seen=seen, metrics=metrics)
 
-    def take(self) -> list[str]:
+    def take(self) -> list[bytes]:
         """Return what is new since the last time, each line with its end."""
         brain = self._brain
         if brain.activity.runs.last != self._runs:
@@ -130,9 +129,12 @@ class EventLines:
         lines, self._lines = self._lines, []
         return lines
 
-    def _line(self, now: float, event: str, **facts: object) -> str:
-        line = {"time": round(self._zero_s + now, 6), "event": event, **facts}
-        return json.dumps(line, separators=(",", ":")) + "\n"
+    def _line(self, now: float, event: str, **facts: object) -> bytes:
+        return as_line({"time": self._time(now), "event": event, **facts})
+
+    def _time(self, now: float) -> float:
+        """Return a time of the brain's clock in seconds since 1970."""
+        return round(self._zero_s + now, 6)
 
     # Events
 
@@ -166,37 +168,53 @@ class EventLines:
     def _tell_collected(self, now: float) -> None:
         if not self._collected:
             return
-        stamp = f'{{"time":{self._zero_s + now:.6f},"event":"task",'
+        start = {"time": self._time(now), "event": "task"}
         for step, keys in self._collected.items():
-            self._tell_step(stamp, step, keys)
+            self._tell_step(start | self._head(step), step, keys)
         self._collected.clear()
         self._origins.clear()
 
-    def _tell_step(self, stamp: str, step: Step, keys: list[str]) -> None:
+    def _head(self, step: Step) -> Facts:
+        """Return what is the same for all tasks that take a step."""
+        head = self._heads.get(step)
+        if head is None:
+            if len(self._heads) > HEADS_KEPT:
+                self._heads.clear()
+            path, worker, prefix = step
+            head = {"prefix": prefix, "from": path.origin}
+            if path.via:
+                head["via"] = path.via
+            head["to"] = path.target
+            if worker:
+                head["worker"] = worker
+            self._heads[step] = head
+        return head
+
+    def _tell_step(self, line: Facts, step: Step, keys: list[str]) -> None:
         """Tell of tasks that took a step: with their facts, unless they are known no longer."""
-        known = self._brain.books.tasks
         path = step[0]
-        if path.origin == RELEASED and self._are_keys_plain:
-            self._are_keys_plain = are_plain(keys)  # each key is seen here first
-        head = stamp + self._head(step)
-        if path is DONE and self._tell_results(head, keys, step[1:]):
+        line["keys"] = keys
+        if path is DONE and self._tell_results(line, step[1:]):
             return
         if path is HANDED and (first := self._first_attempt(keys)):
-            self._lines.append(f'{head},"keys":{self._keys(keys)},"first_attempt":{first}}}\n')
+            line["first_attempt"] = first
+        elif has_facts(path):
+            self._tell_facts(line, path)
             return
-        if not has_facts(path):
-            self._lines.append(f'{head},"keys":{self._keys(keys)}}}\n')
-            return
+        self._lines.append(as_line(line))
+
+    def _tell_facts(self, line: Facts, path: Path) -> None:
+        """Tell of tasks that took a step, those together that are alike."""
+        keys, known = line["keys"], self._brain.books.tasks
         try:
             tasks = list(map(known.__getitem__, keys))
         except KeyError:
             past = [key for key in keys if key not in known]
-            self._lines.append(f'{head},"keys":{self._keys(past)}}}\n')
+            self._lines.append(as_line(line | {"keys": past}))
             tasks = [known[key] for key in keys if key in known]
         for some in apart(tasks, alike_after(path)):
             these = keys if len(some) == len(keys) else [task.key for task in some]
-            facts = self._facts(path, some)
-            self._lines.append(f'{head},"keys":{self._keys(these)}{facts}}}\n')
+            self._lines.append(as_line(line | {"keys": these} | self._facts(path, some)))
 
     def _first_attempt(self, keys: list[str]) -> int:
         """Return the attempt of the first of these runs if they are numbered one by one, else 0.
@@ -209,49 +227,30 @@ class EventLines:
             return 0
         return first.attempt
 
-    def _keys(self, keys: Collection[str]) -> str:
-        return quoted(keys) if self._are_keys_plain else texts(keys)
-
-    def _head(self, step: Step) -> str:
-        """Return what is the same for all tasks that take a step, as a piece of JSON."""
-        head = self._heads.get(step)
-        if head is None:
-            if len(self._heads) > HEADS_KEPT:
-                self._heads.clear()
-            path, worker, prefix = step
-            head = f'"prefix":{encode_basestring_ascii(prefix)},"from":"{path.origin}"'
-            if path.via:
-                head += f',"via":{texts(path.via)}'
-            head += f',"to":"{path.target}"'
-            if worker:
-                head += f',"worker":{encode_basestring_ascii(worker)}'
-            self._heads[step] = head
-        return head
-
-    def _facts(self, path: Path, tasks: list[TaskRecord]) -> str:
-        """Return what is known of tasks that took a step and are alike, as a piece of JSON."""
-        target, facts = path.target, ""
-        if is_begun(path):
-            facts = self._facts_of_begun(tasks)
+    def _facts(self, path: Path, tasks: list[TaskRecord]) -> Facts:
+        """Return what is known of tasks that took a step and are alike."""
+        target = path.target
+        facts = self._facts_of_begun(tasks) if is_begun(path) else {}
         if target == MEMORY:
-            facts += f',"holders":{texts([worker.name for worker in tasks[0].who_has])}'
-            return facts + results([each.nbytes for each in tasks], [each.type for each in tasks])
+            facts["holders"] = [worker.name for worker in tasks[0].who_has]
+            add_results(facts, [each.nbytes for each in tasks], [each.type for each in tasks])
+            return facts
         if target == ERRED and (error := tasks[0].error) is not None:
-            return f'{facts},"error":{json.dumps(error_facts(error))}'
+            facts["error"] = error_facts(error)
+            return facts
         if target == PROCESSING:
-            facts += f',"attempts":{[task.attempt for task in tasks]}'
+            facts["attempts"] = [task.attempt for task in tasks]
         if path.origin == PROCESSING and any(failures := [task.failures for task in tasks]):
-            facts += f',"failures":{failures}'
+            facts["failures"] = failures
         return facts
 
-    def _facts_of_begun(self, tasks: list[TaskRecord]) -> str:
+    def _facts_of_begun(self, tasks: list[TaskRecord]) -> Facts:
         """Return the facts of tasks that are new, or that are needed again."""
-        facts = f',"wanted_by":{texts([client.id for client in tasks[0].wanted_by])}'
+        facts: Facts = {"wanted_by": [client.id for client in tasks[0].wanted_by]}
         if (template := tasks[0].template) is not None:
-            facts += f',"template":{self._announced(template)}'
+            facts["template"] = self._announced(template)
         if any([task.dependencies for task in tasks]):
-            needed = ",".join([texts([each.key for each in task.dependencies]) for task in tasks])
-            facts += f',"dependencies":[{needed}]'
+            facts["dependencies"] = [[each.key for each in task.dependencies] for task in tasks]
         return facts
 
     def _tell_note(self, event: Event) -> None:
@@ -266,7 +265,7 @@ class EventLines:
         if kind == TASK:
             self._tell_note(event)
             return
-        facts: dict[str, Any] = {"name": name, "from": event.origin, "to": event.target}
+        facts: Facts = {"name": name, "from": event.origin, "to": event.target}
         if event.worker:
             facts["worker"] = event.worker
         if event.detail:
@@ -279,7 +278,7 @@ class EventLines:
             facts |= self._changed_clients()
         self._lines.append(self._line(now, kind, **facts))
 
-    def _changed_clients(self) -> dict[str, Any]:
+    def _changed_clients(self) -> Facts:
         """Return who has come and gone since the last time: names of clients need not be unique."""
         known, clients = self._clients, self._brain.books.clients
         gone = [each for each in known if each not in clients]
@@ -332,7 +331,7 @@ class EventLines:
                 ended[worker, prefix] = rows[:]
         self._runs = runs.last
 
-    def _tell_results(self, head: str, keys: list[str], place: tuple[str, str]) -> bool:
+    def _tell_results(self, line: Facts, place: tuple[str, str]) -> bool:
         """Tell of results with the runs that brought them, if these brought just them.
 
         They are there and nowhere else: of what has been copied since, it is told later.
@@ -340,29 +339,28 @@ class EventLines:
         if place not in self._ended:
             return False
         runs = RunColumns(self._ended[place])
-        if runs.keys != keys:
+        if runs.keys != line["keys"]:
             return False
         del self._ended[place]
-        facts = results(runs.nbytes, runs.types) + runs.times()
-        names, holders = self._keys(keys), encode_basestring_ascii(place[0])
-        self._lines.append(f'{head},"keys":{names},"holders":[{holders}]{facts}}}\n')
+        line["holders"] = place[:1]
+        add_results(line, runs.nbytes, runs.types)
+        runs.add_times(line)
+        self._lines.append(as_line(line))
         return True
 
     def _tell_runs(self) -> None:
         """Tell of the runs that are not told with their results, before what follows from them."""
         lines = []
-        stamp = f'{{"time":{self._zero_s + self._brain.now:.6f},"event":"runs",'
+        start = {"time": self._time(self._brain.now), "event": "runs"}
         for (worker, prefix), rows in self._ended.items():
             runs = RunColumns(rows)
-            line = (
-                f'{stamp}"worker":{encode_basestring_ascii(worker)},'
-                f'"prefix":{encode_basestring_ascii(prefix)},"keys":{self._keys(runs.keys)}'
-                f"{runs.times()}"
-            )
-            for name, values in (("nbytes", runs.nbytes), ("failed", runs.failed)):
-                if any(values):
-                    line += f',"{name}":{column(values)}'
-            lines.append(line + "}\n")
+            line = start | {"worker": worker, "prefix": prefix, "keys": runs.keys}
+            runs.add_times(line)
+            if any(runs.nbytes):
+                line["nbytes"] = column(runs.nbytes)
+            if any(runs.failed):
+                line["failed"] = column(runs.failed)
+            lines.append(as_line(line))
         self._ended.clear()
         self._lines = lines + self._lines
 
@@ -429,35 +427,32 @@ def alike_after(path: Path) -> Alike:
     return begun_alike if is_begun(path) else None
 
 
-def column(values: Sequence[int]) -> str:
-    """Return numbers as JSON: as one number where all are the same."""
-    if values.count(values[0]) == len(values):
-        return str(values[0])
-    return numbers_form(len(values)) % tuple(values)
+def column(values: Sequence[int]) -> Sequence[int] | int:
+    """Return numbers as they stand in a line: as one number where all are the same."""
+    return values[0] if values.count(values[0]) == len(values) else values
 
 
-@lru_cache(maxsize=100)
-def numbers_form(count: int) -> str:
-    """Return what makes a list in JSON of so many numbers; quicker than `str` of a list."""
-    return f"[{','.join(['%s'] * count)}]"
-
-
-def results(nbytes: Sequence[int], types: Sequence[str]) -> str:
-    """Return what is known of results with the same holders, as a piece of JSON."""
+def add_results(line: Facts, nbytes: Sequence[int], types: Sequence[str]) -> None:
+    """Add to a line what is known of results with the same holders."""
+    line["nbytes"] = column(nbytes)
     if types.count(types[0]) == len(types):
-        of_type = f'"type":{encode_basestring_ascii(types[0])}'
+        line["type"] = types[0]
     else:
-        of_type = f'"types":{texts(types)}'
-    return f',"nbytes":{column(nbytes)},{of_type}'
+        line["types"] = types
 
 
-def error_facts(error: message.Message) -> dict[str, Any]:
+def as_line(facts: Facts) -> bytes:
+    """Return a line of JSON, with its end."""
+    return orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def error_facts(error: message.Message) -> Facts:
     """Return an error without the original object, which is for its own language and may be big."""
     facts = plain(error)
     facts.pop("exception", None)
     return facts
 
 
-def plain(record: message.Message) -> dict[str, Any]:
+def plain(record: message.Message) -> Facts:
     """Return a message as JSON has it, with the names of the .proto files."""
     return json_format.MessageToDict(record, preserving_proto_field_name=True)

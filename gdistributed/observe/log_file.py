@@ -22,7 +22,7 @@ PIECES_MAX: Final = 1000
 
 
 class LogFile:
-    """Appends text to a new file; one that is there already is kept under another name.
+    """Appends to a new file; one that is there already is kept under another name.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class LogFile:
             if path.suffix == COMPRESSED
             else None
         )
-        self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._trouble = False
         self._thread = threading.Thread(target=self._run, name="event log", daemon=True)
         self._thread.start()
@@ -55,14 +55,14 @@ class LogFile:
         """Whether nothing more is written, since the disk took no more."""
         return self._trouble
 
-    def write(self, text: str) -> None:
-        """Have a text written soon."""
-        if self._trouble or not text:
+    def write(self, data: bytes) -> None:
+        """Have a piece written soon."""
+        if self._trouble or not data:
             return
         if self._pieces.qsize() > PIECES_MAX:
             self._give_up("the disk is too slow")
         else:
-            self._pieces.put(text)
+            self._pieces.put(data)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what is left, and close the file; a disk that hangs is not waited for."""
@@ -71,14 +71,13 @@ class LogFile:
 
     def _run(self) -> None:
         with self._file:
-            while (text := self._pieces.get()) is not None:
+            while (data := self._pieces.get()) is not None:
                 if not self._trouble:
-                    self._write(self._packed(text))
+                    self._write(self._packed(data))
             if self._compressor is not None and not self._trouble:
                 self._write(self._compressor.flush())
 
-    def _packed(self, text: str) -> bytes:
-        data = text.encode("ascii")
+    def _packed(self, data: bytes) -> bytes:
         if self._compressor is None:
             return data
         # What a killed process leaves behind can be read to the last piece.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
+
+import orjson
 
 from gdistributed.errors import UsageError
 from gdistributed.observe.event_lines import FORMAT
@@ -66,7 +67,7 @@ class Recording:
             If it is no line of an event log.
         """
         try:
-            line = json.loads(self._lines[index])
+            line = orjson.loads(self._lines[index])
             if isinstance(line, dict) and {"time", "event"} <= line.keys():
                 return line
         except ValueError:

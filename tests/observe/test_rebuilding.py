@@ -29,7 +29,7 @@ class Logged:
 
     def __init__(self, script: Script) -> None:
         self.brain = script.brain
-        self.lines: list[str] = []
+        self.lines: list[bytes] = []
         self._lines = EventLines(script.brain, ZERO_S)
         self.lines.append(self._lines.header(script.now, {"cluster_id": "c"}))
         decide = script.brain.decide

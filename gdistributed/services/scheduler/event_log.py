@@ -54,7 +54,7 @@ class EventLog:
             raise UsageError(f"the event log {path} cannot be written: {error}") from error
         self._shell = shell
         self._lines = EventLines(shell.brain, time.time() - shell.now())
-        self._waiting: list[str] = []
+        self._waiting: list[bytes] = []
         self._waiting_nbytes = 0
         self._told: dict[str, float] = {}  # when what workers measured was told last, by their ids
         facts = json_format.MessageToDict(summary, preserving_proto_field_name=True)
@@ -70,7 +70,7 @@ class EventLog:
             self._write()
 
     def _write(self) -> None:
-        self._file.write("".join(self._waiting))
+        self._file.write(b"".join(self._waiting))
         self._waiting.clear()
         self._waiting_nbytes = 0
 
