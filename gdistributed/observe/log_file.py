@@ -13,12 +13,14 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+from gdistributed.settings import MIB
+
 logger = logging.getLogger("gdistributed.event_log")
 
 COMPRESSED: Final = ".gz"
 LEVEL: Final = 1  # of zlib: a fifth of the time of the usual one
-# Pieces that wait for the disk; more than this and the log ends.
-PIECES_MAX: Final = 1000
+# What waits for the disk; more than this and the log ends.
+WAITING_NBYTES_MAX: Final = 256 * MIB
 
 
 class LogFile:
@@ -45,8 +47,9 @@ class LogFile:
             if path.suffix == COMPRESSED
             else None
         )
-        self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[bytes | bytearray | None] = queue.SimpleQueue()
         self._trouble = False
+        self._given_nbytes = self._taken_nbytes = 0  # to and by the thread
         self._thread = threading.Thread(target=self._run, name="event log", daemon=True)
         self._thread.start()
 
@@ -55,13 +58,14 @@ class LogFile:
         """Whether nothing more is written, since the disk took no more."""
         return self._trouble
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Have a piece written soon."""
         if self._trouble or not data:
             return
-        if self._pieces.qsize() > PIECES_MAX:
+        if self._given_nbytes - self._taken_nbytes > WAITING_NBYTES_MAX:
             self._give_up("the disk is too slow")
         else:
+            self._given_nbytes += len(data)
             self._pieces.put(data)
 
     def close(self, timeout_s: float = 10.0) -> None:
@@ -74,16 +78,17 @@ class LogFile:
             while (data := self._pieces.get()) is not None:
                 if not self._trouble:
                     self._write(self._packed(data))
+                self._taken_nbytes += len(data)
             if self._compressor is not None and not self._trouble:
                 self._write(self._compressor.flush())
 
-    def _packed(self, data: bytes) -> bytes:
+    def _packed(self, data: bytes | bytearray) -> bytes | bytearray:
         if self._compressor is None:
             return data
         # What a killed process leaves behind can be read to the last piece.
         return self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         rest = memoryview(data)
         try:
             while rest:

@@ -97,8 +97,15 @@ class Rebuilt:
     def _tasks(self, line: Line) -> None:
         path = path_of([line["from"], *line.get("via", ()), line["to"]])
         worker = line.get("worker", "")
-        if "run_ns" in line:
+        if "runs" in line:
             self._runs(line)
+            rows = line["runs"]
+            line = line | {
+                "keys": [row[0] for row in rows],
+                "holders": [worker],
+                "nbytes": [row[4] for row in rows],
+                "types": [row[6] for row in rows],
+            }
         columns: Line = {
             name: column(line, name)
             for name in ("dependencies", "nbytes", "types", "attempts", "failures")
@@ -251,11 +258,7 @@ class Rebuilt:
         worker = self.brain.books.names.get(name) or WorkerRecord(
             name, 0, name, "", "", "", 1, worker_pb2.WorkerHello()
         )
-        names = ("run_ns", "fetch_ns", "wait_ns", "nbytes", "failed")
-        columns = [column(line, each) for each in names]
-        for key, run_ns, fetch_ns, wait_ns, nbytes, failed in zip(
-            line["keys"], *columns, strict=True
-        ):
+        for key, run_ns, fetch_ns, wait_ns, nbytes, failed, of_type in line["runs"]:
             report = task_pb2.TaskFinished(run_ns=run_ns, fetch_ns=fetch_ns, wait_ns=wait_ns)
             task = self.brain.books.tasks.get(key)
             if task is None or task.prefix != prefix:
@@ -263,7 +266,7 @@ class Rebuilt:
             has_waited = task in worker.seceded or task in worker.rejoined
             if task.template is not None and not (failed or has_waited):
                 learn_run(task.template.prefix, run_ns, nbytes)
-            note_run(self.brain, task, worker, report, nbytes, failed)
+            note_run(self.brain, task, worker, report, nbytes, failed, of_type)
 
     def _transfer(self, line: Line) -> None:
         facts = {name: line[name] for name in Moved._fields if name != "now"}

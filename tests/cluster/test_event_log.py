@@ -156,7 +156,7 @@ def transitions_in(lines: list[dict[str, Any]]) -> dict[str, list[tuple[str, ...
         if line["event"] != "task":
             continue
         step = (line["from"], *line.get("via", ()), line["to"], line.get("worker", ""))
-        for key in line["keys"]:
+        for key in line["keys"] if "keys" in line else [row[0] for row in line["runs"]]:
             found.setdefault(key, []).append(step)
     return found
 

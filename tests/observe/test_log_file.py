@@ -13,7 +13,7 @@ from gdistributed.observe.log_file import LogFile, read_text, unused_name
 from gdistributed.observe.recording import Recording
 from tests.waiting import until
 
-START = '{"time":1.0,"event":"start","format":1}\n'
+START = '{"time":1.0,"event":"start","format":2}\n'
 TASK = '{"time":2.0,"event":"note","key":"x","text":"y"}\n'
 LEFT = '{"time":3.0,"event":"client","name":"c","from":"","to":"left"}\n'
 

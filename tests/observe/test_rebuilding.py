@@ -29,9 +29,9 @@ class Logged:
 
     def __init__(self, script: Script) -> None:
         self.brain = script.brain
-        self.lines: list[bytes] = []
+        self.lines: list[bytearray] = []
         self._lines = EventLines(script.brain, ZERO_S)
-        self.lines.append(self._lines.header(script.now, {"cluster_id": "c"}))
+        self._lines.start(script.now, {"cluster_id": "c"})
         decide = script.brain.decide
 
         def decide_and_tell() -> None:
@@ -41,7 +41,8 @@ class Logged:
         script.brain.decide = decide_and_tell  # type: ignore[method-assign]  # as the shell does
 
     def take(self) -> None:
-        self.lines += self._lines.take()
+        self._lines.tell()
+        self.lines += self._lines.cut().splitlines()
 
     def rebuilt(self) -> SchedulerBrain:
         self.take()

@@ -15,7 +15,7 @@ from gdistributed.errors import UsageError
 from gdistributed.observe.event_lines import EventLines
 from gdistributed.observe.log_file import LogFile
 from gdistributed.services.scheduler.shell import Shell
-from gdistributed.settings import KIB
+from gdistributed.settings import MIB
 from gdistributed.v1 import scheduler_pb2
 
 INTERVAL_S: Final = 0.5
@@ -24,9 +24,9 @@ METRICS_EVERY_S: Final = 5.0
 # So many turns that takes for all, if they are more than these.
 TURNS: Final = 8
 TOLD_MIN: Final = 20
-# What waits for the next half second; more than this is written at once, while the processor still
-# has it in its cache.
-WAITING_MAX: Final = 128 * KIB
+# What waits for the next half second; more than this is written at once. Each piece costs some
+# switches between threads.
+WAITING_MAX: Final = MIB
 
 
 class EventLog:
@@ -54,30 +54,24 @@ class EventLog:
             raise UsageError(f"the event log {path} cannot be written: {error}") from error
         self._shell = shell
         self._lines = EventLines(shell.brain, time.time() - shell.now())
-        self._waiting: list[bytes] = []
-        self._waiting_nbytes = 0
         self._told: dict[str, float] = {}  # when what workers measured was told last, by their ids
         facts = json_format.MessageToDict(summary, preserving_proto_field_name=True)
-        self._waiting.append(self._lines.header(shell.now(), facts))
-        shell.listeners.append(self._take)
+        self._lines.start(shell.now(), facts)
+        shell.listeners.append(self._tell)
         self._writing = asyncio.create_task(self._write_often())
 
-    def _take(self) -> None:
-        lines = self._lines.take()
-        self._waiting += lines
-        self._waiting_nbytes += sum(map(len, lines))
-        if self._waiting_nbytes >= WAITING_MAX:
+    def _tell(self) -> None:
+        self._lines.tell()
+        if len(self._lines.text) >= WAITING_MAX:
             self._write()
 
     def _write(self) -> None:
-        self._file.write(b"".join(self._waiting))
-        self._waiting.clear()
-        self._waiting_nbytes = 0
+        self._file.write(self._lines.cut())
 
     async def _write_often(self) -> None:
         while not self._file.is_over:
             await asyncio.sleep(INTERVAL_S)
-            self._take()
+            self._tell()
             self._tell_metrics()
             self._write()
         self._end()
@@ -94,12 +88,12 @@ class EventLog:
         )
         some = list(islice(due, len(workers) // TURNS + TOLD_MIN))
         told.update((worker.id, now) for worker in some)
-        self._waiting += self._lines.metrics(some, now)
+        self._lines.metrics(some, now)
 
     def _end(self) -> None:
         """Note nothing more."""
-        if self._take in self._shell.listeners:
-            self._shell.listeners.remove(self._take)
+        if self._tell in self._shell.listeners:
+            self._shell.listeners.remove(self._tell)
             self._shell.brain.books.touched = None
 
     async def close(self) -> None:
@@ -107,8 +101,8 @@ class EventLog:
         self._writing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._writing
-        self._take()
-        self._waiting.append(self._lines.stop(self._shell.now()))
+        self._tell()
+        self._lines.stop(self._shell.now())
         self._write()
         self._end()
         await asyncio.to_thread(self._file.close)
