@@ -90,8 +90,8 @@ def _expect_dependents(
             task.waiters += 1
             brain.reconsider(task)
         for key in spec.dependencies:
-            dependency = tasks[key]
-            if awaited.get(dependency):
+            dependency = tasks.get(key)  # none, if its task is known and has let go of it
+            if dependency is not None and awaited.get(dependency):
                 awaited[dependency] -= 1
                 if not awaited[dependency]:
                     graph.complete.append(dependency)

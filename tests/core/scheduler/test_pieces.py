@@ -110,3 +110,15 @@ def test_a_piece_that_comes_again_changes_nothing() -> None:
     (graph,) = script.brain.books.clients["c"].open_graphs.values()
     assert [task.key for task in graph.awaited] == ["x"]
     script.close()
+
+
+def test_a_piece_may_name_a_task_that_is_there_without_what_it_was_made_of() -> None:
+    script = script_with_worker()
+    script.scatter("c", "y", "w")
+    script.piece("c", "y=x z=y")
+    script.piece("c", "", wants=["z"], begun_by=1)
+    assert script.said("w") == ["run z with y"]
+    script.finish("w", "z")
+    assert "finished z" in script.said("c")
+    script.heard.clear()
+    script.close()

@@ -93,6 +93,26 @@ def test_a_result_that_cannot_be_had_is_computed_where_it_can() -> None:
     script.close()
 
 
+def test_what_a_result_is_made_of_is_computed_again_with_it() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "a b=a")
+    script.finish("v", "a", nbytes=10**6)
+    script.finish("v", "b", nbytes=10**6)
+    script.worker("w")
+    script.submit("c", "y=b", workers=["w"])
+    cut(script, "w", "v", "b")
+    script.heard.clear()
+    script.pass_time(1)
+    assert script.said("w") == ["run a"]
+    script.finish("w", "a")
+    assert script.said("w") == ["run b with a"]
+    script.finish("w", "b")
+    assert script.said("w") == ["run y with b"]
+    script.heard.clear()
+
+
 def test_data_that_nobody_reaches_errs_after_a_few_tries() -> None:
     script = data_on("v", "w")
     script.submit("c", "x=data", workers=["w"])
@@ -274,3 +294,23 @@ def test_a_task_that_asks_and_is_cancelled_is_forgotten() -> None:
     assert script.brain.books.avoided == {}
     script.heard.clear()
     script.close()
+
+
+def test_a_result_is_not_computed_again_where_it_cannot_be_had_either() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("u")
+    script.worker("v")
+    script.submit("c", "x", workers=["u", "v"])
+    script.finish("u", "x", nbytes=10**6)
+    script.worker("w")
+    script.submit("c", "y=x", workers=["w"])
+    cut(script, "w", "v", "x")
+    cut(script, "w", "u", "x")
+    script.heard.clear()
+    script.pass_time(5)
+    assert script.said("u") == []
+    assert script.said("v") == []
+    script.pass_time(10)  # the cut is over
+    assert script.said("w") == ["run y with x"]
+    script.heard.clear()
