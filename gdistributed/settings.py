@@ -17,6 +17,7 @@ DEFAULT_DASHBOARD_PORT: Final = 8787
 LOOPBACK: Final = "127.0.0.1"
 PROFILE_INTERVAL_S: Final = 0.01
 PYTHON: Final = "python"  # our runtime, as the protocol names it
+OWN_RESULTS: Final = "own-results"  # capability of a worker that waits for results of its own runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,9 @@ class SchedulerSettings:
         smaller than this together, by the sizes that results of their prefixes have had.
     prefetch_tasks_min
         At least this many tasks a thread are handed out ahead.
+    follow_s
+        A task is handed out ahead of the one that it needs if both are expected to take less than
+        this; 0 means never.
     unresponsive_s
         A worker that was silent for so long while its connection lives gets nothing new.
     worker_ttl_s
@@ -106,6 +110,7 @@ class SchedulerSettings:
     prefetch_s: float = 0.05
     prefetch_nbytes: int = 32 * MIB
     prefetch_tasks_min: int = 2
+    follow_s: float = 0.01
     unresponsive_s: float = 5.0
     worker_ttl_s: float = 300.0
     silence_s: float = 25.0

@@ -78,8 +78,9 @@ def drawn(random: Random) -> Options:
         closed_max=random.choice([1, 32]),
         rarely=random.choice([0.0, 0.0, 0.02, 0.2]),
         scheduler=SchedulerSettings(
-            prefetch_s=random.choice([0.0, 0.05, 1.0]),
+            prefetch_s=random.choice([0.0, 0.05, 1.0, 20.0, 20.0]),
             prefetch_tasks_min=random.choice([1, 2, 10]),
+            follow_s=random.choice([0.0, 0.01, 10.0, 10.0, 10.0]),
             kept_nbytes=random.choice([0, 100, 1_000_000]),
             no_worker_timeout_s=random.choice([None, None, None, 5.0]),
             limits=limits,

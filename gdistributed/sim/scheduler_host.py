@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import Message
 
+from gdistributed.core.scheduler.ahead import CALLED_BACK
 from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.core.scheduler.events import Events
 from gdistributed.core.session import Session
@@ -37,6 +38,7 @@ NAMED: Final = {
     "its run was adopted": "late adoption",
     "late report, dropped": "stale attempt dropped",
     "was executing as its worker died": "blamed for a death",
+    CALLED_BACK: "called back",
 }
 
 
@@ -180,6 +182,9 @@ class SchedulerHost(Host):
         batch = self.brain.workers.take(worker_id)
         if batch is not None and (batch.reconcile.cancel or batch.reconcile.drop):
             self.world.reached["zombie's result dropped"] += 1
+        if batch is not None:
+            needed = (each for run in batch.run for each in run.dependencies)
+            self.world.reached["followed"] += any(each.own_result for each in needed)
         return batch
 
     @contextmanager

@@ -13,7 +13,7 @@ from gdistributed.core.session import Session, check_epoch
 from gdistributed.core.worker.brain import SCHEDULER, WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
 from gdistributed.errors import InvariantBroken, ProtocolError
-from gdistributed.settings import WorkerSettings
+from gdistributed.settings import OWN_RESULTS, WorkerSettings
 from gdistributed.sim.center_host import CenterHost, Membership
 from gdistributed.sim.link import Link
 from gdistributed.sim.network import Network, Stream
@@ -139,6 +139,7 @@ class WorkerHost(Host):
             nthreads=self.nthreads,
             resources=self.resources,
             runtimes=[PYTHON],
+            software=server_pb2.Software(capabilities=[OWN_RESULTS]),
         )
         if self._session.id:
             hello.resume.session_id = self._session.id

@@ -43,7 +43,9 @@ class _TaskStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskState.V
     TASK_STATE_NO_WORKER: _TaskState.ValueType  # 4
     """Ready to run, but no worker that is present may ever run it."""
     TASK_STATE_PROCESSING: _TaskState.ValueType  # 5
-    """Handed to a worker."""
+    """Handed to a worker; there it may still wait for a result of that worker's own
+    (Dependency.own_result).
+    """
     TASK_STATE_MEMORY: _TaskState.ValueType  # 6
     """Computed; at least one worker holds the result."""
     TASK_STATE_ERRED: _TaskState.ValueType  # 7
@@ -65,7 +67,9 @@ TASK_STATE_QUEUED: TaskState.ValueType  # 3
 TASK_STATE_NO_WORKER: TaskState.ValueType  # 4
 """Ready to run, but no worker that is present may ever run it."""
 TASK_STATE_PROCESSING: TaskState.ValueType  # 5
-"""Handed to a worker."""
+"""Handed to a worker; there it may still wait for a result of that worker's own
+(Dependency.own_result).
+"""
 TASK_STATE_MEMORY: TaskState.ValueType  # 6
 """Computed; at least one worker holds the result."""
 TASK_STATE_ERRED: TaskState.ValueType  # 7

@@ -2134,11 +2134,17 @@ class Dependency(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     NBYTES_FIELD_NUMBER: _builtins.int
     HOLDERS_FIELD_NUMBER: _builtins.int
+    OWN_RESULT_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """key of the value."""
     nbytes: _builtins.int
     """nbytes: its size in memory, estimated."""
+    own_result: _builtins.bool
+    """own_result: the value is the result of a run that this worker was handed before and that may not
+    have ended yet. The worker waits for it and asks nobody. If that run brings no result, the scheduler
+    cancels those that wait for it. Only workers with the capability "own-results" are told so.
+    """
     value: _builtins.bytes
     """value itself, a serialised Payload, when it is small, the scheduler has it at hand, and the worker
     reads its codec (RuntimeOffer.decodes). Otherwise the worker fetches it from a holder.
@@ -2155,11 +2161,12 @@ class Dependency(_message.Message):
         key: _builtins.str = ...,
         nbytes: _builtins.int = ...,
         holders: _abc.Iterable[_builtins.int] | None = ...,
+        own_result: _builtins.bool = ...,
         value: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holders", b"holders", "key", b"key", "nbytes", b"nbytes", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holders", b"holders", "key", b"key", "nbytes", b"nbytes", "own_result", b"own_result", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

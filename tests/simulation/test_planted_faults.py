@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gdistributed.core.scheduler import loss, reported
+from gdistributed.core.scheduler import ahead, loss, reported
 from gdistributed.core.scheduler.books import Books
 from gdistributed.core.scheduler.brain import SchedulerBrain
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
@@ -90,7 +90,13 @@ def resource_booked_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Books, "begin_run", begin_twice)
 
 
+def follower_not_called_back(patch: pytest.MonkeyPatch) -> None:
+    """What followed a task stays where it is, though the result does not come there."""
+    patch.setattr(ahead, "call_back", lambda brain, task: None)
+
+
 PLANTS = [
+    follower_not_called_back,
     attempt_not_checked,
     loss_not_recomputed,
     count_off_by_one,
@@ -115,7 +121,7 @@ def test_a_failure_is_shortened_kept_and_found_again(
     path = failure.keep(short, tmp_path)
     text = path.read_text()
     assert f"seed {found.seed}" in text
-    assert "submits" in text
+    assert "scheduler > " in text
     again = failure.attempt(*failure.read(path))
     assert again is not None
     assert again.message == short.message

@@ -27,6 +27,8 @@ RARE = (
     "steal refused",
     "unclaimed data freed",
     "blamed for a death",
+    "followed",
+    "called back",
     "chance: resend",
     "chance: ring early",
     "chance: close a batch",

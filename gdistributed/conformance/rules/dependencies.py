@@ -10,6 +10,7 @@ from gdistributed.conformance.peer import Peer
 from gdistributed.conformance.rule import Theme, expect, expect_equal
 from gdistributed.conformance.stage import Run, Stage
 from gdistributed.conformance.values import CODECS, payload_of, result_of, value_in
+from gdistributed.settings import OWN_RESULTS
 from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 
 THEME: Final = Theme("dependencies", "values that tasks need are taken from where they lie")
@@ -199,3 +200,40 @@ async def copied(stage: Stage) -> None:
     answer = await stage.worker.get([key], accept_codecs=CODECS)
     expect_equal(value_in(answer.payload()), "copied", "the value")
     stage.say(free=[key])
+
+
+@THEME.full("Dependency", "The worker waits for it and asks nobody.")
+async def waits_for_its_own(stage: Stage) -> None:
+    """A task that was handed over before the result that it needs is there waits for that.
+
+    A worker without the capability "own-results" is not told to.
+    """
+    if OWN_RESULTS not in stage.hello.software.capabilities:
+        return
+    first = stage.task("echo", "there")
+    own = worker_pb2.Dependency(key=first.key, own_result=True)
+    second = stage.task("list", result_of(first.key), dependencies=[own])
+    stage.say(run=[first, second])
+    run = Run(second.key, second.attempt)
+    expect_equal(await stage.value(run), ["there"], "the list of arguments")
+
+
+@THEME.full(
+    "Dependency", "If that run brings no result, the scheduler cancels those that wait for it."
+)
+async def does_not_report_what_waits_in_vain(stage: Stage) -> None:
+    """A task that waits for a run that fails is not reported, and ends when it is cancelled."""
+    if OWN_RESULTS not in stage.hello.software.capabilities:
+        return
+    first = stage.task("fail", "no result")
+    own = worker_pb2.Dependency(key=first.key, own_result=True)
+    second = stage.task("list", result_of(first.key), dependencies=[own])
+    stage.say(run=[first, second])
+    await stage.erred(Run(first.key, first.attempt))
+    run = Run(second.key, second.attempt)
+    stage.say(cancel=[run.named()])
+    await stage.settle()
+    reported = [
+        each.key for kind in ("finished", "erred") for each in stage.conversation.each(kind)
+    ]
+    expect(second.key not in reported, f"no report on {second.key!r}", reported)

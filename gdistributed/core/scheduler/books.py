@@ -71,6 +71,8 @@ class Books:
         Results that more workers want now than their holders serve.
     freed
         Workers that may have room again since decisions were last taken.
+    followed
+        Workers with tasks that others may follow, since decisions were last taken; see `ahead`.
     traced
         Of tasks that were submitted as part of a trace: its traceparent. One string for all tasks
         of a message; nothing for those without a trace.
@@ -94,6 +96,7 @@ class Books:
     called: dict[str, dict[WorkerRecord, None]] = field(default_factory=dict)
     offers: Offers = field(default_factory=Offers)
     freed: dict[WorkerRecord, None] = field(default_factory=dict)
+    followed: dict[WorkerRecord, None] = field(default_factory=dict)
     dry: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     loaded: OrderedDict[WorkerRecord, None] = field(default_factory=OrderedDict)
     reserved: dict[TaskRecord, WorkerRecord] = field(default_factory=dict)
@@ -386,6 +389,7 @@ class Books:
         del self.names[worker.name]
         self.nthreads -= worker.nthreads
         self.freed.pop(worker, None)
+        self.followed.pop(worker, None)
         self.dry.pop(worker, None)
         self.loaded.pop(worker, None)
         self.offers.remove(worker)

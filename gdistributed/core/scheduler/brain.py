@@ -13,6 +13,7 @@ from collections.abc import Callable
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.scheduler import (
+    ahead,
     holders,
     inventory,
     liveness,
@@ -47,7 +48,7 @@ from gdistributed.core.scheduler.states import (
 from gdistributed.core.scheduler.transitions import TRANSITIONS, next_state
 from gdistributed.core.session import Session, Sessions
 from gdistributed.errors import InvariantBroken, MalformedMessage, NameTaken
-from gdistributed.settings import NS, SchedulerSettings
+from gdistributed.settings import NS, OWN_RESULTS, SchedulerSettings
 from gdistributed.v1 import nanny_pb2, scheduler_pb2, task_pb2, worker_pb2
 
 # An attempt is the epoch above and the count of hand-outs below (RunTask.attempt).
@@ -216,6 +217,7 @@ class SchedulerBrain:
             decodes=decodes_of(hello),
             memory_limit_nbytes=hello.memory_limit_nbytes,
             last_seen=now,
+            waits_for_runs=OWN_RESULTS in hello.software.capabilities,
             ahead_ns=self.settings.prefetch_s * NS * hello.nthreads,
             ahead_tasks=self.settings.prefetch_tasks_min * hello.nthreads,
         )
@@ -436,11 +438,15 @@ class SchedulerBrain:
             if worker.reserved_for is not None:
                 suspects.begin_reserved(self, worker)
             placement.regain_room(worker, self.settings)
+            if worker.processing:
+                self.books.followed[worker] = None
         if self.retiring:
             replicas.advance(self)
         if self.moving:
             stealing.hand_over(self)
         placement.hand_out(self)
+        if self.books.followed:
+            ahead.hand_out(self)
         if self.books.dry and self.books.loaded:
             stealing.balance(self)
         self.settle()

@@ -27,10 +27,7 @@ PAUSED = worker_pb2.WORKER_STATUS_PAUSED
 def explain(books: Books, task: TaskRecord) -> str:
     """Say in a sentence or two why a task is not running, or what became of it."""
     if task.state is WAITING:
-        lacking = [each for each in task.dependencies if not each.who_has]
-        named = ", ".join(f"{each.key!r} ({each.state})" for each in lacking[:NAMED_AT_MOST])
-        more = len(lacking) - NAMED_AT_MOST
-        return f"It waits for {named}{f' and {more} more' if more > 0 else ''}."
+        return f"It waits for {_what_is_lacking(task)}."
     if task in books.stranded:
         return _explain_stranded(task)
     if task.state is QUEUED:
@@ -42,6 +39,9 @@ def explain(books: Books, task: TaskRecord) -> str:
         where = f"worker {worker.name!r} at {worker.address}"
         if task in worker.seceded:
             return f"It runs on {where}, and has left its thread to others while it waits."
+        if task.waiting_on:
+            lacking = _what_is_lacking(task)
+            return f"It was handed to {where}, and waits for what is computed there: {lacking}."
         place = next(i for i, each in enumerate(worker.processing) if each is task)
         if place < worker.nthreads:
             return f"It was handed to {where} and should be running there."
@@ -53,6 +53,13 @@ def explain(books: Books, task: TaskRecord) -> str:
         where = "" if task.error.key == task.key else f" in the task {task.error.key!r}"
         return f"It failed{where}: {task.error.type}: {task.error.message}"
     return "It is known, but nobody asks for its result."
+
+
+def _what_is_lacking(task: TaskRecord) -> str:
+    lacking = [each for each in task.dependencies if not each.who_has]
+    named = ", ".join(f"{each.key!r} ({each.state})" for each in lacking[:NAMED_AT_MOST])
+    more = len(lacking) - NAMED_AT_MOST
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _explain_queued(task: TaskRecord) -> str:

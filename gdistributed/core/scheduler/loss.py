@@ -73,7 +73,8 @@ def _blame(
     brain.deaths[worker.id] = death
     if len(brain.deaths) > DEATHS_KEPT:
         brain.deaths.popitem(last=False)
-    executing = dict.fromkeys((*worker.started, *islice(worker.processing, worker.nthreads)))
+    ready = (task for task in worker.processing if not task.waiting_on)
+    executing = dict.fromkeys((*worker.started, *islice(ready, worker.nthreads)))
     executing = executing or worker.seceded
     for task in islice(executing, worker.nthreads):
         task.deaths += (death,)

@@ -173,6 +173,8 @@ class WorkerRecord:
         What it can satisfy; tasks wait by these.
     templates, functions, peers
         What was announced to it.
+    waits_for_runs
+        Whether it can be handed what needs the result of a run that it has not ended.
     ahead_ns, ahead_tasks
         It is handed tasks ahead while those that it has are expected to take less than this
         together, or are fewer.
@@ -217,6 +219,7 @@ class WorkerRecord:
     memory_limit_nbytes: int = 0
     status: int = 1
     last_seen: float = 0.0
+    waits_for_runs: bool = False
     ahead_ns: float = 0.0
     ahead_tasks: int = 0
     metrics: worker_pb2.WorkerMetrics | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import actors, crowds, liveness, reach, replicas, reports
+from gdistributed.core.scheduler import actors, ahead, crowds, liveness, reach, replicas, reports
 from gdistributed.core.scheduler.activity import note_run, note_transfer
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
@@ -83,6 +83,7 @@ def seceded(brain: SchedulerBrain, worker: WorkerRecord, run: worker_pb2.Secessi
         brain.books.rejoin(task)
     else:
         brain.books.secede(task)
+        ahead.call_back(brain, task)  # it may stay long
     brain.events.remark(brain.now, task.key, "rejoined" if run.rejoined else "seceded", worker.name)
 
 

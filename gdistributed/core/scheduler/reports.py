@@ -77,6 +77,9 @@ def _name_dependency(
     dependency: TaskRecord,
 ) -> None:
     message.key = dependency.key
+    if dependency.processing_on is worker:
+        message.own_result = True
+        return
     message.nbytes = dependency.nbytes
     if can_be_handed(worker, dependency):
         message.value = dependency.value

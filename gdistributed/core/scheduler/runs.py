@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 def begin_run(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> None:
-    """Hand a queued task to a worker."""
+    """Hand a task to a worker."""
     if not worker.processing:
         worker.busy_since = brain.now
+    if task.dependents:
+        brain.books.followed[worker] = None
     brain.epoch_attempts += 1
     task.attempt = brain.epoch_attempts
     brain.books.begin_run(task, worker, brain.expected_ns(task))

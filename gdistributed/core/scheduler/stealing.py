@@ -106,7 +106,7 @@ def _expected_wait_ns(brain: SchedulerBrain, worker: WorkerRecord) -> float:
 
 
 def _may_run(brain: SchedulerBrain, worker: WorkerRecord, task: TaskRecord) -> bool:
-    if task.template is None or task.deaths:
+    if task.template is None or task.deaths or task.waiting_on:
         return False
     requirement = task.template.requirement
     return (

@@ -3,9 +3,9 @@
 Rules of this file. An event changes facts (who holds a result, which worker a task is on, whether
 it failed, who wants it) and puts the task on the worklist. `next_state` reads the facts and says
 which state follows; the edge does what the change entails, and may put further tasks on the
-worklist, but changes no other task's state and takes no decisions. The only edge that is not a
-consequence is queued → processing: that is a decision, taken by `placement`. A pair of states
-without an edge is a bug of ours and raises.
+worklist, but changes no other task's state and takes no decisions. The only edges that are no
+consequence are those to processing: these are decisions, taken by `placement` and `ahead`. A pair
+of states without an edge is a bug of ours and raises.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from gdistributed.core.scheduler import replicas, reports
+from gdistributed.core.scheduler import ahead, replicas, reports
 from gdistributed.core.scheduler.explaining import explain
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
 from gdistributed.core.scheduler.states import (
@@ -88,6 +88,8 @@ def released_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
                 task.error = dependency.error
             if state is RELEASED:
                 brain.reconsider(dependency)
+            elif dependency.processing_on is not None:
+                brain.books.followed[dependency.processing_on] = None
 
 
 def released_to_memory(brain: SchedulerBrain, task: TaskRecord) -> None:
@@ -150,6 +152,12 @@ def queued_to_processing(brain: SchedulerBrain, task: TaskRecord) -> None:
     prefix.handed_s -= brain.now
 
 
+def waiting_to_processing(brain: SchedulerBrain, task: TaskRecord) -> None:
+    """It follows what it needs to the worker that computes that; noted and told as the others."""
+    assert task.template is not None
+    task.template.prefix.handed_s -= brain.now
+
+
 def no_worker_to_queued(brain: SchedulerBrain, task: TaskRecord) -> None:
     """A worker came that may run it."""
     _leave_unrunnable(brain, task)
@@ -164,6 +172,7 @@ def no_worker_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
 def processing_to_waiting(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Its run came to nothing: run it again."""
     _end_hand_out(brain, task)
+    ahead.call_back(brain, task)
     brain.reconsider(task)
 
 
@@ -319,6 +328,7 @@ def _call_off(brain: SchedulerBrain, task: TaskRecord) -> None:
     worker: WorkerRecord | None = brain.books.end_run(task)
     if worker is not None:
         reports.say_cancel(brain, worker, task)
+        ahead.call_back(brain, task)
 
 
 def _leave_unrunnable(brain: SchedulerBrain, task: TaskRecord) -> None:
@@ -341,6 +351,7 @@ TRANSITIONS: Final[dict[tuple[State, State], Edge]] = {
     (RELEASED, FORGOTTEN): released_to_forgotten,
     (WAITING, QUEUED): waiting_to_queued,  # its last dependency is in memory
     (WAITING, NO_WORKER): waiting_to_no_worker,
+    (WAITING, PROCESSING): waiting_to_processing,  # handed ahead of what it needs
     (WAITING, RELEASED): waiting_to_released,
     (WAITING, MEMORY): waiting_to_memory,
     (WAITING, ERRED): waiting_to_erred,

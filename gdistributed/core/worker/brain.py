@@ -31,6 +31,7 @@ from gdistributed.core.worker.puts import book_put
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
+    COMING,
     CROWDED,
     ENDED,
     EXECUTING,
@@ -57,7 +58,7 @@ from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 SCHEDULER: Final = "scheduler"
 STORY_LENGTH: Final = 1000
 RUN_NS_MIN: Final = 5_000
-ON_ITS_WAY: Final = (QUEUED, CROWDED, MISSING, ARRIVING)
+ON_ITS_WAY: Final = (QUEUED, CROWDED, MISSING, ARRIVING, COMING)
 RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 PAUSED: Final = worker_pb2.WORKER_STATUS_PAUSED
 CLOSING: Final = worker_pb2.WORKER_STATUS_CLOSING
@@ -98,10 +99,8 @@ class WorkerBrain:
         Transitions, as key and states, for those who listen; None records none.
     memory, serving
         Whether there is room for more tasks, and for more that goes out to others.
-    functions, templates
-        What was announced on the stream, by id.
-    timeouts_s
-        How long a run of some templates may take, by id.
+    functions, templates, timeouts_s
+        What was announced on the stream, by id; of some templates, how long a run may take.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from gdistributed.core.worker.fetching import ask_for
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
+    COMING,
     CROWDED,
     ENDED,
     EXECUTING,
@@ -86,7 +87,10 @@ def _use(brain: WorkerBrain, run: RunRecord, dependency: worker_pb2.Dependency) 
         run.uses = [data]
     else:
         run.uses.append(data)
-    if data.state is KNOWN:
+    if data.state is KNOWN and dependency.own_result:
+        brain.move(data, COMING)
+        run.follows = True
+    elif data.state is KNOWN:
         ask_for(brain, data)
     return data.state is HELD
 
@@ -99,7 +103,7 @@ def _want(brain: WorkerBrain, dependency: worker_pb2.Dependency) -> DataRecord:
     if data.holders is None:
         data.holders = {}
     data.holders.update(dict.fromkeys(dependency.holders))
-    if data.state is MISSING or data.state is CROWDED:
+    if data.state in (MISSING, CROWDED, COMING):
         brain.move(data, KNOWN)
     return data
 

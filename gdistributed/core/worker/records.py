@@ -29,6 +29,7 @@ class State(StrEnum):
     QUEUED = "queued"  # waits for its turn to be asked for
     FETCHING = "fetching"  # asked for
     ARRIVING = "arriving"  # rode along with a task, and is being stored
+    COMING = "coming"  # the result of a run that has not ended
     CROWDED = "crowded"  # its holders serve others with it now; is asked for again after a while
     MISSING = "missing"  # no holder gave it; the scheduler was told
     HELD = "held"  # here
@@ -45,6 +46,7 @@ KNOWN: Final = State.KNOWN
 QUEUED: Final = State.QUEUED
 FETCHING: Final = State.FETCHING
 ARRIVING: Final = State.ARRIVING
+COMING: Final = State.COMING
 CROWDED: Final = State.CROWDED
 MISSING: Final = State.MISSING
 HELD: Final = State.HELD
@@ -69,6 +71,8 @@ class RunRecord:
         How many of them are not here.
     error
         Why it failed without being run.
+    follows
+        It waits for results of other runs here, and for nothing else.
     has_seceded
         It executes and has left its thread to others.
     ready_at
@@ -85,6 +89,7 @@ class RunRecord:
     uses: list[DataRecord] | None = None
     waiting_on: int = 0
     error: error_pb2.TaskError | None = None
+    follows: bool = False
     has_seceded: bool = False
     ready_at: float = 0.0
     fetch_ns: int = 0

@@ -14,6 +14,7 @@ from gdistributed.core.worker.fetching import CROWD_S, ask_again
 from gdistributed.core.worker.records import (
     ABANDONED,
     ARRIVING,
+    COMING,
     CROWDED,
     ENDED,
     EXECUTING,
@@ -54,7 +55,8 @@ def received_to_ready(brain: WorkerBrain, run: RunRecord) -> None:
 
 def waiting_to_ready(brain: WorkerBrain, run: RunRecord) -> None:
     """The last of its values has come."""
-    run.fetch_ns = int((brain.now - run.ready_at) * NS)
+    if not run.follows:
+        run.fetch_ns = int((brain.now - run.ready_at) * NS)
     run.ready_at = brain.now
     _line_up(brain, run)
 
@@ -126,6 +128,10 @@ def known_to_arriving(brain: WorkerBrain, data: DataRecord) -> None:
     """It rode along with a task, and is large enough to be kept for others."""
 
 
+def known_to_coming(brain: WorkerBrain, data: DataRecord) -> None:
+    """A run that was handed over before computes it."""
+
+
 def known_to_missing(brain: WorkerBrain, data: DataRecord) -> None:
     """There is nobody left to ask: tell the scheduler what they answered."""
     mail = brain.mail()
@@ -182,6 +188,10 @@ def arriving_to_known(brain: WorkerBrain, data: DataRecord) -> None:
     """It was stored, or cannot be."""
 
 
+def coming_to_known(brain: WorkerBrain, data: DataRecord) -> None:
+    """It was computed, or is to be had elsewhere, or nobody needs it."""
+
+
 def crowded_to_known(brain: WorkerBrain, data: DataRecord) -> None:
     """A while is over, or there is a newer holder, or it came otherwise, or nobody needs it."""
 
@@ -211,6 +221,7 @@ TRANSITIONS: Final[dict[tuple[State, State], Callable[[WorkerBrain, Any], None]]
     (KNOWN, QUEUED): known_to_queued,
     (KNOWN, HELD): known_to_held,
     (KNOWN, ARRIVING): known_to_arriving,
+    (KNOWN, COMING): known_to_coming,
     (KNOWN, CROWDED): known_to_crowded,
     (KNOWN, MISSING): known_to_missing,
     (KNOWN, GONE): known_to_gone,
@@ -218,6 +229,7 @@ TRANSITIONS: Final[dict[tuple[State, State], Callable[[WorkerBrain, Any], None]]
     (QUEUED, KNOWN): queued_to_known,
     (FETCHING, KNOWN): fetching_to_known,
     (ARRIVING, KNOWN): arriving_to_known,
+    (COMING, KNOWN): coming_to_known,
     (CROWDED, KNOWN): crowded_to_known,
     (MISSING, KNOWN): missing_to_known,
     (HELD, GONE): held_to_gone,

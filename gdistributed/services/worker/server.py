@@ -30,7 +30,7 @@ from gdistributed.services.worker.publishing import Publishing
 from gdistributed.services.worker.queries import WorkerService, add_worker_service
 from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
-from gdistributed.settings import LOOPBACK, PYTHON, WorkerSettings
+from gdistributed.settings import LOOPBACK, OWN_RESULTS, PYTHON, WorkerSettings
 from gdistributed.v1 import center_pb2, extensions_pb2_grpc, worker_pb2
 from gdistributed.wire.channel import Channels, normalise_address
 from gdistributed.wire.server import Server
@@ -115,7 +115,7 @@ class Worker(Server):
     True
     """
 
-    capabilities = (CAPABILITY, *compression.capabilities())
+    capabilities = (CAPABILITY, OWN_RESULTS, *compression.capabilities())
 
     def __init__(
         self,

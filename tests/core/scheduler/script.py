@@ -35,9 +35,9 @@ class Script:
 
     def worker(self, name: str, threads: int = 1, **hello: object) -> None:
         runtimes = [worker_pb2.RuntimeOffer(runtime="python", runs_code=True, any_name=True)]
-        hello = {"runtimes": runtimes, "host": "h", **hello}
+        software = server_pb2.Software(protocol_major=1)
+        hello = {"runtimes": runtimes, "host": "h", "software": software, **hello}
         hello = worker_pb2.WorkerHello(
-            software=server_pb2.Software(protocol_major=1),
             worker_id=name,
             name=name,
             address=f"{name}:1",
@@ -357,7 +357,9 @@ class Script:
             assert run.attempt > self.attempts.get((worker, run.key), 0)
             self.attempts[worker, run.key] = run.attempt
             places = ",".join(
-                dependency.key + ("!" if dependency.value else "")
+                dependency.key
+                + ("!" if dependency.value else "")
+                + ("~" if dependency.own_result else "")
                 for dependency in run.dependencies
             )
             trace = f" in {run.traceparent}" if run.traceparent else ""

@@ -14,7 +14,8 @@ import pytest
 
 from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.states import ERRED, MEMORY
-from gdistributed.v1 import worker_pb2
+from gdistributed.settings import OWN_RESULTS, SchedulerSettings
+from gdistributed.v1 import server_pb2, worker_pb2
 from tests.core.scheduler.script import Script
 
 EVENTS = 250
@@ -28,7 +29,7 @@ class Chaos:
 
     def __init__(self, seed: int, script: Script | None = None) -> None:
         self.random = Random(seed)
-        self.script = script or Script()
+        self.script = script or Script(SchedulerSettings(follow_s=self.random.choice([0.0, 1.0])))
         self.names = 0
         self.keys = 0
         for _ in range(2):
@@ -56,7 +57,11 @@ class Chaos:
         if len(self.books.workers) < 5:
             resources = {"GPU": 1.0} if self.random.random() < 0.3 else {}
             threads = self.random.choice([1, 1, 2])
-            self.script.worker(self.name("w"), threads=threads, resources=resources)
+            capabilities = [OWN_RESULTS] if self.random.random() < 0.7 else []
+            software = server_pb2.Software(protocol_major=1, capabilities=capabilities)
+            self.script.worker(
+                self.name("w"), threads=threads, resources=resources, software=software
+            )
 
     def client_joins(self) -> None:
         if len(self.books.clients) < 4:

@@ -41,7 +41,8 @@ const (
 	TaskState_TASK_STATE_QUEUED TaskState = 3
 	// Ready to run, but no worker that is present may ever run it.
 	TaskState_TASK_STATE_NO_WORKER TaskState = 4
-	// Handed to a worker.
+	// Handed to a worker; there it may still wait for a result of that worker's own
+	// (Dependency.own_result).
 	TaskState_TASK_STATE_PROCESSING TaskState = 5
 	// Computed; at least one worker holds the result.
 	TaskState_TASK_STATE_MEMORY TaskState = 6

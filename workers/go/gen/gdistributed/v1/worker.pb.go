@@ -3995,6 +3995,10 @@ type Dependency struct {
 	// holders: peers that hold it, by their numbers on this stream; none when the worker itself does. Of
 	// many holders only a few are named, not the same to all workers.
 	Holders []uint32 `protobuf:"varint,3,rep,packed,name=holders,proto3" json:"holders,omitempty"`
+	// own_result: the value is the result of a run that this worker was handed before and that may not
+	// have ended yet. The worker waits for it and asks nobody. If that run brings no result, the scheduler
+	// cancels those that wait for it. Only workers with the capability "own-results" are told so.
+	OwnResult bool `protobuf:"varint,4,opt,name=own_result,json=ownResult,proto3" json:"own_result,omitempty"`
 	// value itself, a serialised Payload, when it is small, the scheduler has it at hand, and the worker
 	// reads its codec (RuntimeOffer.decodes). Otherwise the worker fetches it from a holder.
 	Value         []byte `protobuf:"bytes,15,opt,name=value,proto3" json:"value,omitempty"`
@@ -4051,6 +4055,13 @@ func (x *Dependency) GetHolders() []uint32 {
 		return x.Holders
 	}
 	return nil
+}
+
+func (x *Dependency) GetOwnResult() bool {
+	if x != nil {
+		return x.OwnResult
+	}
+	return false
 }
 
 func (x *Dependency) GetValue() []byte {
@@ -4437,12 +4448,14 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\vexpected_ns\x18\x06 \x01(\x04R\n" +
 	"expectedNs\x12 \n" +
 	"\vtraceparent\x18\a \x01(\tR\vtraceparent\x12\x1c\n" +
-	"\targuments\x18\x0f \x01(\fR\targuments\"f\n" +
+	"\targuments\x18\x0f \x01(\fR\targuments\"\x85\x01\n" +
 	"\n" +
 	"Dependency\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06nbytes\x18\x02 \x01(\x04R\x06nbytes\x12\x18\n" +
-	"\aholders\x18\x03 \x03(\rR\aholders\x12\x14\n" +
+	"\aholders\x18\x03 \x03(\rR\aholders\x12\x1d\n" +
+	"\n" +
+	"own_result\x18\x04 \x01(\bR\townResult\x12\x14\n" +
 	"\x05value\x18\x0f \x01(\fR\x05value\"\x89\x01\n" +
 	"\tReconcile\x122\n" +
 	"\x05adopt\x18\x01 \x03(\v2\x1c.gdistributed.v1.TaskAttemptR\x05adopt\x12\x12\n" +
