@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from gdistributed.client.collecting import collected_rarely
 from gdistributed.client.future import Future
 from gdistributed.client.graphs import Expression, graph_pieces, plan_graph
 from gdistributed.client.keys import Key
@@ -43,7 +44,7 @@ def send_graph(
     UnpicklableArgument, ArgumentTooLarge
         If a task cannot be sent. What was sent before is dropped by the scheduler.
     """
-    with submitting(client.connection) as span:
+    with collected_rarely(), submitting(client.connection) as span:
         sending = _Sending(client, dsk, keys, options, span)
         for _ in sending:
             pass
@@ -61,7 +62,7 @@ async def send_graph_piecewise(
 
     Parameters and errors are those of `send_graph`.
     """
-    with submitting(client.connection) as span:
+    with collected_rarely(), submitting(client.connection) as span:
         sending = _Sending(client, dsk, keys, options, span)
         for _ in sending:
             for _ in range(PAUSES_MAX):
