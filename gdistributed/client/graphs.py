@@ -84,7 +84,9 @@ def plan_graph(graph: Expression | Mapping[Key, Any], keys: Iterable[Key]) -> Gr
         written = ensure_dict(graph.__dask_graph__())
         if hasattr(graph, "__dask_annotations__"):
             annotations = graph.__dask_annotations__()
-    nodes: dict[Key, GraphNode] = cull(convert_legacy_graph(written), set(keys))
+    converted: dict[Key, GraphNode] = convert_legacy_graph(written)
+    needed = cull(converted, set(keys))
+    nodes = {key: node for key, node in converted.items() if key in needed}
     dependents = count_dependents(nodes)
     try:
         keys_in_order = order_nodes(nodes, dependents)

@@ -108,6 +108,38 @@ def tree_of_chains() -> Graph:
 BY_CHANCE = 1
 
 
+def lopsided_tree() -> Graph:
+    """Two branches of one node and one of eight: this goes first, while nothing else is held."""
+    needs = {f"a{n}": "" for n in range(10)}
+    needs |= {f"b{n}": f"a{2 * n} a{2 * n + 1}" for n in range(4)}
+    return graph_of(**needs, c="b0 b1", d="b2 b3", e="c d", f="a8 e a9")
+
+
+def comb(length: int = 3000) -> Graph:
+    """Each node needs the one before and one of its own."""
+    needs = {"n0": "", **{f"m{n}": "" for n in range(1, length)}}
+    return graph_of(**needs, **{f"n{n}": f"n{n - 1} m{n}" for n in range(1, length)})
+
+
+def test_of_a_plain_reduction_dask_is_shown_one_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+
+    def counting(graph: Graph) -> dict[str, int]:
+        shown.append(len(graph))
+        return order(graph)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr("gdistributed.client.ordering.order", counting)
+    for graph in (tree_of_chains(), lopsided_tree(), comb()):
+        assert_runs(graph, ordered(graph))
+    assert shown == [1, 1, 1]
+
+
+def test_the_larger_branch_goes_first() -> None:
+    graph = lopsided_tree()
+    assert peak(graph, ordered(graph)) == 5
+    assert peak(comb(), ordered(comb())) == 3
+
+
 @pytest.mark.parametrize("graph", [array_graph(), tree_of_chains()], ids=["array", "tree"])
 def test_it_holds_no_more_than_the_order_of_dask_alone(graph: Graph) -> None:
     by_dask = order(graph)
