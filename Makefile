@@ -27,7 +27,7 @@ unexport LANG
 endif
 
 .PHONY: help demo demo-languages demo-report test test-slow test-dask test-go lint format proto proto-go docs vendor simulate bench \
-    bench-check bench-scale bench-seeing clean buf-lint buf-breaking go-lint typescript-lint
+    bench-check bench-costs bench-scale bench-seeing clean buf-lint buf-breaking go-lint typescript-lint
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -48,6 +48,7 @@ help:
 	echo "make bench   against dask.distributed and Ray"
 	echo "make bench-check  what has become slower than in the last release"
 	echo "make bench-scale  the scheduler alone, up to 10,000 workers and 1,000,000 tasks"
+	echo "make bench-costs  what a task costs in each process, as numbers and a picture"
 	echo "make bench-seeing  what it costs to look: dashboard, metrics, event log"
 	echo "make clean   delete .venv, .tools and caches"
 
@@ -133,6 +134,9 @@ bench-check: .venv/installed-test
 
 bench-scale: .venv/installed-test
 	$(VENV)/python -m benchmarks.scale --write $(ARGS)
+
+bench-costs: .venv/installed-bench
+	$(VENV)/python -m benchmarks.costs --write $(ARGS)
 
 clean:
 	rm -rf .venv .tools build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

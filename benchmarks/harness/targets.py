@@ -113,6 +113,25 @@ TARGETS: Final = (
         at_least=False,
     ),
     Target(
+        "import of client and local cluster",
+        partial(figure_of, system=OURS, workload_name="import"),
+        bound=0.5,
+        at_least=False,
+        unit="s",
+    ),
+    Target(
+        "20 clients at once, over one",
+        partial(over_other, system=OURS, workload_name="clients-20", other_name="clients-1"),
+        bound=1.0,
+        at_least=True,
+    ),
+    Target(
+        "scheduler's time a task with 200 workers, over 2",
+        partial(over_other, system=OURS, workload_name="workers-200", other_name="workers-2"),
+        bound=1.3,
+        at_least=False,
+    ),
+    Target(
         "scheduler memory of a held task",
         partial(figure_of, system=OURS, workload_name="memory"),
         bound=800,

@@ -13,6 +13,8 @@ from systems.cluster import (
     BY_SOCKET,
     GO,
     GRAPHS,
+    MANY_CLIENTS,
+    MANY_WORKERS,
     SCHEDULER_PROCESS,
     SHARED_ARRAYS,
     TRANSFERS,
@@ -69,7 +71,7 @@ _ENTRIES = (
         "dask",
         environment="dask",
         adapter="systems.dask_system:DaskSystem",
-        lacks=frozenset({GO, SHARED_ARRAYS}),
+        lacks=frozenset({GO, MANY_WORKERS, SHARED_ARRAYS}),
         distributions=_DASK,
     ),
     SystemEntry(
@@ -77,14 +79,25 @@ _ENTRIES = (
         environment="dask",
         adapter="systems.dask_system:DaskSystem",
         options={"worker_saturation": float("inf")},
-        lacks=frozenset({GO, SHARED_ARRAYS}),
+        lacks=frozenset({GO, MANY_WORKERS, SHARED_ARRAYS}),
         distributions=_DASK,
     ),
     SystemEntry(
         "ray",
         environment="ray",
         adapter="systems.ray_system:RaySystem",
-        lacks=frozenset({BY_SOCKET, GO, GRAPHS, SCHEDULER_PROCESS, SHARED_ARRAYS, TRANSFERS}),
+        lacks=frozenset(
+            {
+                BY_SOCKET,
+                GO,
+                GRAPHS,
+                MANY_CLIENTS,
+                MANY_WORKERS,
+                SCHEDULER_PROCESS,
+                SHARED_ARRAYS,
+                TRANSFERS,
+            }
+        ),
         distributions=("ray", "numpy"),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 # What not every system has. A workload names what it needs, a system what it lacks.
 GRAPHS = "graphs"
@@ -19,6 +19,10 @@ SHARED_ARRAYS = "shared arrays"
 """A task can make its result in memory that other processes map."""
 GO = "Go"
 """Workers in Go beside those in Python."""
+MANY_CLIENTS = "many clients"
+"""Clients of other processes can come to a cluster that runs."""
+MANY_WORKERS = "many workers"
+"""Workers can live in the process of the client, hundreds of them."""
 
 
 class Cluster(Protocol):
@@ -57,6 +61,9 @@ class Cluster(Protocol):
     def scheduler_process_id(self) -> int:
         """Process id of the scheduler."""
 
+    def address(self) -> str:
+        """Where other clients find the cluster."""
+
     def go_workers(
         self, count: int
     ) -> AbstractContextManager[tuple[Any, Callable[[str], Callable[..., Any]]]]:
@@ -67,7 +74,21 @@ class Cluster(Protocol):
 
 
 class System(Protocol):
-    """A way to start a cluster."""
+    """A way to start a cluster.
+
+    Attributes
+    ----------
+    imports
+        The statement by which its users import what they begin with.
+    """
+
+    imports: ClassVar[str]
+
+    def connect(self, address: str) -> AbstractContextManager[Cluster]:
+        """Come to a cluster that runs as another client of it."""
+
+    def with_workers(self, count: int) -> AbstractContextManager[Cluster]:
+        """Start a cluster of so many workers, of one thread each, in this process."""
 
     def __call__(
         self, *, scheduler_alone: bool = False, by_socket: bool = False

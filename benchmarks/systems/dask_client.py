@@ -16,6 +16,7 @@ class DaskClientCluster:
         scheduler_process_id: Callable[[], int],
         knows: Callable[[Hashable], bool],
     ) -> None:
+        """Wrap a client; the functions do what the methods of their names are to do."""
         self._client = client
         self._wait = wait
         self.scheduler_process_id = scheduler_process_id
@@ -47,6 +48,10 @@ class DaskClientCluster:
 
     def begin(self, graph: Mapping[Hashable, object], key: Hashable) -> Any:  # noqa: ANN401
         return self._client.get(graph, key, sync=False)
+
+    def address(self) -> str:
+        address: str = self._client.scheduler_info()["address"]
+        return address
 
     def compute(self, collection: Any) -> Any:  # noqa: ANN401
         return self._client.compute(collection).result()

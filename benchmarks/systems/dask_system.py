@@ -6,7 +6,7 @@ import os
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 import dask
 from distributed import Client, LocalCluster, wait
@@ -29,6 +29,15 @@ class DaskSystem:
     """
 
     worker_saturation: float | None = None
+    imports: ClassVar = "from distributed import Client, LocalCluster"
+
+    @contextmanager
+    def connect(self, address: str) -> Iterator[Cluster]:
+        with Client(address) as client:
+            yield _cluster(client)
+
+    def with_workers(self, count: int) -> NoReturn:
+        raise NotImplementedError("its scheduler would be in this process, too")
 
     @contextmanager
     def __call__(
@@ -42,11 +51,14 @@ class DaskSystem:
             in_force = float(client.run_on_scheduler(_saturation))
             if self.worker_saturation not in (None, in_force):
                 raise RuntimeError(f"worker-saturation is {in_force}, not {self.worker_saturation}")
+            yield _cluster(client)
 
-            def knows(key: Hashable) -> bool:
-                return bool(client.run_on_scheduler(_knows, key=key))
 
-            yield DaskClientCluster(client, wait, lambda: client.run_on_scheduler(os.getpid), knows)
+def _cluster(client: Client) -> Cluster:
+    def knows(key: Hashable) -> bool:
+        return bool(client.run_on_scheduler(_knows, key=key))
+
+    return DaskClientCluster(client, wait, lambda: client.run_on_scheduler(os.getpid), knows)
 
 
 def _as_usual() -> AbstractContextManager[Any]:

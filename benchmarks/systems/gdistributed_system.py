@@ -12,7 +12,7 @@ from typing import Any, Final
 import psutil
 from harness.places import GO_WORKER
 
-from gdistributed import Client, LocalCluster, wait
+from gdistributed import Client, LocalCluster, Worker, wait
 from gdistributed.errors import NotFound
 from systems.cluster import Cluster
 from systems.dask_client import DaskClientCluster
@@ -44,6 +44,23 @@ class GdistributedCluster(DaskClientCluster):
 class GdistributedSystem:
     """gdistributed on this machine."""
 
+    imports = "from gdistributed import Client, LocalCluster"
+
+    @contextmanager
+    def connect(self, address: str) -> Iterator[Cluster]:
+        with Client(address) as client:
+            yield _cluster(client)
+
+    @contextmanager
+    def with_workers(self, count: int) -> Iterator[Cluster]:
+        with ExitStack() as stack:
+            cluster = stack.enter_context(LocalCluster(n_workers=0))
+            for _ in range(count):
+                stack.enter_context(Worker(cluster.scheduler_address, nthreads=1))
+            client = stack.enter_context(Client(cluster))
+            client.wait_for_workers(count, timeout=START_TIMEOUT_S)
+            yield _cluster(client)
+
     @contextmanager
     def __call__(
         self, *, scheduler_alone: bool = False, by_socket: bool = False
@@ -52,15 +69,18 @@ class GdistributedSystem:
         if by_socket and "shared_memory" in inspect.signature(LocalCluster.__init__).parameters:
             start = partial(start, shared_memory=False)  # commits that have none are not asked
         with start() as cluster, Client(cluster) as client:
+            yield _cluster(client)
 
-            def knows(key: Hashable) -> bool:
-                try:
-                    client.explain(key)
-                except NotFound:
-                    return False
-                return True
 
-            yield GdistributedCluster(client, wait, _scheduler_process_id, knows)
+def _cluster(client: Client) -> Cluster:
+    def knows(key: Hashable) -> bool:
+        try:
+            client.explain(key)
+        except NotFound:
+            return False
+        return True
+
+    return GdistributedCluster(client, wait, _scheduler_process_id, knows)
 
 
 def _scheduler_process_id() -> int:

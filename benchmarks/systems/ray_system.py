@@ -59,12 +59,23 @@ class RayCluster:
     def scheduler_process_id(self) -> NoReturn:
         raise NotImplementedError("the process that submits keeps Ray's records of its tasks")
 
+    def address(self) -> NoReturn:
+        raise NotImplementedError("a driver of Ray is one client, whose tasks it schedules itself")
+
     def go_workers(self, count: int) -> NoReturn:
         raise NotImplementedError("Ray has no workers in Go")
 
 
 class RaySystem:
     """Ray on this machine."""
+
+    imports = "import ray"
+
+    def connect(self, address: str) -> NoReturn:
+        raise NotImplementedError("a driver of Ray is one client, whose tasks it schedules itself")
+
+    def with_workers(self, count: int) -> NoReturn:
+        raise NotImplementedError("Ray's workers are processes")
 
     @contextmanager
     def __call__(

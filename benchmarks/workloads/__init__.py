@@ -7,9 +7,11 @@ from typing import Final
 from workloads import (
     array,
     chain,
+    clients,
     collecting,
     exchanging,
     graph,
+    importing,
     languages,
     latency,
     mapping,
@@ -18,6 +20,7 @@ from workloads import (
     startup,
     submission,
     tree,
+    workers,
 )
 from workloads.workload import Workload
 
@@ -30,6 +33,9 @@ _ALL: Final[tuple[Workload, ...]] = (
     *submission.WORKLOADS,
     *array.WORKLOADS,
     *startup.WORKLOADS,
+    *importing.WORKLOADS,
+    *clients.WORKLOADS,
+    *workers.WORKLOADS,
     *moving.WORKLOADS,
     *collecting.WORKLOADS,
     *exchanging.WORKLOADS,
