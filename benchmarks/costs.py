@@ -19,6 +19,7 @@ import psutil
 
 from benchmarks.costs_plot import Bar, plot
 from gdistributed import Client, LocalCluster, Worker
+from gdistributed.settings import WorkerSettings
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 TASKS: Final = (100, 1_000, 10_000, 100_000)
@@ -29,7 +30,8 @@ TASKS_A_FIGURE: Final = 100_000
 DEPENDENT_TASKS: Final = 4_000
 ROOTS: Final = 100
 ROUNDS: Final = 3
-ROLES: Final = ("client", "scheduler", "workers")
+# Each profiler would look at the threads of all workers of the process.
+UNPROFILED: Final = WorkerSettings(profile_interval_s=0.0)
 
 Times = dict[str, tuple[float, float]]
 
@@ -138,7 +140,7 @@ def of_workers(count: int, tasks: int) -> Bar:
         cluster = stack.enter_context(LocalCluster(n_workers=0))
         (scheduler,) = psutil.Process().children()
         for _ in range(count):
-            stack.enter_context(Worker(cluster.scheduler_address, nthreads=1))
+            stack.enter_context(Worker(cluster.scheduler_address, nthreads=1, settings=UNPROFILED))
         client = stack.enter_context(Client(cluster))
         client.wait_for_workers(count)
 

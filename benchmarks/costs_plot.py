@@ -33,7 +33,8 @@ def plot(
     draw(axes[1], by_dependencies, "dependencies of a task")
     draw(axes[2], by_workers, "workers (scheduler alone)")
     axes[0].set_ylabel("µs of processor time a task")
-    axes[0].legend(frameon=False, fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     figure.savefig(path, metadata={"Date": None})
 
 

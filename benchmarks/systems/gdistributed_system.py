@@ -53,10 +53,15 @@ class GdistributedSystem:
 
     @contextmanager
     def with_workers(self, count: int) -> Iterator[Cluster]:
+        from gdistributed.settings import WorkerSettings
+
         with ExitStack() as stack:
             cluster = stack.enter_context(LocalCluster(n_workers=0))
+            # Each profiler would look at the threads of all workers of the process.
+            settings = WorkerSettings(profile_interval_s=0.0)
             for _ in range(count):
-                stack.enter_context(Worker(cluster.scheduler_address, nthreads=1))
+                address = cluster.scheduler_address
+                stack.enter_context(Worker(address, nthreads=1, settings=settings))
             client = stack.enter_context(Client(cluster))
             client.wait_for_workers(count, timeout=START_TIMEOUT_S)
             yield _cluster(client)
