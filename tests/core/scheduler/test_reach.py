@@ -314,3 +314,23 @@ def test_a_result_is_not_computed_again_where_it_cannot_be_had_either() -> None:
     script.pass_time(10)  # the cut is over
     assert script.said("w") == ["run y with x"]
     script.heard.clear()
+
+
+def test_what_is_asked_again_before_a_cut_is_over_is_the_same_try() -> None:
+    script = Script()
+    script.client("c")
+    script.worker("v")
+    script.submit("c", "x")
+    script.finish("v", "x")
+    script.worker("w")
+    script.missing("w", "x", "v", unreachable=True)
+    ((_, first),) = script.brain.cuts.items()
+    script.pass_time(first.until - script.now - 1.0)
+    script.missing("w", "x", "v", unreachable=True)
+    ((_, same),) = script.brain.cuts.items()
+    assert (same.until, same.tries) == (first.until, 1)
+    script.pass_time(2.0)
+    script.missing("w", "x", "v", unreachable=True)
+    ((_, second),) = script.brain.cuts.items()
+    assert second.tries == 2
+    script.heard.clear()
