@@ -18,6 +18,7 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.costs_plot import Bar, plot
+from benchmarks.processor_time import processor_time
 from gdistributed import Client, LocalCluster, Worker
 from gdistributed.settings import WorkerSettings
 
@@ -81,9 +82,9 @@ def running() -> Iterator[tuple[Client, dict[str, list[psutil.Process]]]]:
 
 def cost(processes: dict[str, list[psutil.Process]], count: int, work: Callable[[], Any]) -> Times:
     """Return the microseconds that a task costs by role: the user's and the system's."""
-    before = {role: seconds(each) for role, each in processes.items()}
+    before = {role: processor_time(each) for role, each in processes.items()}
     work()
-    after = {role: seconds(each) for role, each in processes.items()}
+    after = {role: processor_time(each) for role, each in processes.items()}
     return {
         role: (
             (after[role][0] - before[role][0]) / count * 1e6,
@@ -91,12 +92,6 @@ def cost(processes: dict[str, list[psutil.Process]], count: int, work: Callable[
         )
         for role in processes
     }
-
-
-def seconds(processes: list[psutil.Process]) -> tuple[float, float]:
-    """Return the processor time of processes: the user's and the system's."""
-    times = [process.cpu_times() for process in processes]
-    return sum(each.user for each in times), sum(each.system for each in times)
 
 
 def bar_of(label: str, rounds: list[Times]) -> Bar:

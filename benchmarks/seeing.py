@@ -27,6 +27,7 @@ from time import perf_counter, sleep
 import grpc
 import psutil
 
+from benchmarks.processor_time import processor_time
 from gdistributed import Client, LocalCluster
 from gdistributed.v1.scheduler_pb2 import GetSummaryRequest
 from gdistributed.v1.scheduler_pb2_grpc import SchedulerStub
@@ -93,17 +94,13 @@ class Watched(Figures):
     def run(self, tasks: int) -> None:
         """Measure one round."""
         with looking(self.looker, self.link):
-            cpu_s, begun = self._cpu_s(), perf_counter()
+            cpu_s, begun = sum(processor_time(self.processes)), perf_counter()
             self.client.gather(self.client.map(nothing, range(tasks), pure=False))
             took_s = perf_counter() - begun
             while any(self.scheduler.GetSummary(GetSummaryRequest()).tasks.values()):
                 sleep(0.05)
             self.rates.append(tasks / took_s)
-            self.costs.append((self._cpu_s() - cpu_s) / tasks * 1e6)
-
-    def _cpu_s(self) -> float:
-        times = [process.cpu_times() for process in self.processes]
-        return sum(each.user + each.system for each in times)
+            self.costs.append((sum(processor_time(self.processes)) - cpu_s) / tasks * 1e6)
 
 
 @contextmanager
@@ -152,7 +149,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         starts: dict[str, Callable[[], Watched]] = {
             "dashboard open": lambda: watched(stack, VIEWER),
-            "metrics read every second": lambda: watched(stack, SCRAPER),
+            "metrics every second": lambda: watched(stack, SCRAPER),
             "event log": lambda: watched(stack, event_log=folder / "run.jsonl"),
             "event log, compressed": lambda: watched(stack, event_log=folder / "run.jsonl.gz"),
         }
@@ -187,9 +184,9 @@ def line(name: str, figures: Figures, base: Figures | None = None) -> str:
     """Return what is printed of a way to look."""
     rate, cost = statistics.median(figures.rates), statistics.median(figures.costs)
     if base is None:
-        return f"{name:26}{rate:8,.0f}/s {'':24}{cost:6.1f} µs"
+        return f"{name:21}{rate:7,.0f}/s {'':19}{cost:6.1f} µs"
     return (
-        f"{name:26}{rate:8,.0f}/s {compared(figures.rates, base.rates):24}"
+        f"{name:21}{rate:7,.0f}/s {compared(figures.rates, base.rates):19}"
         f"{cost:6.1f} µs {compared(figures.costs, base.costs)}"
     )
 
@@ -198,7 +195,8 @@ def compared(values: list[float], base: list[float]) -> str:
     """Return the median of the ratios in words, and where it surely lies."""
     ratios = sorted(a / b - 1 for a, b in zip(values, base, strict=True))
     middle, rank = statistics.median(ratios), rank_of_interval(len(ratios))
-    return f"{middle:+.1%} ({ratios[rank]:+.1%} to {ratios[-1 - rank]:+.1%})"
+    least, most = 100 * ratios[rank], 100 * ratios[-1 - rank]
+    return f"{middle:+.1%} ({least:+.1f} {most:+.1f})"
 
 
 def rank_of_interval(count: int) -> int:

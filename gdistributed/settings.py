@@ -17,6 +17,9 @@ DEFAULT_DASHBOARD_PORT: Final = 8787
 LOOPBACK: Final = "127.0.0.1"
 PROFILE_INTERVAL_S: Final = 0.01
 PYTHON: Final = "python"  # our runtime, as the protocol names it
+# New objects before a collection of the young ones, and how many of those before the older ones, in
+# a process that makes many objects which all stay.
+RARE_COLLECTIONS: Final = 50_000, 20, 50
 OWN_RESULTS: Final = "own-results"  # capability of a worker that waits for results of its own runs
 
 

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Final, Protocol, TypeVar
 
+from gdistributed.settings import RARE_COLLECTIONS
 from gdistributed.wire.loop_thread import new_event_loop
 
 STOP_GRACE_S: Final = 5.0
@@ -38,9 +39,6 @@ class Serving(Protocol):
 
 
 Kind = TypeVar("Kind", bound=Serving)
-
-# New objects before a collection of the young ones, and how many of those before the older ones.
-GC_THRESHOLDS: Final = 50_000, 20, 50
 
 logger = logging.getLogger("gdistributed.gd")
 
@@ -103,7 +101,7 @@ def collect_rarely() -> None:
     For a process that holds millions of small records and makes hardly any cycles: the collector
     walks all of them each time, which costs a scheduler about a tenth of its time.
     """
-    gc.set_threshold(*GC_THRESHOLDS)
+    gc.set_threshold(*RARE_COLLECTIONS)
 
 
 async def _nothing_more(_server: object) -> None:

@@ -10,10 +10,8 @@ import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
-# New objects are looked at each 100,000 of them, in place of 700; old ones hardly ever.
-THRESHOLDS: Final = (100_000, 50, 100)
+from gdistributed.settings import RARE_COLLECTIONS
 
 _lock = threading.Lock()
 _users = 0
@@ -29,12 +27,12 @@ def collected_rarely() -> Iterator[None]:
         if not _users:
             _usual = gc.get_threshold()
             if _usual[0]:  # else the user has switched it off
-                gc.set_threshold(*THRESHOLDS)
+                gc.set_threshold(*RARE_COLLECTIONS)
         _users += 1
     try:
         yield
     finally:
         with _lock:
             _users -= 1
-            if not _users and gc.get_threshold() == THRESHOLDS:
+            if not _users and gc.get_threshold() == RARE_COLLECTIONS:
                 gc.set_threshold(*_usual)

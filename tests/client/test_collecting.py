@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gdistributed.client.collecting import THRESHOLDS, collected_rarely
+from gdistributed.client.collecting import collected_rarely
+from gdistributed.settings import RARE_COLLECTIONS
 
 USUAL = (700, 10, 10)
 
@@ -24,8 +25,8 @@ def test_it_is_as_before_once_the_last_one_is_done() -> None:
     first, second = collected_rarely(), collected_rarely()
     with first:
         second.__enter__()
-        assert gc.get_threshold() == THRESHOLDS
-    assert gc.get_threshold() == THRESHOLDS
+        assert gc.get_threshold() == RARE_COLLECTIONS
+    assert gc.get_threshold() == RARE_COLLECTIONS
     second.__exit__(None, None, None)
     assert gc.get_threshold() == USUAL
 

@@ -202,20 +202,25 @@ async def copied(stage: Stage) -> None:
     stage.say(free=[key])
 
 
+def one_after_another(stage: Stage, name: str, argument: object) -> tuple[Run, Run] | None:
+    """Hand over a task, and with it one that needs its result; None to who does not wait so."""
+    if OWN_RESULTS not in stage.hello.software.capabilities:
+        return None
+    first = stage.task(name, argument)
+    own = worker_pb2.Dependency(key=first.key, own_result=True)
+    second = stage.task("list", result_of(first.key), dependencies=[own])
+    stage.say(run=[first, second])
+    return Run(first.key, first.attempt), Run(second.key, second.attempt)
+
+
 @THEME.full("Dependency", "The worker waits for it and asks nobody.")
 async def waits_for_its_own(stage: Stage) -> None:
     """A task that was handed over before the result that it needs is there waits for that.
 
     A worker without the capability "own-results" is not told to.
     """
-    if OWN_RESULTS not in stage.hello.software.capabilities:
-        return
-    first = stage.task("echo", "there")
-    own = worker_pb2.Dependency(key=first.key, own_result=True)
-    second = stage.task("list", result_of(first.key), dependencies=[own])
-    stage.say(run=[first, second])
-    run = Run(second.key, second.attempt)
-    expect_equal(await stage.value(run), ["there"], "the list of arguments")
+    if (runs := one_after_another(stage, "echo", "there")) is not None:
+        expect_equal(await stage.value(runs[1]), ["there"], "the list of arguments")
 
 
 @THEME.full(
@@ -223,15 +228,11 @@ async def waits_for_its_own(stage: Stage) -> None:
 )
 async def does_not_report_what_waits_in_vain(stage: Stage) -> None:
     """A task that waits for a run that fails is not reported, and ends when it is cancelled."""
-    if OWN_RESULTS not in stage.hello.software.capabilities:
+    if (runs := one_after_another(stage, "fail", "no result")) is None:
         return
-    first = stage.task("fail", "no result")
-    own = worker_pb2.Dependency(key=first.key, own_result=True)
-    second = stage.task("list", result_of(first.key), dependencies=[own])
-    stage.say(run=[first, second])
-    await stage.erred(Run(first.key, first.attempt))
-    run = Run(second.key, second.attempt)
-    stage.say(cancel=[run.named()])
+    first, second = runs
+    await stage.erred(first)
+    stage.say(cancel=[second.named()])
     await stage.settle()
     reported = [
         each.key for kind in ("finished", "erred") for each in stage.conversation.each(kind)

@@ -21,8 +21,6 @@ from gdistributed.settings import NS, SchedulerSettings
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
-OTHERS_MAX = 100
-
 
 def hand_out(brain: SchedulerBrain) -> None:
     """Hand out ready tasks in the order of their ranks, while workers have room for them."""
@@ -167,7 +165,7 @@ def other_workers(
     holders = (each for dependency in task.dependencies for each in dependency.who_has)
     found = [
         worker
-        for worker in dict.fromkeys((*islice(requirement.eligible, OTHERS_MAX), *holders))
+        for worker in dict.fromkeys((*islice(requirement.eligible, reach.OTHERS_MAX), *holders))
         if worker.takes_tasks
         and worker.reserved_for is None
         and worker in requirement.eligible
