@@ -6,13 +6,10 @@ to a list costs, and who reads them need not look at each.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 # Members, the number of the first of them, and what they have in common.
 Group = TypeVar("Group", bound=tuple[Any, ...])
-first_number = itemgetter(1)
 
 
 class Grouped(Generic[Group]):
@@ -66,9 +63,11 @@ class Grouped(Generic[Group]):
         groups = self._groups
         if number >= self.close():
             return []
-        index = bisect_right(groups, number, key=first_number) - 1
-        if index < 0 or groups[index][1] == number:
-            return groups[max(index, 0) :]
+        index = len(groups) - 1  # what is asked for stands at the end: nothing else is looked at
+        while index > 0 and groups[index][1] > number:
+            index -= 1
+        if groups[index][1] >= number:
+            return groups[index:]
         return [_rest(groups[index], number), *groups[index + 1 :]]
 
     def trim(self) -> None:

@@ -7,7 +7,7 @@ more than the scheduler itself. docs/events.md has the form of each line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -32,6 +32,7 @@ from gdistributed.core.scheduler.states import (
     PROCESSING,
     QUEUED,
     RELEASED,
+    WAITING,
 )
 from gdistributed.v1 import task_pb2
 from gdistributed.version import __version__
@@ -40,6 +41,7 @@ FORMAT: Final = 2
 
 HEADS_KEPT: Final = 20_000
 
+ENTERED: Final = FROM[RELEASED].then[WAITING].then[QUEUED]
 HANDED: Final = FROM[QUEUED].then[PROCESSING]
 DONE: Final = FROM[PROCESSING].then[MEMORY]
 
@@ -61,12 +63,13 @@ class EventLines:
 
     Attributes
     ----------
-    text
-        The lines, until they are cut off.
+    nbytes
+        Size of the lines that were not cut off yet.
     """
 
     def __init__(self, brain: SchedulerBrain, wall_zero_s: float) -> None:
-        self.text = bytearray()
+        self.nbytes = 0
+        self._lines: list[bytes] = []
         self._brain = brain
         self._zero_s = wall_zero_s
         self._events = brain.events.last
@@ -78,7 +81,7 @@ class EventLines:
         self._origins: set[str] = set()
         self._heads: dict[Step, Facts] = {}
         self._ended: dict[tuple[str, str], list[Row]] = {}
-        brain.books.touched = {}
+        brain.books.touched, brain.books.arrays = {}, {}
 
     def start(self, now: float, facts: Facts) -> None:
         """Tell the facts of the server in the first line of a log."""
@@ -88,6 +91,10 @@ class EventLines:
         """Write the last line of a log that is closed."""
         self._say(now, "stop")
 
+    def end(self) -> None:
+        """Let the brain's books say no longer what happens to them."""
+        self._brain.books.touched = self._brain.books.arrays = None
+
     def metrics(self, workers: Iterable[WorkerRecord], now: float) -> None:
         """Tell what each worker measured last."""
         for worker in workers:
@@ -96,14 +103,14 @@ class EventLines:
                 seen = self._time(worker.last_seen)
                 self._say(now, "metrics", name=worker.name, seen=seen, metrics=metrics)
 
-    def cut(self) -> bytearray:
+    def cut(self) -> list[bytes]:
         """Return the lines since the last cut."""
-        text, self.text = self.text, bytearray()
-        return text
+        lines, self._lines, self.nbytes = self._lines, [], 0
+        return lines
 
     def tell(self) -> None:
         """Tell what is new since the last time."""
-        brain, begin = self._brain, len(self.text)
+        brain, begin = self._brain, len(self._lines)
         if brain.activity.runs.last != self._runs:
             self._collect_runs()
         if brain.activity.transfers.last != self._transfers:
@@ -115,11 +122,19 @@ class EventLines:
             self._tell_events(events)
         if brain.books.touched:
             self._tell_touched(brain.books.touched)
+        if brain.books.arrays:
+            brain.books.arrays.clear()
         if self._ended:
-            self.text[begin:begin] = self._ended_runs()
+            self._tell_ended_runs(begin)
 
     def _say(self, now: float, event: str, **facts: object) -> None:
-        self.text += as_line({"time": self._time(now), "event": event, **facts})
+        self._add({"time": self._time(now), "event": event, **facts})
+
+    def _add(self, facts: Facts) -> None:
+        """Add a line of JSON."""
+        line = as_line(facts)
+        self.nbytes += len(line)
+        self._lines.append(line)
 
     def _time(self, now: float) -> float:
         """Return a time of the brain's clock in seconds since 1970, to the microsecond."""
@@ -182,15 +197,17 @@ class EventLines:
     def _tell_step(self, line: Facts, step: Step, keys: list[str]) -> None:
         """Tell of tasks that took a step: with their facts, unless they are known no longer."""
         path = step[0]
-        line["keys"] = keys
-        if path is DONE and self._tell_results(line, step[1:]):
+        if path is DONE and self._tell_results(line, step[1:], keys):
             return
+        line["keys"] = keys
         if path is HANDED and (first := self._first_attempt(keys)):
             line["first_attempt"] = first
+        elif path is ENTERED and (array := self._facts_of_arrays(keys)):
+            line |= array
         elif has_facts(path):
             self._tell_facts(line, path)
             return
-        self.text += as_line(line)
+        self._add(line)
 
     def _tell_facts(self, line: Facts, path: Path) -> None:
         """Tell of tasks that took a step, those together that are alike."""
@@ -199,11 +216,11 @@ class EventLines:
             tasks = list(map(known.__getitem__, keys))
         except KeyError:
             past = [key for key in keys if key not in known]
-            self.text += as_line(line | {"keys": past})
+            self._add(line | {"keys": past})
             tasks = [known[key] for key in keys if key in known]
         for some in apart(tasks, alike_after(path)):
             these = keys if len(some) == len(keys) else [task.key for task in some]
-            self.text += as_line(line | {"keys": these} | self._facts(path, some))
+            self._add(line | {"keys": these} | self._facts(path, some))
 
     def _first_attempt(self, keys: list[str]) -> int:
         """Return the attempt of the first of these runs if they are numbered one by one, else 0.
@@ -215,6 +232,29 @@ class EventLines:
         if first is None or last is None or last.attempt - first.attempt != len(keys) - 1:
             return 0
         return first.attempt
+
+    def _facts_of_arrays(self, keys: list[str]) -> Facts:
+        """Return the facts of begun tasks if they are arrays that are alike.
+
+        Within an array tasks come one after the other, so the first and the last tell; but for
+        what was given up at once, which is touched.
+        """
+        books = self._brain.books
+        tasks, arrays = books.tasks, books.arrays
+        if not arrays or books.touched:
+            return {}
+        firsts: list[TaskRecord] = []
+        at = 0
+        while at < len(keys):
+            first = tasks.get(keys[at])
+            count = arrays.get(first, 0) if first is not None else 0
+            last = tasks.get(keys[at + count - 1]) if 0 < count <= len(keys) - at else None
+            if first is None or last is None or last.rank - first.rank != count - 1:
+                return {}
+            firsts.append(first)
+            at += count
+        alike = len(apart(firsts, begun_alike)) == 1
+        return self._facts_of_begun(firsts) if alike else {}
 
     def _facts(self, path: Path, tasks: list[TaskRecord]) -> Facts:
         """Return what is known of tasks that took a step and are alike."""
@@ -319,28 +359,29 @@ class EventLines:
                 ended[worker, prefix] = rows[:]
         self._runs = runs.last
 
-    def _tell_results(self, line: Facts, place: tuple[str, str]) -> bool:
+    def _tell_results(self, line: Facts, place: tuple[str, str], keys: list[str]) -> bool:
         """Tell of results with the runs that brought them, if these brought just them.
 
         They are there and nowhere else: of what has been copied since, it is told later.
         """
         rows = self._ended.get(place)
-        if rows is None or list(map(first_of, rows)) != line["keys"]:
+        if rows is None or list(map(first_of, rows)) != keys:
             return False
-        del self._ended[place], line["keys"]
+        del self._ended[place]
         line["runs"] = rows
-        self.text += as_line(line)
+        self._add(line)
         return True
 
-    def _ended_runs(self) -> bytes:
-        """Return lines about runs that are not told of with their results, which they go before."""
+    def _tell_ended_runs(self, begin: int) -> None:
+        """Tell of runs that were not told of with their results, which they go before."""
         start = {"time": self._time(self._brain.now), "event": "runs"}
         lines = [
             as_line(start | {"worker": worker, "prefix": prefix, "runs": rows})
             for (worker, prefix), rows in self._ended.items()
         ]
         self._ended.clear()
-        return b"".join(lines)
+        self.nbytes += sum(map(len, lines))
+        self._lines[begin:begin] = lines
 
     def _tell_transfers(self) -> None:
         transfers = self._brain.activity.transfers.since(self._transfers + 1)
@@ -352,7 +393,7 @@ class EventLines:
 
 def apart(
     tasks: list[TaskRecord], alike: Callable[[TaskRecord], object] | None
-) -> Iterable[list[TaskRecord]]:
+) -> Collection[list[TaskRecord]]:
     """Return tasks in groups in which they are alike; mostly they all are."""
     if not tasks:
         return ()

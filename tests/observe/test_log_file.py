@@ -22,8 +22,8 @@ LEFT = '{"time":3.0,"event":"client","name":"c","from":"","to":"left"}\n'
 def test_what_is_written_is_read(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     file = LogFile(path)
-    file.write(START.encode())
-    file.write(TASK.encode())
+    file.write([START.encode()])
+    file.write([TASK.encode()])
     file.close()
     assert read_text(path) == START + TASK
     if name.endswith(".gz"):
@@ -34,9 +34,9 @@ def test_what_is_written_is_read(tmp_path: Path, name: str) -> None:
 def test_what_is_not_closed_is_read_as_far_as_it_goes(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     file = LogFile(path)
-    file.write(START.encode())
+    file.write([START.encode()])
     until(lambda: path.read_bytes() and read_text(path) == START, "the first piece")
-    file.write(TASK.encode())
+    file.write([TASK.encode()])
     until(lambda: read_text(path) == START + TASK, "the second piece")
     cut = tmp_path / f"cut-{name}"
     cut.write_bytes(path.read_bytes()[:-12])
@@ -58,9 +58,9 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
 def test_a_full_disk_ends_the_log_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "gdistributed.event_log"):
         file = LogFile(Path("/dev/full"))
-        file.write(START.encode())
+        file.write([START.encode()])
         until(lambda: file.is_over, "the trouble to be noted")
-        file.write(TASK.encode())
+        file.write([TASK.encode()])
         file.close()
     (record,) = caplog.records
     assert "No space left" in record.__dict__["cause"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from gdistributed.core.scheduler.states import RELEASED
 from gdistributed.observe.event_lines import EventLines, plain
 from gdistributed.observe.rebuilding import Rebuilt
 from gdistributed.v1 import task_pb2, worker_pb2
+from gdistributed.v1.scheduler_pb2 import FromClient
 from tests.core.scheduler.script import Script
 from tests.core.scheduler.test_random_events import Chaos
 
@@ -29,7 +31,7 @@ class Logged:
 
     def __init__(self, script: Script) -> None:
         self.brain = script.brain
-        self.lines: list[bytearray] = []
+        self.lines: list[bytes] = []
         self._lines = EventLines(script.brain, ZERO_S)
         self._lines.start(script.now, {"cluster_id": "c"})
         decide = script.brain.decide
@@ -42,7 +44,7 @@ class Logged:
 
     def take(self) -> None:
         self._lines.tell()
-        self.lines += self._lines.cut().splitlines()
+        self.lines += self._lines.cut()
 
     def rebuilt(self) -> SchedulerBrain:
         self.take()
@@ -198,3 +200,51 @@ def test_control_characters_in_keys(key: str) -> None:
     script.client("c")
     script.scatter("c", key, "w")
     assert logged.rebuilt().books.tasks.keys() == {key}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_arrays_with_all_that_may_come_in_one_batch(seed: int) -> None:
+    """Keys that are known, tasks that need some of an array, keys that are given up at once."""
+    random = Random(seed)
+    script = Script()
+    logged = Logged(script)
+    script.worker("w")
+    for client in ("c", "d"):
+        script.client(client)
+        batch = FromClient()
+        batch.functions.add(id="f", runtime="python", name="m.f")
+        for template in (1, 2):
+            batch.templates.add(id=template, function_id="f", prefix="f", priority=template)
+        for number in range(1, 4):
+            graph = batch.graphs.add(number=number, wants_all=random.random() < 0.8)
+            for _ in range(random.randint(1, 3)):
+                begin, template = random.randrange(40), random.randint(1, 2)
+                keys = [f"k{index}" for index in range(begin, begin + random.randint(1, 8))]
+                graph.arrays.add(template=template, keys=keys, arguments=[b""] * len(keys))
+            if not graph.wants_all:
+                graph.wants.extend(random.sample(list(graph.arrays[0].keys), 1))
+            needed = random.sample(list(graph.arrays[0].keys), 1)
+            later = batch.graphs.add(number=number + 10, wants_all=True)
+            later.tasks.add(key=f"x{client}{number}", template=1, dependencies=needed)
+        batch.release.extend(f"k{random.randrange(48)}" for _ in range(random.randint(0, 9)))
+        script.say_client(client, batch)
+    assert_same(logged.rebuilt(), script.brain)
+
+
+def test_arrays_that_are_alike_share_a_line() -> None:
+    script = Script()
+    logged = Logged(script)
+    script.client("c")
+    batch = FromClient()
+    batch.functions.add(id="f", runtime="python", name="m.f")
+    batch.templates.add(id=1, function_id="f", prefix="f")
+    for number, keys in enumerate((["a", "b"], ["c", "d", "e"]), 1):
+        graph = batch.graphs.add(number=number, wants_all=True)
+        graph.arrays.add(template=1, keys=keys, arguments=[b""] * len(keys))
+    script.worker("w")
+    script.say_client("c", batch)
+    assert_same(logged.rebuilt(), script.brain)
+    lines = [json.loads(line) for line in logged.lines]
+    (begun,) = (line for line in lines if line["event"] == "task" and line["from"] == "released")
+    assert begun["keys"] == ["a", "b", "c", "d", "e"]
+    assert begun["wanted_by"] == ["c"]

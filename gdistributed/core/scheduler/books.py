@@ -83,6 +83,9 @@ class Books:
     touched
         Tasks that another client wants, or another worker holds, without a change of their state,
         for who keeps a log; None when nobody does.
+    arrays
+        The first tasks of arrays of which all tasks are new and are wanted alike, with how many
+        these are, for who keeps a log; None when nobody does.
     """
 
     tasks: dict[str, TaskRecord] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class Books:
     traced: dict[TaskRecord, str] = field(default_factory=dict)
     moved: list[Move] | None = None
     touched: dict[TaskRecord, None] | None = None
+    arrays: dict[TaskRecord, int] | None = None
     last_rank: int = 0
     nthreads: int = 0
     kept_nbytes: int = 0
@@ -166,7 +170,7 @@ class Books:
             task.wanted_by = ()
         else:
             task.wanted_by = tuple([other for other in task.wanted_by if other is not client])
-        if self.touched is not None and task.is_needed:
+        if self.touched is not None and (task.wanted_by or task.waiters):
             self.touched[task] = None
 
     # Replicas

@@ -72,7 +72,10 @@ def accept_graph(
         arrived(task)
     for array in arrays:
         template = _template_of(brain, client, array.template)
+        begin = len(client.arrived)
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
+        if brain.books.arrays is not None and not graph.wants:
+            _note_array(brain.books.arrays, client.arrived[begin:], array)
     if traceparent := graph.traceparent:
         brain.books.traced.update(dict.fromkeys(client.arrived, traceparent))
     return [tasks[key] for key in wanted]
@@ -154,6 +157,14 @@ def _enter_array(
             add_task(task)
             arrived(task)
         rank += 1
+
+
+def _note_array(
+    arrays: dict[TaskRecord, int], tasks: list[TaskRecord], array: task_pb2.TaskArray
+) -> None:
+    """Note an array whose tasks all were entered, so that nobody need look at each of them."""
+    if tasks and len(tasks) == len(array.keys):
+        arrays[tasks[0]] = len(tasks)
 
 
 def _template_of(brain: SchedulerBrain, client: ClientRecord, number: int) -> TemplateRecord:

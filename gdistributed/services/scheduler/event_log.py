@@ -62,7 +62,7 @@ class EventLog:
 
     def _tell(self) -> None:
         self._lines.tell()
-        if len(self._lines.text) >= WAITING_MAX:
+        if self._lines.nbytes >= WAITING_MAX:
             self._write()
 
     def _write(self) -> None:
@@ -94,7 +94,7 @@ class EventLog:
         """Note nothing more."""
         if self._tell in self._shell.listeners:
             self._shell.listeners.remove(self._tell)
-            self._shell.brain.books.touched = None
+            self._lines.end()
 
     async def close(self) -> None:
         """Write what is left, and close the file."""
