@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from dask._task_spec import GraphNode, convert_legacy_graph, cull
+from dask._task_spec import GraphNode, convert_legacy_graph
 from dask.base import get_annotations
 from dask.highlevelgraph import HighLevelGraph
 from dask.utils import ensure_dict
@@ -53,7 +53,7 @@ class Graph:
     nodes
         Its nodes by dask's keys, in the order in which they should run.
     dependents
-        How many nodes depend on each, by key.
+        How many nodes depend on each, by key; those too that the graph only refers to.
     names
         How the keys are called on the wire; those too that the graph only refers to.
     annotations
@@ -85,15 +85,14 @@ def plan_graph(graph: Expression | Mapping[Key, Any], keys: Iterable[Key]) -> Gr
         if hasattr(graph, "__dask_annotations__"):
             annotations = graph.__dask_annotations__()
     converted: dict[Key, GraphNode] = convert_legacy_graph(written)
-    needed = cull(converted, set(keys))
-    nodes = {key: node for key, node in converted.items() if key in needed}
-    dependents = count_dependents(nodes)
+    dependents = count_dependents(converted, keys)
+    nodes = {key: node for key, node in converted.items() if key in dependents}
     try:
         keys_in_order = order_nodes(nodes, dependents)
     except RuntimeError as error:
         raise _cycle(nodes, error) from error
     in_order = {key: nodes[key] for key in keys_in_order}
-    return Graph(in_order, dependents, _names(in_order, keys), annotations)
+    return Graph(in_order, dependents, _names(dependents), annotations)
 
 
 def graph_pieces(
@@ -202,12 +201,8 @@ def _layer_annotations(graph: HighLevelGraph) -> Annotations:
     return annotations
 
 
-def _names(nodes: dict[Key, GraphNode], keys: Iterable[Key]) -> dict[Key, str]:
-    names = {key: wire_name(key) for key in (*nodes, *keys)}
-    for node in nodes.values():
-        for key in node.dependencies:
-            if key not in names:
-                names[key] = wire_name(key)
+def _names(keys: Iterable[Key]) -> dict[Key, str]:
+    names = {key: wire_name(key) for key in keys}
     if len(set(names.values())) < len(names):
         owners: dict[str, Key] = {}
         for key, name in names.items():

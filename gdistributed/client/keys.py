@@ -22,6 +22,7 @@ DIGEST_NBYTES: Final = 16
 OWNER_DIGITS: Final = 16
 NUMBERS: Final = itertools.count(1)
 SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+NAMED_BY_REPR: Final = frozenset({int, str, bytes})
 TOLD_BY_REPR: Final = SCALARS | {KeyReference}
 
 
@@ -32,6 +33,8 @@ def wire_name(key: object) -> str:
     """
     if type(key) is str:
         return key
+    if type(key) is tuple and NAMED_BY_REPR.issuperset(map(type, key)):
+        return repr(key)
     return key if isinstance(key, str) else repr(_canonical(key))
 
 

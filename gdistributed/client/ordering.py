@@ -8,21 +8,34 @@ not shown to dask.order at all. Of a plain reduction there is one node left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from dask._task_spec import DataNode, GraphNode, Task, TaskRef
 from dask.order import order
 
 from gdistributed.client.keys import Key
 
+# What no chain begins with: data, which does not run, and what is not in the graph.
+_NO_LINK: Final = (DataNode, type(None))
 
-def count_dependents(nodes: Mapping[Key, GraphNode]) -> dict[Key, int]:
-    """Return how many nodes depend on each."""
-    counts = dict.fromkeys(nodes, 0)
-    for node in nodes.values():
-        for key in node.dependencies:
-            if key in counts:
-                counts[key] += 1
+
+def count_dependents(nodes: Mapping[Key, GraphNode], wanted: Iterable[Key]) -> dict[Key, int]:
+    """Return how many nodes depend on each node that is needed for those that are wanted.
+
+    Keys of which there is no node are counted too.
+    """
+    counts = dict.fromkeys(wanted, 0)
+    stack = list(counts)
+    while stack:
+        node = nodes.get(stack.pop())
+        if node is not None:
+            for key in node.dependencies:
+                if key in counts:
+                    counts[key] += 1
+                else:
+                    counts[key] = 1
+                    stack.append(key)
     return counts
 
 
@@ -34,7 +47,7 @@ def order_nodes(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -
     nodes
         By their keys. What they need beside them does not matter.
     dependents
-        How many of them depend on each.
+        How many of them depend on each key.
 
     Raises
     ------
@@ -48,11 +61,12 @@ def order_nodes(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -
     for first, node in nodes.items():
         if first in inner:
             continue
-        chain = [first]
-        while chain[-1] in followers:
-            chain.append(followers[chain[-1]])
-        chains[chain[-1]] = chain
-        heads[chain[-1]] = node
+        last, chain = first, [first]
+        while last in followers:
+            last = followers[last]
+            chain.append(last)
+        chains[last] = chain
+        heads[last] = node
     if sum(map(len, chains.values())) < len(nodes):  # none of a ring is its head
         raise RuntimeError("the graph has a cycle")
     branches = _take_trees(heads, dependents)
@@ -71,9 +85,10 @@ def _followers(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) ->
     """Return the nodes that are all that another one is for, and need nothing else, by that."""
     followers: dict[Key, Key] = {}
     for key, node in nodes.items():
-        if len(node.dependencies) == 1:
-            (dependency,) = node.dependencies
-            if dependents.get(dependency) == 1 and not isinstance(nodes[dependency], DataNode):
+        needed = node.dependencies
+        if len(needed) == 1:
+            (dependency,) = needed
+            if dependents[dependency] == 1 and not isinstance(nodes.get(dependency), _NO_LINK):
                 followers[dependency] = key
     return followers
 
@@ -87,18 +102,24 @@ def _take_trees(heads: dict[Key, GraphNode], dependents: Mapping[Key, int]) -> d
     users: dict[Key, Key] = {}
     left: dict[Key, int] = {}
     for key, node in heads.items():
-        known = [each for each in node.dependencies if each in heads]
-        left[key] = len(known)
-        users.update((each, key) for each in known if dependents[each] == 1)
+        count = 0
+        for each in node.dependencies:
+            if each in heads:
+                count += 1
+                if dependents[each] == 1:
+                    users[each] = key
+        left[key] = count
     branches: dict[Key, list[Key]] = {}
     held: dict[Key, int] = {}
     whole = [key for key, count in left.items() if not count and key in users]
     for key in whole:  # grows while it is walked
         if isinstance(heads[key], DataNode):
             continue
-        own = branches.get(key, [])
-        own.sort(key=held.__getitem__, reverse=True)
-        held[key] = max((held[each] + place for place, each in enumerate(own)), default=1)
+        held[key] = 1
+        if key in branches:
+            own = branches[key]
+            own.sort(key=held.__getitem__, reverse=True)
+            held[key] = max([held[each] + place for place, each in enumerate(own)])
         del heads[key]
         user = users[key]
         branches.setdefault(user, []).append(key)

@@ -21,14 +21,14 @@ def graph_of(**needs: str) -> Graph:
 
 
 def ordered(graph: Mapping[str, GraphNode]) -> list[str]:
-    keys = order_nodes(graph, count_dependents(graph))
+    keys = order_nodes(graph, count_dependents(graph, graph))
     assert len(keys) == len(set(keys)) == len(graph)
     return keys
 
 
 def peak(graph: Mapping[str, GraphNode], keys: list[str]) -> int:
     """Return how many results are held at most when the nodes run one by one."""
-    left, held, most = count_dependents(graph), 0, 0
+    left, held, most = count_dependents(graph, graph), 0, 0
     for key in keys:
         held += 1
         most = max(most, held)
