@@ -1,9 +1,9 @@
 """A node of a dask graph as a call: which function a task runs, and with what arguments.
 
-Most nodes travel whole, as the argument of one function that all workers have (`run_node`). A node
-that calls a function of the user's own program would carry the function's code along each time; it
-becomes a plain call, whose function is sent once and then named by its id. So does one that calls a
-remote function, which goes to the workers that offer it.
+A node that calls a function becomes a plain call: the function is sent once, and named by its id
+from then on; if it is a remote function, the call goes to the workers that offer it. A node that
+computes some of its arguments itself, or calls an object, travels whole, as the argument of one
+function that all workers have (`run_node`).
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import types
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dask._task_spec import GraphNode, List, Task, TaskRef, Tuple
+from dask._task_spec import Alias, GraphNode, List, Task, TaskRef, Tuple, _identity_cast
 
 from gdistributed.client.keys import Key
 from gdistributed.client.remote_functions import RemoteFunction
 from gdistributed.data.arguments import KeyReference
-from gdistributed.data.function_stamps import is_by_reference
 from gdistributed.data.functions import pack_function
 from gdistributed.data.graph_nodes import RUN_NODE
 from gdistributed.v1 import task_pb2
 
 NODE_FUNCTION: Final = task_pb2.Function(id=f"python:{RUN_NODE}", runtime="python", name=RUN_NODE)
-# A graph with more functions of its own than this is one that makes a function for each node.
-OWN_FUNCTIONS_MAX: Final = 1000
+# A graph with more functions than this is one that makes a function for each node.
+FUNCTIONS_MAX: Final = 1000
+FUNCTIONS: Final = (types.FunctionType, types.BuiltinFunctionType)
 
 Call = tuple[task_pb2.Function, tuple[Any, ...], dict[str, Any]]
 
@@ -40,7 +40,7 @@ class CallMaker:
 
     def __init__(self, names: Mapping[Key, str]) -> None:
         self._names = names
-        self._own: dict[int, task_pb2.Function | None] = {}
+        self._functions: dict[int, task_pb2.Function] = {}
 
     def call_of(self, node: GraphNode) -> Call:
         """Return the call that computes a node.
@@ -50,7 +50,7 @@ class CallMaker:
         UnpicklableArgument
             If the function cannot be sent.
         """
-        if isinstance(node, Task) and (function := self._own_function(node)) is not None:
+        if isinstance(node, Task) and (function := self._function(node)) is not None:
             try:
                 args = tuple(map(self._plain, node.args))
                 kwargs = {name: self._plain(value) for name, value in node.kwargs.items()}
@@ -61,29 +61,33 @@ class CallMaker:
         values = {key: KeyReference(self._names[key]) for key in node.dependencies}
         return NODE_FUNCTION, (node, values), {}
 
-    def _own_function(self, node: Task) -> task_pb2.Function | None:
-        """Return the function that a node calls, if it is remote, or packed if it goes as code."""
+    def _function(self, node: Task) -> task_pb2.Function | None:
+        """Return the function that a node calls; None if the node goes whole."""
         if type(node) is not Task:
             return None
-        if type(node.func) is RemoteFunction:
-            return node.func.announced
-        if type(node.func) is not types.FunctionType:
+        called = node.func
+        if type(called) is RemoteFunction:
+            return called.announced
+        if type(called) not in FUNCTIONS:
             return None
-        identity = id(node.func)  # the graph keeps it alive
-        if identity not in self._own:
-            fits = len(self._own) < OWN_FUNCTIONS_MAX and not is_by_reference(node.func)
-            self._own[identity] = pack_function(node.func) if fits else None
-        return self._own[identity]
+        function = self._functions.get(id(called))  # the graph keeps it alive
+        if function is None and len(self._functions) < FUNCTIONS_MAX:
+            function = self._functions[id(called)] = pack_function(called)
+        return function
 
     def _plain(self, value: Any) -> Any:  # noqa: ANN401
         """Return an argument with references in the place of results, or raise _NotPlain."""
         kind = type(value)
         if kind is TaskRef:
             return KeyReference(self._names[value.key])
+        if kind is Alias:
+            return KeyReference(self._names[value.target])
         if kind is List:
             return [self._plain(each) for each in value.args]
         if kind is Tuple:
             return tuple(self._plain(each) for each in value.args)
+        if kind is Task and value.func is _identity_cast and value.kwargs["typ"] in (list, tuple):
+            return value.kwargs["typ"](map(self._plain, value.args))
         if isinstance(value, GraphNode | TaskRef):
             raise _NotPlain
         return value
