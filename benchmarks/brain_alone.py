@@ -75,11 +75,19 @@ class Played:
 
     def run_all(self) -> None:
         """Let the workers do all that they are told, until there is nothing more."""
-        while peers := self.brain.workers.fresh():
+        while (peers := self.brain.workers.fresh()) or self._goes_on():
             for peer in peers:
                 while (told := self.timed(self.brain.workers.take, peer)) is not None:
                     self._answer(peer, told)  # type: ignore[arg-type]
             self.listen()
+
+    def _goes_on(self) -> bool:
+        """Let the brain do what it wants done at once, if there is something."""
+        deadline = self.brain.deadline
+        if deadline is None or deadline > self.now:
+            return False
+        self.timed(self.brain.on_time, self.now)
+        return True
 
     def _answer(self, peer: str, told: worker_pb2.ToWorker) -> None:
         if not told.run:

@@ -67,6 +67,9 @@ class SchedulerSettings:
     follow_s
         A task is handed out ahead of the one that it needs if both are expected to take less than
         this; 0 means never.
+    releases_at_once
+        So many results that nobody needs any more are let go of before mail goes out: who waits for
+        a result does not wait for what becomes of thousands of others.
     unresponsive_s
         A worker that was silent for so long while its connection lives gets nothing new.
     worker_ttl_s
@@ -114,6 +117,7 @@ class SchedulerSettings:
     prefetch_nbytes: int = 32 * MIB
     prefetch_tasks_min: int = 2
     follow_s: float = 0.01
+    releases_at_once: int = 500
     unresponsive_s: float = 5.0
     worker_ttl_s: float = 300.0
     silence_s: float = 25.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -65,7 +65,7 @@ def drawn(random: Random) -> Options:
         grace_s=random.choice([0.0, 5.0, 15.0]),
     )
     chosen = [fault for fault in FAULTS if random.random() < 0.4]
-    return Options(
+    options = Options(
         workers=random.randint(1, 4),
         clients=random.randint(1, 3),
         actions=random.choice([20, 50, 100]),
@@ -99,3 +99,7 @@ def drawn(random: Random) -> Options:
             limits=limits,
         ),
     )
+    # Drawn last, so that a seed keeps what it had before there was this choice.
+    releases_at_once = random.choice([1, 3, 500])
+    scheduler = replace(options.scheduler, releases_at_once=releases_at_once)
+    return replace(options, scheduler=scheduler)

@@ -44,12 +44,15 @@ def audit(brain: SchedulerBrain) -> None:
 
 def _findings(brain: SchedulerBrain) -> Iterator[str]:
     books = brain.books
+    waiting = set(brain.releases.waiting)
     graphs = [graph for client in books.clients.values() for graph in client.open_graphs.values()]
     awaited = Counter(task for graph in graphs for task in graph.awaited)
     yield from brain.output.findings()
     for key, task in books.tasks.items():
         if task.key != key:
             yield f"{task} is entered as {key!r}"
+        if next_state(task) is not task.state and task not in waiting:
+            yield f"{task} should be {next_state(task)}"
         yield from _about_task(brain, task, awaited[task])
     for task in awaited:
         if books.tasks.get(task.key) is not task:
@@ -101,8 +104,6 @@ def _about_task(brain: SchedulerBrain, task: TaskRecord, awaited: int) -> Iterat
     state, active = task.state, task.state in ACTIVE
     if state is FORGOTTEN:
         yield f"{task} is forgotten and still entered"
-    if next_state(task) is not state:
-        yield f"{task} should be {next_state(task)}"
     if (state is PROCESSING) != (task.processing_on is not None):
         yield f"{task} is on {task.processing_on}"
     if (state is MEMORY) != bool(task.who_has):

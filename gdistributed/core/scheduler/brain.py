@@ -41,8 +41,10 @@ from gdistributed.core.scheduler.records import (
     TaskRecord,
     WorkerRecord,
 )
+from gdistributed.core.scheduler.releases import Releases
 from gdistributed.core.scheduler.states import (
     FORGOTTEN,
+    MEMORY,
     State,
 )
 from gdistributed.core.scheduler.transitions import TRANSITIONS, next_state
@@ -103,6 +105,8 @@ class SchedulerBrain:
         What was run and moved lately.
     output
         What tasks have printed and logged.
+    releases
+        Results that nobody needs any more, and that are let go of a little later.
     reconsider
         Puts a task on the worklist: a fact about it has changed.
     """
@@ -133,6 +137,7 @@ class SchedulerBrain:
         self.done: list[tuple[ClientRecord, TaskRecord]] = []
         self.warnings: list[tuple[str, str]] = []
         self.report: task_pb2.TaskFinished | None = None
+        self.releases = Releases(self.settings.releases_at_once)
         self._worklist: deque[TaskRecord] = deque()
         self.reconsider: Callable[[TaskRecord], None] = self._worklist.append
         self._sessions_begun = 0
@@ -388,12 +393,14 @@ class SchedulerBrain:
         self._note(task, path, self._take(task, target))
 
     def settle(self) -> None:
-        """Take every edge that follows from the facts."""
+        """Take every edge that follows from the facts, but for releases if there are many."""
         worklist = self._worklist
         while worklist:
             task = worklist.popleft()
             state = task.state
             if state is FORGOTTEN or (target := next_state(task)) is state:
+                continue
+            if state is MEMORY and self.releases.postpone(task):
                 continue
             path = FROM[state].then[target]
             worker = self._take(task, target)
@@ -450,6 +457,7 @@ class SchedulerBrain:
         if self.books.dry and self.books.loaded:
             stealing.balance(self)
         self.settle()
+        self.releases.end_event(self)
         if self.clients.overfull:
             liveness.note_slow_clients(self)
 
