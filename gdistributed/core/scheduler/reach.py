@@ -127,9 +127,10 @@ def try_again(brain: SchedulerBrain) -> None:
 
 def _relay(brain: SchedulerBrain, task: TaskRecord, target: WorkerRecord) -> bool:
     """Have a result copied to a worker from which the target can get it; False if there is none."""
-    coming = brain.books.copying.get(task, {})
-    if any(each is not target and not is_cut(brain, target, each) for each in coming):
-        return True
+    for worker in brain.books.copying.get(task, ()):
+        is_between = worker is not target and reaches(brain, worker, task)
+        if is_between and not is_cut(brain, target, worker):
+            return True
     for worker in brain.books.workers.values():
         is_between = worker is not target and worker not in task.who_has and worker.takes_tasks
         if not (is_between and can_hold(worker, task)):

@@ -334,3 +334,16 @@ def test_what_is_asked_again_before_a_cut_is_over_is_the_same_try() -> None:
     ((_, second),) = script.brain.cuts.items()
     assert second.tries == 2
     script.heard.clear()
+
+
+def test_a_copy_on_its_way_to_a_worker_that_does_not_get_it_either_is_no_help() -> None:
+    script = data_on("v", "u", "w")
+    script.submit("c", "x=data", workers=["w"])
+    books = script.brain.books
+    for _ in range(3):
+        cut(script, "u", "v")
+        books.copying[books.tasks["data"]] = {books.workers["u"]: None}
+        cut(script, "w", "v")
+        script.pass_time(max(each.until for each in script.brain.cuts.values()) - script.now)
+    assert script.state("x") == ERRED
+    script.heard.clear()
