@@ -97,7 +97,7 @@ class SchedulerSettings:
     output_nbytes
         Bound on what it keeps of what tasks print and log.
     candidates
-        At most this many idle workers are weighed for one task.
+        At most this many idle workers are weighed for a task that needs data.
     connect_timeout_s
         How long to try to reach a Center elsewhere.
     relay_calls

@@ -11,7 +11,7 @@ decision does not grow with the number of workers.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gdistributed.core.scheduler import reach, suspects
 from gdistributed.core.scheduler.records import RequirementRecord, TaskRecord, WorkerRecord
@@ -21,13 +21,18 @@ from gdistributed.settings import NS, SchedulerSettings
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
+# So many workers are weighed where only their load tells them apart: the better of two is nearly
+# as good as the best of all (Mitzenmacher, "The Power of Two Choices", 2001).
+CHOICES: Final = 2
+
 
 def hand_out(brain: SchedulerBrain) -> None:
     """Hand out ready tasks in the order of their ranks, while workers have room for them."""
     ready = [each for each in brain.books.requirements.values() if each.queue and each.idle]
     while ready:
         requirement = ready[0] if len(ready) == 1 else min(ready, key=_first_rank)
-        candidates = idle_candidates(requirement, brain.settings)
+        most = brain.settings.candidates if requirement.queue[0][2].dependencies else CHOICES
+        candidates = idle_candidates(requirement, brain.settings, most)
         task = brain.books.pop_ready(requirement) if candidates else None
         if task is None:
             ready.remove(requirement)
@@ -83,12 +88,12 @@ def fits(worker: WorkerRecord, requirement: RequirementRecord) -> bool:
 
 
 def idle_candidates(
-    requirement: RequirementRecord, settings: SchedulerSettings
+    requirement: RequirementRecord, settings: SchedulerSettings, most: int
 ) -> list[WorkerRecord]:
     """Return a few workers with room, and put them last in line."""
     idle = requirement.idle
     candidates: list[WorkerRecord] = []
-    for _ in range(min(len(idle), settings.candidates)):
+    for _ in range(min(len(idle), most)):
         worker = next(iter(idle))
         if has_room(worker, settings) and (not requirement.resources or fits(worker, requirement)):
             idle.move_to_end(worker)
