@@ -22,7 +22,9 @@ from benchmarks.instructions import BASIC, ValgrindMissing, instructions_a_task,
 
 HERE: Final = Path(__file__).resolve().parent
 STORED: Final = HERE / "released.json"
-WORKLOADS: Final = "map-1000,map-10000,latency,chain,tree,graph,array,startup"
+WORKLOADS: Final = (
+    "map-1000,map-10000,latency,chain,tree,graph,array,startup,import,clients-20,workers-200"
+)
 OURS: Final = "gdistributed"
 PEER: Final = "dask"
 # What is worse by more than this is told.

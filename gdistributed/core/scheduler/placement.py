@@ -21,9 +21,9 @@ from gdistributed.settings import NS, SchedulerSettings
 if TYPE_CHECKING:
     from gdistributed.core.scheduler.brain import SchedulerBrain
 
-# So many workers are weighed where only their load tells them apart: the better of two is nearly
-# as good as the best of all (Mitzenmacher, "The Power of Two Choices", 2001).
-CHOICES: Final = 2
+# So many workers are weighed where only their load tells them apart: a few choices are nearly as
+# good as all (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
+CHOICES: Final = 3
 
 
 def hand_out(brain: SchedulerBrain) -> None:
