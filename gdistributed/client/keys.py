@@ -15,13 +15,13 @@ from dask.typing import Key
 from dask.utils import key_split
 
 from gdistributed.data.arguments import KeyReference
+from gdistributed.data.codecs.pickled import SCALARS
 
 __all__ = ["SCALARS", "Key", "Namer", "wire_name"]
 
 DIGEST_NBYTES: Final = 16
 OWNER_DIGITS: Final = 16
 NUMBERS: Final = itertools.count(1)
-SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 NAMED_BY_REPR: Final = frozenset({int, str, bytes})
 TOLD_BY_REPR: Final = SCALARS | {KeyReference}
 

@@ -47,7 +47,7 @@ def order_nodes(nodes: Mapping[Key, GraphNode], dependents: Mapping[Key, int]) -
     nodes
         By their keys. What they need beside them does not matter.
     dependents
-        How many of them depend on each key.
+        How many of them depend on each key, those too that are not among them.
 
     Raises
     ------

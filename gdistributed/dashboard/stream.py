@@ -23,7 +23,7 @@ INTERVAL_S: Final = 0.2
 WORKERS_INTERVAL_S: Final = 1.0
 TROUBLE_INTERVAL_S: Final = 1.0
 # Of one core, for all that is done here; where that is not enough, updates come less often.
-SHARE_MAX: Final = 0.03
+SHARE_MAX: Final = 0.05
 INTERVAL_S_MAX: Final = 5.0
 TIMEOUT_S: Final = 5.0
 WORKERS_MAX: Final = 500

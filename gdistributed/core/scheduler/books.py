@@ -170,7 +170,7 @@ class Books:
             task.wanted_by = ()
         else:
             task.wanted_by = tuple([other for other in task.wanted_by if other is not client])
-        if self.touched is not None and (task.wanted_by or task.waiters):
+        if self.touched is not None and (task.wanted_by or task.waiters):  # as `is_needed` says
             self.touched[task] = None
 
     # Replicas

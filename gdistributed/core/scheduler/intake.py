@@ -75,7 +75,7 @@ def accept_graph(
         begin = len(client.arrived)
         _enter_array(brain, client, array, template, template.rank + base + array.first_order)
         if brain.books.arrays is not None and not graph.wants:
-            _note_array(brain.books.arrays, client.arrived[begin:], array)
+            _note_array(brain.books.arrays, client.arrived, begin, len(array.keys))
     if traceparent := graph.traceparent:
         brain.books.traced.update(dict.fromkeys(client.arrived, traceparent))
     return [tasks[key] for key in wanted]
@@ -160,11 +160,11 @@ def _enter_array(
 
 
 def _note_array(
-    arrays: dict[TaskRecord, int], tasks: list[TaskRecord], array: task_pb2.TaskArray
+    arrays: dict[TaskRecord, int], arrived: list[TaskRecord], begin: int, count: int
 ) -> None:
     """Note an array whose tasks all were entered, so that nobody need look at each of them."""
-    if tasks and len(tasks) == len(array.keys):
-        arrays[tasks[0]] = len(tasks)
+    if count and len(arrived) - begin == count:
+        arrays[arrived[begin]] = count
 
 
 def _template_of(brain: SchedulerBrain, client: ClientRecord, number: int) -> TemplateRecord:

@@ -28,7 +28,8 @@ APART_NBYTES: Final = 2048
 NAMES_SOMETHING: Final = pickle.STACK_GLOBAL
 PYTHON_VERSION: Final = {"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"}
 
-HOLD_NOTHING: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+# Kinds of values that hold no others.
+SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 Dumps = Callable[..., bytes]
 
@@ -85,7 +86,7 @@ def dumps(
     value: object, protocol: int, buffer_callback: Callable[[pickle.PickleBuffer], object]
 ) -> bytes:
     """Pickle as `pickle.dumps` does, but for arrays."""
-    table = None if type(value) in HOLD_NOTHING else reducers()
+    table = None if type(value) in SCALARS else reducers()
     if table is None:
         return pickle.dumps(value, protocol, buffer_callback=buffer_callback)
     file = io.BytesIO()
