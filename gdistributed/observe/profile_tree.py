@@ -46,16 +46,16 @@ class Node:
     samples: int = 0
     children: dict[Frame, Node] = field(default_factory=dict)
 
-    def add(self, stack: Iterable[Frame]) -> int:
+    def add(self, stack: Iterable[Frame], times: int = 1) -> int:
         """Count a stack, outermost first; return how many nodes are new."""
         created, node = 0, self
-        self.samples += 1
+        self.samples += times
         for frame in stack:
             child = node.children.get(frame)
             if child is None:
                 child = node.children[frame] = Node()
                 created += 1
-            child.samples += 1
+            child.samples += times
             node = child
         return created
 
@@ -133,15 +133,15 @@ class History:
         """How many nodes all trees have together, their roots left out."""
         return self._nodes
 
-    def add(self, stacks: Iterable[Sequence[Frame]], now: float) -> None:
-        """Count the stacks of one look. What is deeper than 200 functions is left out of each."""
+    def add(self, stacks: Iterable[Sequence[Frame]], now: float, times: int = 1) -> None:
+        """Count the stacks of a look, so many times each, but for what is deeper than 200."""
         second = math.floor(now)
         if not self._spans or self._spans[-1].start < second:
             self._age(second)
             self._spans.append(Span(second, 1, Node()))
         tree = self._spans[-1].tree  # a clock that was set back counts as if it stood still
         for stack in stacks:
-            self._nodes += tree.add(stack[:DEPTH_MAX])
+            self._nodes += tree.add(stack[:DEPTH_MAX], times)
         if self._nodes > self._nodes_max:
             self._shrink()
 

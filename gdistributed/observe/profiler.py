@@ -12,6 +12,8 @@ from gdistributed.v1 import profile_pb2
 
 LINGER_S: Final = 1.0
 CPU_SHARE_MAX: Final = 0.01
+# Of so many intervals is the pause at most for which nothing was seen, but for its cost.
+BLIND_INTERVALS_MAX: Final = 8
 
 Stacks = Sequence[Sequence[Frame]]
 
@@ -28,7 +30,10 @@ class Profiler:
         Says whether there will be something to see, though there may be nothing yet. When there has
         been nothing for a second the thread sleeps until `wake`.
     interval_s
-        How long to wait between two looks. Longer where these take more than 1 % of a processor.
+        How long to wait between two looks. Longer where these take more than 1 % of a processor,
+        and up to eight times as long while they see nothing: a look in vain delays the short tasks
+        of a worker that has little to do. What is seen counts for as many intervals as the look
+        stands for (the trapezoidal rule), so that the sum stays true.
     """
 
     def __init__(
@@ -88,21 +93,24 @@ class Profiler:
         return message_of(tree, self._interval_s, first, last)
 
     def _run(self) -> None:
-        idle_s = 0.0
+        idle_s, blind, before_s, spent_s = 0.0, 1, self._interval_s, time.thread_time()
         while not self._is_closed:
-            cost_s = -time.thread_time()
             stacks = self._look()
+            now_s = time.thread_time()
+            cost_s, spent_s = now_s - spent_s, now_s
+            blind = 1 if stacks else min(blind * 2, BLIND_INTERVALS_MAX)
+            pause_s = max(self._interval_s * blind, cost_s / CPU_SHARE_MAX)
             if stacks:
+                times = max(1, round((before_s + pause_s) / 2 / self._interval_s))
                 with self._lock:
-                    self._history.add(stacks, time.time())
-            cost_s += time.thread_time()
-            pause_s = max(self._interval_s, cost_s / CPU_SHARE_MAX)
+                    self._history.add(stacks, time.time(), times)
             idle_s = 0.0 if stacks or self._is_busy() else idle_s + pause_s
             if idle_s < LINGER_S:
                 time.sleep(pause_s)
+                before_s = pause_s
             else:
                 self._sleep()
-                idle_s = 0.0
+                idle_s, blind, before_s = 0.0, 1, self._interval_s
 
     def _sleep(self) -> None:
         self._woken.clear()

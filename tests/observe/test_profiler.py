@@ -111,6 +111,19 @@ def test_looks_that_cost_much_are_rare(sight: Sight) -> None:
     assert time.monotonic() - begun >= 3 * 0.2
 
 
+def test_it_looks_less_often_while_it_sees_nothing_and_what_it_sees_then_counts_more() -> None:
+    seen: list[Stacks] = [[], [], [], [], [[WORK]], [[WORK]]]
+    profiler = Profiler(lambda: seen.pop(0) if seen else [], lambda: bool(seen), interval_s=0.02)
+    begun = time.monotonic()
+    profiler.wake()
+    until(lambda: profiler.is_asleep)
+    pauses_s = (2 + 4 + 8 + 8 + 1) * 0.02
+    assert time.monotonic() - begun >= pauses_s
+    # Half of the eight intervals before the fifth look, and half of one after it; then one.
+    assert profiler.profile().nodes[0].samples == 4 + 1
+    profiler.close()
+
+
 def test_a_closed_profiler_ends_its_thread_and_can_be_read(sight: Sight) -> None:
     sight.stacks = [[WORK]]
     sight.profiler.wake()
