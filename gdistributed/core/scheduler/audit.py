@@ -160,6 +160,12 @@ def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
     occupancy = sum(task.expected_ns for task in worker.processing)
     if occupancy != worker.occupancy_ns:
         yield f"{worker} is occupied for {occupancy} ns, its record says {worker.occupancy_ns}"
+    for result, tasks in worker.arrivals.needed_by.items():
+        if result in worker.has or not tasks:
+            yield f"{worker} is said to lack {result}"
+        for task in tasks:
+            if task.processing_on is not worker or result not in task.dependencies:
+                yield f"{result} is said to be on its way to {worker} for {task}"
     held = sum(task.nbytes for task in worker.has)
     if held != worker.held_nbytes:
         yield f"{worker} holds {held} bytes, its record says {worker.held_nbytes}"

@@ -180,6 +180,8 @@ class Books:
         if task not in worker.has:
             worker.has[task] = None
             worker.held_nbytes += task.nbytes
+            if worker.arrivals.needed_by:
+                worker.arrivals.came(task)
             task.who_has = task.who_has + worker.alone if task.who_has else worker.alone
             if self.moved is not None:
                 self.moved.append(Move(task, worker, True))
@@ -216,13 +218,15 @@ class Books:
     # Runs
 
     def begin_run(self, task: TaskRecord, worker: WorkerRecord, expected_ns: int) -> None:
-        """Note that a task is handed to a worker, and book what it takes there."""
+        """Note that a task is handed to a worker, and book what it takes and what has to come."""
         task.processing_on = worker
         if self.avoided:
             self.avoided.pop(task, None)
         assert task.template is not None
         task.expected_ns = expected_ns
         task.expected_nbytes = task.template.prefix.nbytes
+        if task.dependencies:
+            worker.arrivals.begin(task, worker.has)
         self._take_room(task, worker)
 
     def end_run(self, task: TaskRecord) -> WorkerRecord | None:
@@ -231,6 +235,8 @@ class Books:
         if worker is None:
             return None
         task.processing_on = None
+        if worker.arrivals.needed_by:
+            worker.arrivals.end(task)
         if worker.revoked:
             self.end_revoke(task, worker)
         if worker.rejoined:
@@ -424,7 +430,7 @@ class Books:
         known = self.requirements.get(identity)
         if known is not None:
             return known
-        requirement = RequirementRecord(
+        requirement = self.requirements[identity] = RequirementRecord(
             runtime=runtime,
             function_name=name,
             workers=workers,
@@ -432,7 +438,6 @@ class Books:
             requires=requires,
             is_announced=is_announced,
         )
-        self.requirements[identity] = requirement
         for worker in self.workers.values():
             self._try_for(worker, requirement)
         return requirement

@@ -187,13 +187,18 @@ def wait_ns(worker: WorkerRecord) -> float:
 
 
 def transfer_ns(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> float:
-    """Return how long it takes to move what a task needs to a worker."""
-    seconds = latency_s = 0.0
+    """Return how long it takes until all that a task needs is on a worker.
+
+    What is handed over with the task takes nothing; the rest comes after what is on its way.
+    """
+    seconds = 0.0
+    arrivals = worker.arrivals
     for dependency in task.dependencies:
-        if dependency not in worker.has:
+        if dependency not in worker.has and not dependency.value:
             holders = dependency.who_has
-            origin = holders[0].host if holders else ""
-            seconds += dependency.nbytes / brain.bandwidths.between(origin, worker.host)
-            if not dependency.value:
-                latency_s = brain.settings.latency_s
-    return (latency_s + seconds) * NS
+            bandwidth = brain.bandwidths.between(holders[0].host if holders else "", worker.host)
+            if not seconds:
+                seconds = brain.settings.latency_s + arrivals.nbytes / bandwidth
+            if dependency not in arrivals.needed_by:
+                seconds += dependency.nbytes / bandwidth
+    return seconds * NS

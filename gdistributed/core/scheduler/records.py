@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdistributed.core.scheduler.arrivals import Arrivals
 from gdistributed.core.scheduler.states import FORGOTTEN, RELEASED, State
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ class WorkerRecord:
         Tasks whose results it holds.
     held_nbytes
         Size of these results.
+    arrivals
+        What is on its way to it.
     occupancy_ns, expected_nbytes
         Expected run time of all that it was handed, and size of what will come of it.
     requirements
@@ -226,6 +229,7 @@ class WorkerRecord:
     processing: dict[TaskRecord, None] = field(default_factory=dict)
     has: dict[TaskRecord, None] = field(default_factory=dict)
     held_nbytes: int = 0
+    arrivals: Arrivals = field(default_factory=Arrivals)
     occupancy_ns: int = 0
     expected_nbytes: int = 0
     requirements: dict[RequirementRecord, None] = field(default_factory=dict)

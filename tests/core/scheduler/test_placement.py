@@ -60,6 +60,47 @@ def test_small_data_goes_to_idle_workers() -> None:
     assert len(script.said(first)) == len(script.said(other)) == 2
 
 
+def busy_holder_and_idle_worker() -> Script:
+    """`v` holds x0 to x5, 20 MB each, and has 50 ms of work; `w` has none. Tasks take 1 ms."""
+    script = cluster("v", "w")
+    script.submit("c", "known", workers=["w"])
+    script.said("w")
+    script.finish("w", "known", seconds=0.001)
+    for number in range(6):
+        script.scatter("c", f"x{number}", "v", nbytes=20 * 10**6)
+    script.submit("c", many(60), workers=["v"])
+    assert len(script.said("v")) == 50
+    script.heard.clear()
+    return script
+
+
+def test_what_is_on_its_way_to_a_worker_is_waited_for() -> None:
+    script = busy_holder_and_idle_worker()
+    script.submit("c", "y0=x0 y1=x1 y2=x2 z0=x0")
+    # After 39 ms it starts at w; what needs anything else would start there after 77 ms.
+    assert script.said("w") == ["run y0 with x0", "run z0 with x0"]
+    assert script.said("v") == ["run y1 with x1", "run y2 with x2"]
+
+
+def test_what_has_come_or_is_needed_no_longer_is_not_waited_for() -> None:
+    script = busy_holder_and_idle_worker()
+    arrivals = script.brain.books.workers["w"].arrivals
+    script.submit("c", "y0=x0")
+    assert arrivals.nbytes == 20 * 10**6
+    script.stored("w", "x0")
+    assert arrivals.nbytes == 0
+    script.submit("c", "y1=x1 z1=x1")
+    assert arrivals.nbytes == 20 * 10**6
+    script.release("c", "y1")
+    assert arrivals.nbytes == 20 * 10**6
+    script.release("c", "z1")
+    assert arrivals.nbytes == 0
+    script.submit("c", "y2=x2")
+    assert script.said("w")[-1] == "run y2 with x2"
+    script.worker_dies("v")  # and with it what came from nowhere else
+    assert arrivals.nbytes == 0
+
+
 def test_a_paused_worker_gets_nothing() -> None:
     script = cluster("v", "w")
     script.status("v", worker_pb2.WORKER_STATUS_PAUSED)
