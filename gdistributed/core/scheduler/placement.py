@@ -70,7 +70,7 @@ def _first_rank(requirement: RequirementRecord) -> int:
 
 def has_room(worker: WorkerRecord, settings: SchedulerSettings) -> bool:
     """Whether a worker takes tasks now, and is not far enough ahead yet."""
-    return (worker.takes_tasks and worker.reserved_for is None) and (
+    return worker.is_open and (
         len(worker.processing) < worker.ahead_tasks
         or (
             worker.occupancy_ns < worker.ahead_ns
@@ -149,8 +149,7 @@ def best_worker(
         for holder in dependency.who_has[:most]:
             if (
                 holder not in weighed
-                and holder.takes_tasks
-                and holder.reserved_for is None
+                and holder.is_open
                 and holder in requirement.eligible
                 and (not requirement.resources or fits(holder, requirement))
             ):
@@ -171,8 +170,7 @@ def other_workers(
     found = [
         worker
         for worker in dict.fromkeys((*islice(requirement.eligible, reach.OTHERS_MAX), *holders))
-        if worker.takes_tasks
-        and worker.reserved_for is None
+        if worker.is_open
         and worker in requirement.eligible
         and fits(worker, requirement)
         and reach.suits(brain, worker, task)

@@ -169,7 +169,7 @@ def _reached_workers(
     found = (
         each
         for each in (worker, *islice(eligible, OTHERS_MAX))
-        if each in eligible and each.takes_tasks and each.reserved_for is None
+        if each in eligible and each.is_open
     )
     return islice((each for each in found if not is_cut(brain, worker, each)), PLACES_MAX)
 

@@ -254,6 +254,11 @@ class WorkerRecord:
     def __post_init__(self) -> None:
         self.alone = (self,)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be handed any task now: it takes tasks, and is not kept for one."""
+        return self.takes_tasks and self.reserved_for is None
+
     def __repr__(self) -> str:
         return f"<worker {self.name!r} at {self.address}>"
 

@@ -30,7 +30,7 @@ def balance(brain: SchedulerBrain) -> None:
     for _ in range(min(len(dry), brain.settings.candidates) if victims else 0):
         thief = next(iter(dry))
         dry.move_to_end(thief)
-        if thief.takes_tasks and thief.reserved_for is None:
+        if thief.is_open:
             _steal_for(brain, thief, victims)
 
 
@@ -41,12 +41,7 @@ def hand_over(brain: SchedulerBrain) -> None:
         if task.state is not QUEUED or task in brain.books.reserved:
             continue
         is_there = brain.books.workers.get(thief.id) is thief
-        if (
-            is_there
-            and thief.takes_tasks
-            and thief.reserved_for is None
-            and _may_run(brain, thief, task)
-        ):
+        if is_there and thief.is_open and _may_run(brain, thief, task):
             brain.books.leave_queue(task)
             begin_run(brain, task, thief)
 

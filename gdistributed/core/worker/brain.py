@@ -41,6 +41,7 @@ from gdistributed.core.worker.records import (
     MISSING,
     QUEUED,
     READY,
+    RUN_NS_MIN,
     DataRecord,
     Fetch,
     PeerRecord,
@@ -57,7 +58,6 @@ from gdistributed.v1 import error_pb2, task_pb2, worker_pb2
 
 SCHEDULER: Final = "scheduler"
 STORY_LENGTH: Final = 1000
-RUN_NS_MIN: Final = 5_000
 ON_ITS_WAY: Final = (QUEUED, CROWDED, MISSING, ARRIVING, COMING)
 RUNNING: Final = worker_pb2.WORKER_STATUS_RUNNING
 PAUSED: Final = worker_pb2.WORKER_STATUS_PAUSED

@@ -20,6 +20,7 @@ from gdistributed.core.worker.records import (
     KNOWN,
     MISSING,
     READY,
+    RUN_NS_MIN,
     WAITING,
     DataRecord,
     RunRecord,
@@ -29,7 +30,6 @@ from gdistributed.v1 import error_pb2, worker_pb2
 if TYPE_CHECKING:
     from gdistributed.core.worker.brain import WorkerBrain
 
-RUN_NS_MIN: Final = 5_000
 SYSTEM: Final = error_pb2.TASK_ERROR_KIND_SYSTEM
 
 

@@ -52,6 +52,9 @@ MISSING: Final = State.MISSING
 HELD: Final = State.HELD
 GONE: Final = State.GONE
 
+# No run is expected to be shorter.
+RUN_NS_MIN: Final = 5_000
+
 
 @dataclass(slots=True, eq=False)
 class RunRecord:
