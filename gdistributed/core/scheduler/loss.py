@@ -52,13 +52,15 @@ def lose_worker(
         actors.remove_replica(brain, task, worker)
         if not task.who_has:
             brain.reconsider(task)
-    requirements = list(worker.requirements)
+    alone = [requirement for requirement in worker.requirements if len(requirement.eligible) == 1]
     books.remove_worker(worker)
     brain.workers.drop(worker.id)
-    for requirement in requirements:
-        if not requirement.eligible:
-            for _, _, task in list(requirement.queue):
-                brain.reconsider(task)
+    for requirement in alone:
+        for _, _, task in requirement.queue:
+            brain.reconsider(task)
+    for task in books.stranded if alone else ():  # they stand in no queue
+        if task.template is not None and task.template.requirement in alone:
+            brain.reconsider(task)
 
 
 def _blame(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.explaining import explain
-from gdistributed.core.scheduler.states import ERRED, MEMORY, PROCESSING, QUEUED, WAITING
+from gdistributed.core.scheduler.states import ERRED, MEMORY, NO_WORKER, PROCESSING, QUEUED, WAITING
 from gdistributed.v1 import worker_pb2
 from tests.core.scheduler.script import Script
 
@@ -68,6 +68,19 @@ def test_data_goes_by_way_of_a_third_worker() -> None:
     script.stored("u", "data")
     batch = script.brain.books.tasks["x"]
     assert batch.processing_on.name == "w"
+    script.heard.clear()
+    script.close()
+
+
+def test_a_stranded_task_whose_last_worker_goes_waits_for_another_worker() -> None:
+    script = data_on("v", "w")
+    script.submit("c", "x=data", workers=["w"])
+    cut(script, "w", "v")
+    assert script.state("x") == QUEUED
+    assert script.brain.books.stranded
+    script.worker_leaves("w")
+    assert script.state("x") == NO_WORKER
+    assert not script.brain.books.stranded
     script.heard.clear()
     script.close()
 
