@@ -84,6 +84,7 @@ def run_nannies(
                     hostname=of.host,
                     port=port,
                     worker_port=of.port,
+                    contact_address=of.contact_address,
                     nthreads=of.nthreads,
                     name=of.name,
                     memory_limit=of.memory_limit_nbytes,

@@ -87,6 +87,13 @@ host_option: Final[Decorator] = click.option(
     show_default=True,
     help="Host name or address to listen on. 0.0.0.0 means all; others are told one of them.",
 )
+contact_address_option: Final[Decorator] = click.option(
+    "--contact-address",
+    metavar="HOST[:PORT]",
+    default="",
+    help="Where others reach it, if not where it listens: behind NAT, or in a container with a"
+    " published port.",
+)
 dashboard_address_option: Final[Decorator] = click.option(
     "--dashboard-address",
     metavar="HOST:PORT",

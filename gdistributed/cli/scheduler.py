@@ -37,6 +37,7 @@ LIMITS = DEFAULTS.limits
     metavar="PORT",
     help="Listen for clients on a port of their own.",
 )
+@options.contact_address_option
 @click.option("--center", metavar="ADDRESS", help="Join the Center at this address.")
 @options.name_option("Name of the scheduler, for people.")
 @click.option(
@@ -100,6 +101,7 @@ def scheduler(
     port: int,
     port_to_workers: int | None,
     port_to_clients: int | None,
+    contact_address: str,
     center: str | None,
     name: str | None,
     scheduler_file: Path | None,
@@ -119,9 +121,7 @@ def scheduler(
 
     Workers and clients are given its address.
     """
-    if scheduler_file is not None and not scheduler_file.absolute().parent.is_dir():
-        raise click.UsageError(f"the folder of --scheduler-file {scheduler_file} does not exist")
-    wanted = options.dashboard_wanted(dashboard_address, no_dashboard)
+    _check_folder(scheduler_file)
     quiet_grpc()
     import_grpc(runs_tasks=False)
     set_up_logging(log_level, log_format)
@@ -137,13 +137,14 @@ def scheduler(
     )
     if port_to_workers is not None and port_to_clients is None:
         port_to_clients = port
-    dashboard = open_dashboard(wanted)
+    dashboard = open_dashboard(options.dashboard_wanted(dashboard_address, no_dashboard))
 
     async def make() -> Scheduler:
         server = Scheduler(
             hostname=host,
             port_to_workers=port if port_to_workers is None else port_to_workers,
             port_to_clients=port_to_clients,
+            contact_address=contact_address,
             center=center,
             name=name,
             settings=settings,
@@ -171,17 +172,28 @@ def scheduler(
             scheduler_file.unlink(missing_ok=True)
 
 
+def _check_folder(file: Path | None) -> None:
+    if file is not None and not file.absolute().parent.is_dir():
+        raise click.UsageError(f"the folder of --scheduler-file {file} does not exist")
+
+
 def log_start(server: Scheduler) -> None:
     """Say where a scheduler listens, and which Center it belongs to."""
     if server.address_to_workers == server.address_to_clients:
-        logger.info("listening", extra={"address": server.address_to_clients})
+        logger.info("listening", extra=_place(server, server.address_to_clients))
     else:
-        logger.info("listening for workers", extra={"address": server.address_to_workers})
-        logger.info("listening for clients", extra={"address": server.address_to_clients})
+        logger.info("listening for workers", extra=_place(server, server.address_to_workers))
+        logger.info("listening for clients", extra=_place(server, server.address_to_clients))
     if server.center_address is None:
         logger.info("the Center is inside", extra={"address": server.address_to_clients})
     else:
         logger.info("registered with the Center", extra={"center": server.center_address})
+
+
+def _place(server: Scheduler, address: str) -> dict[str, str]:
+    """Return where a server listens, and what to give others if that is not it."""
+    told = server.told(address)
+    return {"address": address} if told == address else {"address": address, "told": told}
 
 
 def write_scheduler_file(path: Path, server: Scheduler) -> None:
@@ -192,8 +204,8 @@ def write_scheduler_file(path: Path, server: Scheduler) -> None:
     facts = {
         "type": "Scheduler",
         "id": server.id,
-        "address": server.address_to_clients,
-        "address_to_workers": server.address_to_workers,
+        "address": server.told(server.address_to_clients),
+        "address_to_workers": server.told(server.address_to_workers),
         "dashboard_address": server.dashboard_address,
         "process_id": os.getpid(),
     }

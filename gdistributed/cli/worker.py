@@ -52,6 +52,7 @@ logger = logging.getLogger("gdistributed.worker")
     metavar="PORT",
     help="Port to listen on; 0 picks a free one; FIRST:LAST for several workers.",
 )
+@options.contact_address_option
 @click.option(
     "--memory-limit",
     default="auto",
@@ -159,6 +160,7 @@ def worker(
     name: str | None,
     host: str,
     port: str,
+    contact_address: str,
     memory_limit: str,
     max_spill: int,
     nanny_port: str,
@@ -194,6 +196,7 @@ def worker(
 
     count, nthreads = _workers_and_threads(nworkers, nthreads, CORES)
     ports = _ports(port, count, "--port")
+    _check_contact(contact_address, count)
     each = [
         WorkerOptions(
             scheduler=scheduler,
@@ -201,6 +204,7 @@ def worker(
             name=f"{name}-{index}" if name and count > 1 else name,
             host=host,
             port=ports[index],
+            contact_address=contact_address,
             memory_limit_nbytes=worker_memory_nbytes(memory_limit, nthreads, count),
             max_spill_nbytes=max_spill,
             local_directory=local_directory,
@@ -223,6 +227,13 @@ def worker(
         _run_with_nannies(each, _ports(nanny_port, count, "--nanny-port"), life, stop_with_parent)
     else:
         _run(each, stop_with_parent)
+
+
+def _check_contact(contact_address: str, count: int) -> None:
+    from gdistributed.wire.channel import split_host_port
+
+    if count > 1 and split_host_port(contact_address)[1] is not None:
+        raise click.UsageError(f"{count} workers have {count} ports: --contact-address is a HOST")
 
 
 def _one_of(address: str | None, scheduler_file: Path | None) -> str | Path:
@@ -282,6 +293,7 @@ def serve_worker(of: WorkerOptions, with_parent: bool) -> None:
             scheduler=await address_in(of.scheduler),
             hostname=of.host,
             port=of.port,
+            contact_address=of.contact_address,
             nthreads=of.nthreads,
             name=of.name,
             memory_limit=of.memory_limit_nbytes,

@@ -23,7 +23,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class Profile(_message.Message):
     """Profile is a tree of what calls what, each with the number of samples that saw it. A sample is one
-    look at one stack.
+    look at one stack, which counts as several where it stands for several intervals.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -44,7 +44,8 @@ class Profile(_message.Message):
     @_builtins.property
     def interval(self) -> _duration_pb2.Duration:
         """interval between two looks. It is longer at times: where a look is expensive, so that looking
-        takes no more than 1 % of a processor, and where a task lets nothing else run.
+        takes no more than 1 % of a processor, and while looks find nothing, for which the next ones
+        count more; and where a task lets nothing else run.
         """
 
     @_builtins.property

@@ -64,10 +64,24 @@ def normalise_address(address: str) -> str:
         raise ValueError(f"an address is HOST:PORT, not {address!r}: leave out what is before it")
     if address.startswith("unix:"):
         return address
+    host, port = split_host_port(address)
+    return join_host_port(host, DEFAULT_PORT) if port is None else address
+
+
+def split_host_port(address: str) -> tuple[str, int | None]:
+    """Return the host, without brackets, and the port; None where there is none.
+
+    Examples
+    --------
+    >>> split_host_port("[::1]:80")
+    ('::1', 80)
+    >>> split_host_port("::1")
+    ('::1', None)
+    """
     host, colon, port = address.rpartition(":")
     if colon and port.isdigit() and (":" not in host or host.endswith("]")):
-        return address
-    return join_host_port(address.strip("[]"), DEFAULT_PORT)
+        return host.strip("[]"), int(port)
+    return address.strip("[]"), None
 
 
 def join_host_port(host: str, port: int) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import psutil
 
 from gdistributed.settings import LOOPBACK
-from gdistributed.wire.channel import join_host_port
+from gdistributed.wire.channel import join_host_port, split_host_port
 
 FAMILIES: Final = ("ipv4:", "ipv6:")
 ALL: Final = ("0.0.0.0", "::")  # what it means is found out here
@@ -52,8 +52,8 @@ def told_address(address: str, towards: str = "") -> str:
     ----------
     address
         At which a server listens. If its host is 0.0.0.0 or [::], it is replaced by the address
-        that this host has on the way to `towards`, or else on the way to anywhere; if the host has
-        no address but loopback's, by that.
+        that this host has on the way to `towards`, or else on the way to anywhere, or else by any;
+        if the host has no address but loopback's, by that.
     towards
         The address of whoever is to hear it; empty if that is not known.
     """
@@ -62,8 +62,30 @@ def told_address(address: str, towards: str = "") -> str:
         return address
     ways = [_own_address_towards(_host_and_port(towards)[0])] if towards else []
     ways += map(_own_address_towards, ANYWHERE)
+    ways += _interface_addresses()
     found = next((way for way in ways if way and not _is_loopback(way)), LOOPBACK)
     return join_host_port(found, int(port))
+
+
+def contact_of(contact: str, address: str) -> str:
+    """Return where others reach a server that they do not reach where it listens.
+
+    Parameters
+    ----------
+    contact
+        HOST or HOST:PORT, as somebody said; without a port it is that at which the server listens.
+    address
+        At which it listens.
+
+    Examples
+    --------
+    >>> contact_of("ada.example", "0.0.0.0:4711")
+    'ada.example:4711'
+    >>> contact_of("ada.example:80", "0.0.0.0:4711")
+    'ada.example:80'
+    """
+    host, port = split_host_port(contact)
+    return join_host_port(host, port or int(_host_and_port(address)[1]))
 
 
 def link_to(address: str) -> str:
@@ -95,6 +117,17 @@ def _host_and_port(address: str) -> tuple[str, str]:
 
 def _is_loopback(host: str) -> bool:
     return host.startswith("127.") or host == "::1"
+
+
+def _interface_addresses() -> list[str]:
+    """Return the addresses of this host's interfaces, those of IPv4 first."""
+    known = [each for interface in psutil.net_if_addrs().values() for each in interface]
+    return [
+        each.address
+        for family in (socket.AF_INET, socket.AF_INET6)
+        for each in known
+        if each.family == family and "%" not in each.address  # which leads nowhere from elsewhere
+    ]
 
 
 def _own_address_towards(host: str) -> str:

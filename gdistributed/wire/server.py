@@ -29,7 +29,7 @@ from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import server_pb2_grpc
 from gdistributed.wire.channel import SERVER_OPTIONS, join_host_port, normalise_address
 from gdistributed.wire.handlers import add_handlers
-from gdistributed.wire.hosts import told_address
+from gdistributed.wire.hosts import contact_of, told_address
 from gdistributed.wire.loop_thread import LoopThread
 from gdistributed.wire.self_service import SelfService
 from gdistributed.wire.status import StatusInterceptor
@@ -103,6 +103,7 @@ class Server:
             join_host_port(host, port)
         ]
         self.told_towards = ""  # who is to hear where this server is
+        self.contact_address = ""  # where others reach it, if somebody knows better: HOST[:PORT]
         self.services: list[str] = []
         self._told = ""
         self._handlers = handlers
@@ -160,7 +161,7 @@ class Server:
         )
         try:
             self.addresses = [bind(server, address) for address in self.addresses]
-            self._told = await asyncio.to_thread(told_address, self.address, self.told_towards)
+            self._told = await asyncio.to_thread(self.told, self.address)
             await self.opening()
             await self._register_all(server)
             await server.start()
@@ -250,6 +251,12 @@ class Server:
     def address(self) -> str:
         """The first address, as others are told it: one of this host, if it listens on all."""
         return self._told or self.addresses[0]
+
+    def told(self, address: str) -> str:
+        """Return what others are told of an address at which this server listens."""
+        if self.contact_address:
+            return contact_of(self.contact_address, address)
+        return told_address(address, self.told_towards)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {', '.join(self.addresses)}>"

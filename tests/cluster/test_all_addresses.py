@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,3 +46,10 @@ def test_hosts_that_listen_everywhere_find_each_other(network: Network, nanny: s
         if nanny == "--nanny":
             client.restart(timeout=30)
             assert client.submit(sum, [1, 2]).result(30) == 3
+
+
+def test_a_scheduler_file_leads_there_from_other_hosts(network: Network, tmp_path: Path) -> None:
+    host, file = network.host("scheduler"), ("--scheduler-file", str(tmp_path / "scheduler.json"))
+    network.host("ada")
+    network.start("scheduler", "scheduler", *ALL, "--port", "0", *file).wait_for("told=")
+    network.start("ada", "worker", *ALL, *file).wait_for(f"registered.*{host}:")

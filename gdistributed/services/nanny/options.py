@@ -23,6 +23,8 @@ class WorkerOptions:
         Its name; None for its address.
     host, port
         Where it listens; port 0 picks a free one.
+    contact_address
+        Where others reach it, if that is not where it listens: HOST or HOST:PORT.
     memory_limit_nbytes
         In bytes; 0 means none.
     max_spill_nbytes
@@ -58,6 +60,7 @@ class WorkerOptions:
     name: str | None = None
     host: str
     port: int = 0
+    contact_address: str = ""
     memory_limit_nbytes: int = 0
     max_spill_nbytes: int = 0
     local_directory: Path | None = None
@@ -83,6 +86,7 @@ class WorkerOptions:
             "--name": self.name,
             "--host": self.host,
             "--port": self.port,
+            "--contact-address": self.contact_address or None,
             "--memory-limit": self.memory_limit_nbytes,
             "--max-spill": self.max_spill_nbytes,
             "--local-directory": self.local_directory,

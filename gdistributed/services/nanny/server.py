@@ -20,7 +20,7 @@ from gdistributed.services.nanny.options import WorkerOptions
 from gdistributed.services.nanny.queries import NannyService
 from gdistributed.settings import LOOPBACK, PROFILE_INTERVAL_S
 from gdistributed.v1 import center_pb2, extensions_pb2_grpc, nanny_pb2, nanny_pb2_grpc
-from gdistributed.wire.channel import normalise_address
+from gdistributed.wire.channel import normalise_address, split_host_port
 from gdistributed.wire.server import Server
 
 DRAIN_TIMEOUT_S: Final = 30.0
@@ -100,6 +100,7 @@ class Nanny(Server):
         hostname: str = LOOPBACK,
         port: int = 0,
         worker_port: int = 0,
+        contact_address: str = "",
         nthreads: int | None = None,
         name: str | None = None,
         memory_limit: int | None = None,
@@ -124,6 +125,7 @@ class Nanny(Server):
             name=name,
             host=hostname,
             port=worker_port,
+            contact_address=contact_address,
             memory_limit_nbytes=memory_limit or 0,
             max_spill_nbytes=max_spill or 0,
             local_directory=Path(local_directory) if local_directory else None,
@@ -135,6 +137,7 @@ class Nanny(Server):
             functions=tuple(functions),
             runtimes=dict(runtimes or {}),
         )
+        self.contact_address = split_host_port(contact_address)[0]
         self.told_towards = "" if isinstance(scheduler, Path) else normalise_address(scheduler)
         self.lifetime = lifetime or Lifetime()
         self.failure: ClusterError | None = None

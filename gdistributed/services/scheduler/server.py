@@ -14,6 +14,7 @@ from typing import Any
 from gdistributed.core.center.brain import CenterBrain
 from gdistributed.core.names.brain import NamesBrain
 from gdistributed.core.scheduler.brain import EPOCH_SHIFT, SchedulerBrain
+from gdistributed.errors import UsageError
 from gdistributed.services.calling import SCHEDULER, Caller
 from gdistributed.services.center import names
 from gdistributed.services.center.service import CenterService
@@ -48,8 +49,7 @@ from gdistributed.v1 import (
     scheduler_pb2_grpc,
     server_pb2,
 )
-from gdistributed.wire.channel import Channels, connect, join_host_port
-from gdistributed.wire.hosts import told_address
+from gdistributed.wire.channel import Channels, connect, join_host_port, split_host_port
 from gdistributed.wire.membership import Membership
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
@@ -90,6 +90,8 @@ class Scheduler(Server):
         Host name or address to listen on; loopback by default.
     port_to_workers
         Port for workers; 0 picks a free one.
+    contact_address
+        Where others reach it, as HOST or HOST:PORT, if that is not where it listens.
     port_to_clients
         Port for clients; None (the default) means the same as for workers.
     center
@@ -119,7 +121,7 @@ class Scheduler(Server):
     ConnectTimeout
         If the Center does not answer.
     UsageError
-        If the event log cannot be written.
+        If the event log cannot be written, or two ports are to be told as one.
 
     Examples
     --------
@@ -135,6 +137,7 @@ class Scheduler(Server):
         hostname: str = LOOPBACK,
         port_to_workers: int = 0,
         port_to_clients: int | None = None,
+        contact_address: str = "",
         center: str | None = None,
         name: str | None = None,
         settings: SchedulerSettings | None = None,
@@ -143,12 +146,17 @@ class Scheduler(Server):
         asynchronous: bool | None = None,
     ) -> None:
         ports = [port_to_workers] if port_to_clients is None else [port_to_workers, port_to_clients]
+        if len(ports) > 1 and split_host_port(contact_address)[1] is not None:
+            raise UsageError(
+                "a scheduler with two ports is told at both: the contact address is a HOST"
+            )
         addresses = [join_host_port(hostname, port) for port in ports]
         super().__init__(
             role="scheduler", name=name, addresses=addresses, asynchronous=asynchronous
         )
         self.settings = settings or SchedulerSettings()
-        self.center_address = center
+        self.contact_address = contact_address
+        self.center_address, self.told_towards = center, center or ""
         self.allow_run = allow_run
         self.dashboard_address = ""
         self._extended: Extended | None = None
@@ -257,7 +265,8 @@ class Scheduler(Server):
 
     def _told_to_center(self, address: str) -> str:
         """Return where we are, for the Center to tell; whoever asks ours knows where that is."""
-        return told_address(address, self.center_address) if self.center_address else address
+        knows_better = self.center_address or self.contact_address
+        return self.told(address) if knows_better else address
 
     async def opened(self) -> None:
         """Watch the event loop, and begin to tell a Center elsewhere where data lies."""

@@ -56,6 +56,9 @@ class Worker(Server):
         Host name or address to listen on, at which peers reach it; loopback by default.
     port
         Port to listen on; 0 picks a free one.
+    contact_address
+        Where others reach it, as HOST or HOST:PORT, if that is not where it listens: behind a
+        network address translation, or in a container whose port is published elsewhere.
     nthreads
         How many tasks run at once; by default as many as there are cores for this process.
     name
@@ -122,6 +125,7 @@ class Worker(Server):
         scheduler: str,
         hostname: str = LOOPBACK,
         port: int = 0,
+        contact_address: str = "",
         nthreads: int | None = None,
         name: str | None = None,
         data: MutableMapping[str, object] | None = None,
@@ -140,6 +144,7 @@ class Worker(Server):
             role="worker", name=name, host=hostname, port=port, asynchronous=asynchronous
         )
         self.id = worker_id or self.id
+        self.contact_address = contact_address
         self.nanny_address = nanny_address
         self.scheduler_address = self.told_towards = normalise_address(scheduler)
         self.nthreads = nthreads or len(os.sched_getaffinity(0))

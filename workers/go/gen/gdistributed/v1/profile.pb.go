@@ -26,7 +26,7 @@ const (
 )
 
 // Profile is a tree of what calls what, each with the number of samples that saw it. A sample is one
-// look at one stack.
+// look at one stack, which counts as several where it stands for several intervals.
 type Profile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// frames that occur in the tree, each once.
@@ -34,7 +34,8 @@ type Profile struct {
 	// nodes of the tree, a parent before its children. The first is the root; there is always one.
 	Nodes []*ProfileNode `protobuf:"bytes,2,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// interval between two looks. It is longer at times: where a look is expensive, so that looking
-	// takes no more than 1 % of a processor, and where a task lets nothing else run.
+	// takes no more than 1 % of a processor, and while looks find nothing, for which the next ones
+	// count more; and where a task lets nothing else run.
 	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
 	// start of the time that is covered, by the clock of the process; absent when there is no sample.
 	// Samples are kept by the second at best, and by longer spans the older they are: the time that is
