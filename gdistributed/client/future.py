@@ -410,9 +410,10 @@ async def settled(
     records = list(records)
     signal = bridge.signal()
     watch = Countdown(signal.set, len(records) if enough is None else enough, stops_at_error)
-    waiting = [record for record in records if not record.is_settled]
+    unfinished = [record for record in records if record.state is not FINISHED]
+    waiting = [record for record in unfinished if not record.is_settled]
     watch.remaining -= len(records) - len(waiting)
-    if stops_at_error and any(r.is_settled and r.state is not FINISHED for r in records):
+    if stops_at_error and any(record.state in (ERROR, CANCELLED) for record in unfinished):
         return True
     if watch.is_over:
         return True

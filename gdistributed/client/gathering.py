@@ -9,6 +9,7 @@ from gdistributed.client.future import Future, failure_of, settled
 from gdistributed.client.nested import SKIPPED, find_futures, replace_futures
 from gdistributed.client.spans import gathering
 from gdistributed.client.values import values_of
+from gdistributed.core.client.futures import FINISHED
 
 if TYPE_CHECKING:
     from gdistributed.client.bridge import Bridge
@@ -35,14 +36,15 @@ async def gathered(
     """
     is_flat = isinstance(futures, list) and all(type(each) is Future for each in futures)
     found: Iterable[Future] = futures if is_flat else find_futures(futures)
-    records = {future.record.key: future.record for future in found}
+    known = [future.record for future in found]
+    records = {record.key: record for record in known}
     with gathering(connection, records.values()):
         await settled(connection, records.values(), bridge, stops_at_error=not skips_errors)
         if not skips_errors:
             for record in records.values():
-                if record.error is not None and (failure := failure_of(record)) is not None:
+                if record.state is not FINISHED and (failure := failure_of(record)) is not None:
                     raise failure
         values = await values_of(connection, records.values(), bridge, skips_errors, direct)
     if is_flat:
-        return [values[f.record.key] for f in futures if f.record.key in values]
+        return [values[record.key] for record in known if record.key in values]
     return replace_futures(futures, lambda future: values.get(future.record.key, SKIPPED))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from gdistributed.client.collecting import collected_rarely
 from gdistributed.client.current import binding_to
 from gdistributed.client.future import failure_of, settled
 from gdistributed.core.client.futures import FINISHED, FutureRecord
@@ -29,6 +30,7 @@ PAUSE_S_MAX = 1.0
 
 Values = dict[str, Any]
 Place = tuple[str, str]  # address and worker id
+Held = tuple[str, list[Place]]  # a key, and who holds it
 
 
 async def value_of(connection: Connection, record: FutureRecord, bridge: Bridge) -> Any:  # noqa: ANN401
@@ -77,11 +79,15 @@ async def values_of(
     fetches = _Fetches(connection, direct)
     tried_s, pause_s = 0.0, 0.0
     while tried_s < PATIENCE_S:
-        missing = [record for record in missing if not _has_failed(record, skips_errors)]
+        missing = [
+            record
+            for record in missing
+            if record.state is FINISHED or not _has_failed(record, skips_errors)
+        ]
         if not missing:
             return values
         places = await fetches.places(missing, ask=tried_s > 0)
-        with binding_to(connection):
+        with binding_to(connection), collected_rarely():
             values |= await bridge.on_loop(fetches.fetch(places), connection.loop)
         missing = [record for record in missing if record.key not in values]
         if missing:
@@ -126,30 +132,34 @@ class _Fetches:
         """
         holders = await self._located(records) if ask else self._told(records)
         chosen: dict[Place, list[str]] = {}
-        for key, candidates in holders.items():
-            if candidates:  # the holder that was asked for the least so far
+        for key, candidates in holders:
+            if len(candidates) > 1:  # the holder that was asked for the least so far
                 place = min(
                     candidates, key=lambda each: (each in self._vain, len(chosen.get(each, ())))
                 )
                 chosen.setdefault(place, []).append(key)
+            elif candidates:
+                chosen.setdefault(candidates[0], []).append(key)
         return chosen
 
-    def _told(self, records: list[FutureRecord]) -> dict[str, list[Place]]:
-        holders: dict[str, list[Place]] = {}
+    def _told(self, records: list[FutureRecord]) -> Iterator[Held]:
+        known: dict[tuple[int, ...], list[Place]] = {}  # most results have the same few holders
         for record in records:
             numbers = record.outcome if isinstance(record.outcome, tuple) else ()
-            places = (self._connection.peer(number) for number in numbers)
-            holders[record.key] = [place for place in places if place is not None]
-        return holders
+            places = known.get(numbers)
+            if places is None:
+                found = map(self._connection.peer, numbers)
+                places = known[numbers] = [place for place in found if place is not None]
+            yield record.key, places
 
-    async def _located(self, records: list[FutureRecord]) -> dict[str, list[Place]]:
+    async def _located(self, records: list[FutureRecord]) -> Iterable[Held]:
         connection = self._connection
         request = center_pb2.WhoHasRequest(keys=[record.key for record in records])
         answer = await connection.ask(connection.center.WhoHas, request, "asking who has keys")
-        return {
-            location.key: list(zip(location.addresses, location.worker_ids, strict=True))
+        return [
+            (location.key, list(zip(location.addresses, location.worker_ids, strict=True)))
             for location in answer.locations
-        }
+        ]
 
     async def fetch(self, places: dict[Place, list[str]]) -> Values:
         """Fetch from all workers at once; what one does not give is left out."""

@@ -25,6 +25,7 @@ from gdistributed.v1 import error_pb2, value_pb2, worker_pb2
 Piece = tuple[worker_pb2.DataChunk, memoryview]  # its head, and its data apart
 
 WHOLE_NBYTES: Final = 64 * KIB
+WHOLE_AT_ONCE: Final = 1000
 CHUNK_NBYTES: Final = 1 * MIB
 CHUNK_NBYTES_MAX: Final = 4 * MIB
 MAPPED_NBYTES: Final = 4 * MIB
@@ -106,14 +107,14 @@ async def cut(
         How to compress pieces that shrink by it; by default none is.
     """
     size = min(chunk_nbytes or CHUNK_NBYTES, CHUNK_NBYTES_MAX)
-    items: list[worker_pb2.DataItem] = []
-    waiting_nbytes = 0
+    waiting, waiting_nbytes = framing.message(), 0
     async for value in values:
         encoded = value.encoded
-        if encoded is not None and (encoded.nbytes > WHOLE_NBYTES or start):
-            if items:
-                yield framing.items(items)
-                items, waiting_nbytes = [], 0
+        nbytes = encoded.nbytes if encoded is not None else 0
+        if encoded is not None and (nbytes > WHOLE_NBYTES or start):
+            if waiting.items:
+                yield waiting.SerializeToString()
+                waiting, waiting_nbytes = framing.message(), 0
             pieces = _chunks(value, encoded, size, start)
             if compression is not None:
                 async for head, data in _compressed_ahead(pieces, compression):
@@ -122,19 +123,19 @@ async def cut(
             for head, data in pieces:
                 yield framing.chunk(head, data)
             continue
-        items.append(_item(value))
-        waiting_nbytes += encoded.nbytes if encoded is not None else 0
-        if waiting_nbytes >= size or len(items) >= 1000:
-            yield framing.items(items)
-            items, waiting_nbytes = [], 0
-    if items:
-        yield framing.items(items)
+        _write(waiting.items.add(index=value.index, nbytes=value.nbytes, type=value.type), value)
+        waiting_nbytes += nbytes
+        if waiting_nbytes >= size or len(waiting.items) >= WHOLE_AT_ONCE:
+            yield waiting.SerializeToString()
+            waiting, waiting_nbytes = framing.message(), 0
+    if waiting.items:
+        yield waiting.SerializeToString()
 
 
-def _item(value: Outgoing) -> worker_pb2.DataItem:
-    item = worker_pb2.DataItem(index=value.index, nbytes=value.nbytes, type=value.type)
+def _write(item: worker_pb2.DataItem, value: Outgoing) -> None:
+    """Write a whole value, or why there is none."""
     if value.encoded is not None:
-        item.value.CopyFrom(value.encoded.payload())
+        value.encoded.write_to(item.value)
     elif value.error is not None:
         item.error.CopyFrom(value.error)
     elif value.is_crowded:
@@ -143,7 +144,6 @@ def _item(value: Outgoing) -> worker_pb2.DataItem:
         item.shared.CopyFrom(value.shared)
     else:
         item.missing = True
-    return item
 
 
 def _chunks(value: Outgoing, encoded: Encoded, size: int, start: int) -> Iterator[Piece]:
@@ -397,9 +397,10 @@ def _whole(item: worker_pb2.DataItem) -> Incoming:
     value = Incoming(item.index, item.nbytes, item.type)
     outcome = item.WhichOneof("outcome")
     if outcome == "value":
-        value.header = item.value
-        value.data = item.value.data
-        value.buffers = list(item.value.buffers)
+        payload = value.header = item.value
+        value.data = payload.data
+        if buffers := payload.buffers:
+            value.buffers = list(buffers)
     elif outcome == "shared":
         value.shared = item.shared
     elif outcome == "error":

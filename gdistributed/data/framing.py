@@ -7,7 +7,7 @@ look so is read by protobuf in the ordinary way; on the wire there is no differe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -36,9 +36,9 @@ class Framing:
         self._kind = kind
         self._tag = bytes([kind.CHUNK_FIELD_NUMBER << 3 | LENGTH_DELIMITED])
 
-    def items(self, items: Iterable[worker_pb2.DataItem]) -> bytes:
-        """Write a message of whole values."""
-        return self._kind(items=items).SerializeToString()
+    def message(self) -> DataMessage:
+        """Return an empty message, to which whole values are added before it is serialised."""
+        return self._kind()
 
     def chunk(self, head: worker_pb2.DataChunk, data: memoryview) -> bytes:
         """Write a message with a piece; `head` is the chunk without its data."""

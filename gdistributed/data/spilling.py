@@ -151,7 +151,10 @@ class SpillingDict(MutableMapping[str, object]):
         KeyError
             If there is none.
         """
-        with self._lock:
+        value = self._memory.get(key, ABSENT)
+        if value is not ABSENT:
+            return value
+        with self._lock:  # it may be on its way from one to the other
             value = self._memory.get(key, ABSENT)
             return self._spilled[key] if value is ABSENT else value
 

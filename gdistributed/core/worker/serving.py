@@ -100,9 +100,9 @@ class Serving:
         done_nbytes = min(call.key_nbytes, call.nbytes)  # it may have grown since it was asked for
         call.nbytes -= done_nbytes
         self.sending_nbytes -= done_nbytes
-        readers = self._readers.get(call.key)
-        if readers is not None:
-            readers.pop(call, None)
+        if call.key:
+            readers = self._readers[call.key]
+            del readers[call]
             if not readers:
                 del self._readers[call.key]
         call.key, call.key_nbytes = "", 0

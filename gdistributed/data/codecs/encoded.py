@@ -36,7 +36,7 @@ class Encoded:
     @property
     def nbytes(self) -> int:
         """Length of all bytes, as they lie on the wire."""
-        return len(self.data) + sum(len(buffer) for buffer in self.buffers)
+        return len(self.data) + sum(map(len, self.buffers)) if self.buffers else len(self.data)
 
     @property
     def parts(self) -> list[memoryview]:
@@ -55,12 +55,18 @@ class Encoded:
 
     def payload(self) -> pb.Payload:
         """Return the whole payload. The bytes are copied: a message owns what it carries."""
-        payload = pb.Payload(codec=self.codec, data=bytes(self.data))
+        payload = pb.Payload()
+        self.write_to(payload)
+        return payload
+
+    def write_to(self, payload: pb.Payload) -> None:
+        """Write the whole payload into a message that is empty."""
+        payload.codec = self.codec
+        payload.data = bytes(self.data)
         if self.buffers:
             payload.buffers.extend(map(bytes, self.buffers))
         if self.attributes:
             payload.attributes.update(self.attributes)
-        return payload
 
 
 def write_payload(codec: str, data: Buffer) -> bytes:

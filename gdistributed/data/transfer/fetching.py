@@ -15,7 +15,7 @@ from gdistributed.data.codecs.compression import compressions
 from gdistributed.data.failures import exception_from_failure
 from gdistributed.data.framing import RESPONSES
 from gdistributed.data.shared_memory import Mapped, SharedMemory
-from gdistributed.data.transfer.incoming import opened, value_of
+from gdistributed.data.transfer.incoming import is_quick, opened, value_now, value_of
 from gdistributed.data.transfer.ways import GET_DATA, Way, lost
 from gdistributed.errors import ConnectionLost, MalformedMessage, PeerBusy
 from gdistributed.settings import PYTHON
@@ -74,7 +74,9 @@ async def fetch(
         for key, incoming in arrived:
             if incoming.error is not None:
                 raise exception_from_failure(incoming.error)
-            if not incoming.is_missing:
+            if is_quick(incoming):
+                values[key] = value_now(incoming)
+            elif not incoming.is_missing:
                 values[key] = await value_of(incoming)
     return values
 
@@ -143,7 +145,11 @@ async def fetch_each(
         try:
             async with aclosing(_one_call(channel, request, parts, silence_s)) as answers:
                 async for arrived in answers:
-                    ready = [each for each in arrived if opened(each[1], shared_memory, mapped)]
+                    ready = [
+                        each
+                        for each in arrived
+                        if each[1].shared is None or opened(each[1], shared_memory, mapped)
+                    ]
                     if len(ready) < len(arrived):
                         unopened |= {
                             key: None for key, each in arrived if each.shared and not each.opened
@@ -180,8 +186,9 @@ async def _one_call(
     silence_s: float | None,
 ) -> AsyncGenerator[list[tuple[str, Incoming]]]:
     """Make one call, and yield what comes by it. What it leaves unfinished is put into `parts`."""
-    worker_id, keys = request.worker_id, request.keys
-    missing, is_shared = len(keys), False
+    worker_id, keys = request.worker_id, list(request.keys)
+    missing = count = len(keys)
+    is_shared = False
     growing = parts.pop(keys[0], None) if len(keys) == 1 else None
     if growing is not None:
         request.offset, request.fingerprint = growing.offset, growing.header.fingerprint
@@ -196,7 +203,7 @@ async def _one_call(
             if not isinstance(response, bytes):
                 break  # that was all
             arrived = list(assembler.add(response))
-            if any(incoming.index >= len(request.keys) for incoming in arrived):
+            if any(incoming.index >= count for incoming in arrived):
                 raise MalformedMessage("a value came that was not asked for")
             missing -= len(arrived)
             is_shared = is_shared or any(each.shared is not None for each in arrived)

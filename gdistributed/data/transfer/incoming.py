@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode_compressed, decode_parts
 from gdistributed.data.shared_memory import Mapped, SharedMemory
-from gdistributed.data.transfer.threads import in_thread_if_large
+from gdistributed.data.transfer.threads import THREADED_NBYTES, in_thread_if_large
 from gdistributed.errors import SerializationError
 
 Decode = Callable[..., object]
@@ -35,6 +35,19 @@ def opened(incoming: Incoming, shared_memory: SharedMemory | None, mapped: Mappe
     incoming.header = incoming.shared.value
     incoming.data, *incoming.buffers = incoming.opened.parts
     return True
+
+
+def is_quick(incoming: Incoming) -> bool:
+    """Say whether to decode a value takes so little time that it can be done at once."""
+    header = incoming.header
+    return header is not None and not header.compression and len(incoming.data) <= THREADED_NBYTES
+
+
+def value_now(incoming: Incoming, decode: Decode = decode_parts) -> object:
+    """Decode a value for which `is_quick` holds, as `value_of` does; many of them come together."""
+    header = incoming.header
+    assert header is not None
+    return decode(header.codec, incoming.data, incoming.buffers, header.attributes)
 
 
 async def value_of(incoming: Incoming, decode: Decode = decode_parts) -> object:

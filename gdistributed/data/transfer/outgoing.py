@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from gdistributed.data.failures import failure_from_exception
 from gdistributed.data.shared_memory import Lendable, Lending
 from gdistributed.data.sizes import sizeof
 from gdistributed.data.spilled import Spilled
-from gdistributed.data.transfer.threads import in_thread_if_large
+from gdistributed.data.transfer.threads import THREADED_NBYTES
 from gdistributed.errors import SerializationError
 from gdistributed.settings import KIB, MIB
 from gdistributed.v1 import error_pb2, worker_pb2
@@ -75,23 +76,20 @@ async def outgoing(
     lending
         Shares memory with the receiver; None if that is on another host.
     """
-    ready = _ready(keys, lookup, codecs_of)
-    if lending is None:
-        async for each in ready:
-            yield each.outgoing
-        return
-    together = _Together(lending)
-    async for each in ready:
-        nbytes = each.shareable_nbytes
-        if nbytes >= lending.nbytes_min:
+    together = None if lending is None else _Together(lending)
+    for index, key in enumerate(keys):
+        each = await _ready(index, key, lookup, codecs_of)
+        nbytes = 0 if lending is None else each.shareable_nbytes
+        if lending is not None and nbytes >= lending.nbytes_min:
             yield each.lent(await lending.lend(*each.lendable()))
-        elif nbytes >= TOGETHER_NBYTES_MIN:
+        elif together is not None and nbytes >= TOGETHER_NBYTES_MIN:
             for done in await together.add(each):
                 yield done
         else:
             yield each.outgoing
-    for done in await together.end():
-        yield done
+    if together is not None:
+        for done in await together.end():
+            yield done
 
 
 class _Together:
@@ -119,33 +117,29 @@ class _Together:
 
 
 async def _ready(
-    keys: Sequence[str], lookup: Lookup, codecs_of: Callable[[str], Sequence[str]]
-) -> AsyncIterator[_Ready]:
-    for index, key in enumerate(keys):
-        try:
-            value = await lookup(key)
-        except KeyError:
-            yield _Ready(key, Outgoing(index))
-            continue
-        except Crowded:
-            yield _Ready(key, Outgoing(index, is_crowded=True))
-            continue
-        except Exception as error:  # a mapping of the user's
-            yield _Ready(key, Outgoing(index, error=failure_from_exception(error, key=key)))
-            continue
-        if isinstance(value, Spilled):
-            yield _Ready(key, _outgoing_from_disk(index, key, value))
-            continue
-        if isinstance(value, Encoded):
-            yield _Ready(key, Outgoing(index, value, value.nbytes, value.codec))
-            continue
-        nbytes, codecs = sizeof(value), codecs_of(key)
-        try:
-            encoded = await in_thread_if_large(nbytes, encode_parts, value, codecs)
-        except SerializationError as error:
-            yield _Ready(key, Outgoing(index, error=_cannot_leave(key, error)))
-            continue
-        yield _Ready(key, Outgoing(index, encoded, nbytes, qualified_name(type(value))), value)
+    index: int, key: str, lookup: Lookup, codecs_of: Callable[[str], Sequence[str]]
+) -> _Ready:
+    try:
+        value = await lookup(key)
+    except KeyError:
+        return _Ready(key, Outgoing(index))
+    except Crowded:
+        return _Ready(key, Outgoing(index, is_crowded=True))
+    except Exception as error:  # a mapping of the user's
+        return _Ready(key, Outgoing(index, error=failure_from_exception(error, key=key)))
+    if isinstance(value, Spilled):
+        return _Ready(key, _outgoing_from_disk(index, key, value))
+    if isinstance(value, Encoded):
+        return _Ready(key, Outgoing(index, value, value.nbytes, value.codec))
+    nbytes, codecs = sizeof(value), codecs_of(key)
+    try:
+        if nbytes > THREADED_NBYTES:
+            encoded = await asyncio.to_thread(encode_parts, value, codecs)
+        else:
+            encoded = encode_parts(value, codecs)
+    except SerializationError as error:
+        return _Ready(key, Outgoing(index, error=_cannot_leave(key, error)))
+    return _Ready(key, Outgoing(index, encoded, nbytes, qualified_name(type(value))), value)
 
 
 def _cannot_leave(key: str, error: SerializationError) -> error_pb2.TaskError:

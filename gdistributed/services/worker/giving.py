@@ -78,14 +78,15 @@ async def give_values(
             f"answered: ask again in a while",
         )
 
-    of_runtime = codecs_of_runtime(request.accept_runtime)
+    accepted = list(request.accept_codecs)
+    of_runtime, spreads = codecs_of_runtime(request.accept_runtime), request.spreads
 
     def codecs_of(key: str) -> Sequence[str]:
-        return request.accept_codecs or holder.codecs.get(key, of_runtime)
+        return accepted or holder.codecs.get(key, of_runtime)
 
     async def lookup(key: str) -> object:
         nbytes = holder.nbytes_of(key)
-        if not serving.begin(call, key, nbytes, holder.now(), spreads=request.spreads):
+        if not serving.begin(call, key, nbytes, holder.now(), spreads=spreads):
             raise Crowded(key)
         return await holder.value_of(key, codecs_of(key))
 
