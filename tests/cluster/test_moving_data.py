@@ -108,6 +108,20 @@ def test_a_task_that_is_forgotten_runs_though_its_client_is_gone(
             client.submit(inc, 1, pure=False).result(30)
 
 
+def test_a_question_about_a_task_comes_after_its_submission(cluster: Cluster) -> None:
+    with Client(cluster.address) as client:
+        before = client.map(inc, range(20_000))  # they are on their way for a while
+        lonely = client.submit(inc, -1, resources={"GPU": 1})
+        assert "1 of the resource 'GPU'" in client.explain(lonely)
+        before += client.map(inc, range(20_000, 40_000))
+        other = client.submit(inc, -2, resources={"GPU": 1})
+        assert client.get_task_output(other) == []
+        before += client.map(inc, range(40_000, 60_000))
+        last = client.submit(inc, -3, resources={"GPU": 1})
+        assert len(client.graph(last).answer.nodes) == 1
+        del before
+
+
 def test_why_a_task_does_not_run(cluster: Cluster) -> None:
     with Client(cluster.address) as client:
         lonely = client.submit(inc, 1, resources={"GPU": 1}, key="lonely")
