@@ -57,14 +57,14 @@ def told_address(address: str, towards: str = "") -> str:
     towards
         The address of whoever is to hear it; empty if that is not known.
     """
-    host, port = _host_and_port(address)
-    if host not in ALL:
+    host, port = split_host_port(address)
+    if host not in ALL or port is None:
         return address
-    ways = [_own_address_towards(_host_and_port(towards)[0])] if towards else []
+    ways = [_own_address_towards(split_host_port(towards)[0])] if towards else []
     ways += map(_own_address_towards, ANYWHERE)
     ways += _interface_addresses()
     found = next((way for way in ways if way and not _is_loopback(way)), LOOPBACK)
-    return join_host_port(found, int(port))
+    return join_host_port(found, port)
 
 
 def contact_of(contact: str, address: str) -> str:
@@ -85,7 +85,7 @@ def contact_of(contact: str, address: str) -> str:
     'ada.example:80'
     """
     host, port = split_host_port(contact)
-    return join_host_port(host, port or int(_host_and_port(address)[1]))
+    return join_host_port(host, port or split_host_port(address)[1] or 0)
 
 
 def link_to(address: str) -> str:
@@ -104,15 +104,10 @@ def told_by(address: str, reached: str) -> str:
 
     If it says that all addresses of its host are meant, that host is the one that was reached.
     """
-    host, port = _host_and_port(address)
-    if host not in ALL:
+    host, port = split_host_port(address)
+    if host not in ALL or port is None:
         return address
-    return join_host_port(_host_and_port(reached)[0], int(port))
-
-
-def _host_and_port(address: str) -> tuple[str, str]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
+    return join_host_port(split_host_port(reached)[0], port)
 
 
 def _is_loopback(host: str) -> bool:
