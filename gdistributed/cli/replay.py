@@ -39,7 +39,7 @@ logger = logging.getLogger("gdistributed.replay")
 @options.port_option(default=0)
 @options.dashboard_address_option
 @options.no_dashboard_option
-@options.log_level_option
+@options.logging_options
 @options.stop_with_parent_option
 def replay(
     file: Path,
@@ -50,6 +50,7 @@ def replay(
     dashboard_address: str | None,
     no_dashboard: bool,
     log_level: str,
+    log_format: str,
     stop_with_parent: bool,
 ) -> None:
     """Show a run that is over, from its event log.
@@ -60,7 +61,7 @@ def replay(
     wanted = options.dashboard_wanted(dashboard_address, no_dashboard)
     quiet_grpc()
     import_grpc(runs_tasks=False)
-    set_up_logging(log_level)
+    set_up_logging(log_level, log_format)
     from gdistributed.cli.serving import serve
     from gdistributed.dashboard.server import open_dashboard
     from gdistributed.services.replay.server import Replay

@@ -63,6 +63,17 @@ def test_lines_are_json(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {line["worker"] for line in own} == {"eve"}
 
 
+def test_a_replay_logs_so_too(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    scheduler = GdProcess("scheduler", "--port", "0", "--event-log", str(log))
+    address_of(scheduler)
+    scheduler.close()
+    replay = GdProcess("replay", str(log), "--no-dashboard", "--log-format", "json")
+    replay.wait_for("a run is shown")
+    replay.close()
+    assert {line["level"] for line in lines_of(replay)} == {"INFO"}
+
+
 def test_a_refused_worker_names_itself_and_the_cause(tmp_path: Path) -> None:
     with running_cluster(1) as cluster:
         words = ["worker", cluster.address, "--no-nanny", "--name", "ada", "--log-format", "json"]
