@@ -7,9 +7,8 @@ from typing import Any
 
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
-from gdistributed.client.connection import ASK_TIMEOUT_S
 from gdistributed.client.future import Future
-from gdistributed.client.heard import heard
+from gdistributed.client.heard import ask_in_turn
 from gdistributed.client.keys import Key
 from gdistributed.client.listing import function_as_dict, list_functions, list_workers
 from gdistributed.client.options import Workers, worker_names
@@ -271,10 +270,10 @@ class Asking(ClientBase):
         It is done...
         """
         (name,) = key_names([key])
-        await heard(self.connection, ASK_TIMEOUT_S)  # or the question might come before the task
         request = scheduler_pb2.ExplainTaskRequest(key=name)
-        answer = await self.connection.ask(
-            self.connection.scheduler.ExplainTask, request, "explaining a task"
+        connection = self.connection
+        answer = await ask_in_turn(
+            connection, connection.scheduler.ExplainTask, request, "explaining a task"
         )
         return answer.explanation
 

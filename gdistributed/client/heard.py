@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gdistributed.client.connection import Connection
+import grpc.aio
+
+from gdistributed.client.connection import ASK_TIMEOUT_S, Connection, Request, Response
 from gdistributed.core.client.futures import Countdown
 from gdistributed.errors import ConnectionLost
 
@@ -25,3 +27,17 @@ async def heard(connection: Connection, timeout_s: float | None = None) -> None:
             f"the scheduler at {connection.address} has not answered within {timeout_s:g} s"
         )
     connection.check_open()
+
+
+async def ask_in_turn(
+    connection: Connection,
+    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+    request: Request,
+    doing: str,
+) -> Response:
+    """Make a unary call as `Connection.ask` does, after all that this client has said before.
+
+    Sent at once it could overtake the submission of the very task that it asks about.
+    """
+    await heard(connection, ASK_TIMEOUT_S)
+    return await connection.ask(method, request, doing)

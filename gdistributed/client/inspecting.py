@@ -11,10 +11,9 @@ import grpc.aio
 
 from gdistributed.client.base import ClientBase, key_names
 from gdistributed.client.computing import futures_of
-from gdistributed.client.connection import ASK_TIMEOUT_S
 from gdistributed.client.drawn_graph import DrawnGraph
 from gdistributed.client.future import Future
-from gdistributed.client.heard import heard
+from gdistributed.client.heard import ask_in_turn
 from gdistributed.client.keys import Key
 from gdistributed.client.listing import (
     ask_each,
@@ -133,8 +132,9 @@ class Inspecting(ClientBase):
         (name,) = key_names([key]) if key is not None else ("",)
         request = activity_pb2.GetGraphRequest(key=name, limit=limit)
         connection = self.connection
-        await heard(connection, ASK_TIMEOUT_S)
-        answer = await connection.ask(connection.activity.GetGraph, request, "drawing the graph")
+        answer = await ask_in_turn(
+            connection, connection.activity.GetGraph, request, "drawing the graph"
+        )
         return DrawnGraph(answer)
 
     async def call_stack(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gdistributed.client.base import ClientBase, key_names
-from gdistributed.client.connection import ASK_TIMEOUT_S
 from gdistributed.client.future import Future
-from gdistributed.client.heard import heard
+from gdistributed.client.heard import ask_in_turn
 from gdistributed.client.keys import Key
 from gdistributed.v1 import scheduler_pb2, task_pb2
 
@@ -50,10 +49,10 @@ class OutputOfTasks(ClientBase):
         [('log', 'WARNING mine: careful\\n')]
         """
         (name,) = key_names([key])
-        await heard(self.connection, ASK_TIMEOUT_S)
         request = scheduler_pb2.GetTaskOutputRequest(key=name)
-        answer = await self.connection.ask(
-            self.connection.scheduler.GetTaskOutput, request, "asking what a task has said"
+        connection = self.connection
+        answer = await ask_in_turn(
+            connection, connection.scheduler.GetTaskOutput, request, "asking what a task has said"
         )
         return [as_dict(part) for part in answer.output]
 

@@ -133,13 +133,14 @@ class _Fetches:
         holders = await self._located(records) if ask else self._told(records)
         chosen: dict[Place, list[str]] = {}
         for key, candidates in holders:
+            if not candidates:
+                continue
+            place = candidates[0]
             if len(candidates) > 1:  # the holder that was asked for the least so far
                 place = min(
                     candidates, key=lambda each: (each in self._vain, len(chosen.get(each, ())))
                 )
-                chosen.setdefault(place, []).append(key)
-            elif candidates:
-                chosen.setdefault(candidates[0], []).append(key)
+            chosen.setdefault(place, []).append(key)
         return chosen
 
     def _told(self, records: list[FutureRecord]) -> Iterator[Held]:
@@ -152,7 +153,7 @@ class _Fetches:
                 places = known[numbers] = [place for place in found if place is not None]
             yield record.key, places
 
-    async def _located(self, records: list[FutureRecord]) -> Iterable[Held]:
+    async def _located(self, records: list[FutureRecord]) -> list[Held]:
         connection = self._connection
         request = center_pb2.WhoHasRequest(keys=[record.key for record in records])
         answer = await connection.ask(connection.center.WhoHas, request, "asking who has keys")

@@ -12,7 +12,7 @@ from gdistributed.v1 import profile_pb2
 
 LINGER_S: Final = 1.0
 CPU_SHARE_MAX: Final = 0.01
-# Of so many intervals is the pause at most for which nothing was seen, but for its cost.
+# While nothing is seen the pauses grow to so many intervals.
 BLIND_INTERVALS_MAX: Final = 8
 
 Stacks = Sequence[Sequence[Frame]]

@@ -37,11 +37,7 @@ def is_on_this_host(place: str) -> bool:
 
 @functools.cache
 def _own_names() -> frozenset[str]:
-    addresses = {
-        address.address.partition("%")[0]  # without the interface of a link-local one
-        for interface in psutil.net_if_addrs().values()
-        for address in interface
-    }
+    addresses = {each.partition("%")[0] for each in _interface_addresses()}
     return frozenset(addresses | {"::1", "localhost", socket.gethostname()})
 
 
@@ -62,7 +58,7 @@ def told_address(address: str, towards: str = "") -> str:
         return address
     ways = [_own_address_towards(split_host_port(towards)[0])] if towards else []
     ways += map(_own_address_towards, ANYWHERE)
-    ways += _interface_addresses()
+    ways += (each for each in _interface_addresses() if "%" not in each)
     found = next((way for way in ways if way and not _is_loopback(way)), LOOPBACK)
     return join_host_port(found, port)
 
@@ -115,14 +111,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _interface_addresses() -> list[str]:
-    """Return the addresses of this host's interfaces, those of IPv4 first."""
+    """Return the addresses of this host's interfaces, those of IPv4 first.
+
+    Behind a link-local one stands its interface ("%eth0"): nobody else gets there by it.
+    """
     known = [each for interface in psutil.net_if_addrs().values() for each in interface]
-    return [
-        each.address
-        for family in (socket.AF_INET, socket.AF_INET6)
-        for each in known
-        if each.family == family and "%" not in each.address  # which leads nowhere from elsewhere
-    ]
+    families = socket.AF_INET, socket.AF_INET6
+    return [each.address for family in families for each in known if each.family == family]
 
 
 def _own_address_towards(host: str) -> str:

@@ -105,7 +105,7 @@ class Server:
         self.told_towards = ""  # who is to hear where this server is
         self.contact_address = ""  # where others reach it, if somebody knows better: HOST[:PORT]
         self.services: list[str] = []
-        self._told = ""
+        self._told: dict[str, str] = {}
         self._handlers = handlers
         self._servicers: list[tuple[Callable[[Any, Any], None], object]] = []
         self._asynchronous = _loop_runs() if asynchronous is None else asynchronous
@@ -161,7 +161,7 @@ class Server:
         )
         try:
             self.addresses = [bind(server, address) for address in self.addresses]
-            self._told = await asyncio.to_thread(self.told, self.address)
+            self._told = await asyncio.to_thread(self._tell)
             await self.opening()
             await self._register_all(server)
             await server.start()
@@ -250,13 +250,17 @@ class Server:
     @property
     def address(self) -> str:
         """The first address, as others are told it: one of this host, if it listens on all."""
-        return self._told or self.addresses[0]
+        return self.told(self.addresses[0])
 
     def told(self, address: str) -> str:
         """Return what others are told of an address at which this server listens."""
+        return self._told.get(address, address)
+
+    def _tell(self) -> dict[str, str]:
+        """Find out what others are told of each address; a name may have to be looked up."""
         if self.contact_address:
-            return contact_of(self.contact_address, address)
-        return told_address(address, self.told_towards)
+            return {each: contact_of(self.contact_address, each) for each in self.addresses}
+        return {each: told_address(each, self.told_towards) for each in self.addresses}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {', '.join(self.addresses)}>"

@@ -57,7 +57,7 @@ def test_a_scheduler_is_told_as_others_reach_it(gd: Start, tmp_path: Path) -> No
             assert client.submit(sum, [1, 2]).result(30) == 3
 
 
-def test_one_contact_port_does_for_one_server(gd: Start) -> None:
+def test_one_contact_port_does_for_one_server() -> None:
     many = run("worker", "127.0.0.1:1", "--nworkers", "3", "--contact-address", "ada.example:80")
     two = run("scheduler", "--port-to-workers", "0", "--contact-address", "ada.example:80")
     for done in (many, two):

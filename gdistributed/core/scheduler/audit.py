@@ -160,6 +160,8 @@ def _about_worker(brain: SchedulerBrain, worker: WorkerRecord) -> Iterator[str]:
     occupancy = sum(task.expected_ns for task in worker.processing)
     if occupancy != worker.occupancy_ns:
         yield f"{worker} is occupied for {occupancy} ns, its record says {worker.occupancy_ns}"
+    if worker.arrivals.nbytes and not worker.arrivals.needed_by:
+        yield f"{worker} is said to get {worker.arrivals.nbytes} bytes, and no result"
     for result, tasks in worker.arrivals.needed_by.items():
         if result in worker.has or not tasks:
             yield f"{worker} is said to lack {result}"

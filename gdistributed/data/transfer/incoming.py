@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gdistributed.data.chunks import Incoming
 from gdistributed.data.codecs import decode_compressed, decode_parts
 from gdistributed.data.shared_memory import Mapped, SharedMemory
-from gdistributed.data.transfer.threads import THREADED_NBYTES, in_thread_if_large
+from gdistributed.data.transfer.threads import THREADED_NBYTES
 from gdistributed.errors import SerializationError
 
 Decode = Callable[..., object]
@@ -44,7 +44,7 @@ def is_quick(incoming: Incoming) -> bool:
 
 
 def value_now(incoming: Incoming, decode: Decode = decode_parts) -> object:
-    """Decode a value for which `is_quick` holds, as `value_of` does; many of them come together."""
+    """Decode a value that is not compressed, here and now."""
     header = incoming.header
     assert header is not None
     return decode(header.codec, incoming.data, incoming.buffers, header.attributes)
@@ -70,7 +70,6 @@ async def value_of(incoming: Incoming, decode: Decode = decode_parts) -> object:
         raise SerializationError("there is no value to decode")
     if header.compression:
         return await asyncio.to_thread(decode_compressed, header, incoming.data, incoming.buffers)
-    data, buffers = incoming.data, incoming.buffers
-    return await in_thread_if_large(
-        len(data), decode, header.codec, data, buffers, header.attributes
-    )
+    if is_quick(incoming):
+        return value_now(incoming, decode)
+    return await asyncio.to_thread(value_now, incoming, decode)
