@@ -107,12 +107,15 @@ if __name__ == "__main__":
         print(client.submit(answer).result())
 """
 
+# In short turns: a signal that comes after Python's last look for one, and before a call that
+# blocks, is not seen until that call returns.
 LEFT_OPEN = """
-import sys
+import select, sys
 from gdistributed import LocalCluster
 cluster = LocalCluster(2, threads_per_worker=1)
 print(*(worker.process_id for worker in cluster.workers.values()), flush=True)
-sys.stdin.read()
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    pass
 """
 
 
