@@ -14,6 +14,7 @@ LocalCluster                     a cluster on this machine
 Scheduler, Worker, Nanny, Center the parts of a cluster, as servers in this process
 WorkerPlugin, SchedulerPlugin,   what `client.register_plugin` adds to them
 NannyPlugin
+Security                         the certificates of a cluster that speaks TLS
 Server, rpc                      the foundation: your own servers, and a client of any server
 errors                           every exception that is raised on purpose
 """
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from gdistributed.errors import CancelledError, KilledWorker, Reschedule, TaskError
     from gdistributed.plugins import NannyPlugin, SchedulerPlugin, WorkerPlugin
     from gdistributed.runtime.context import get_worker, rejoin, secede
+    from gdistributed.security.certificates import Security
     from gdistributed.services.center.server import Center
     from gdistributed.services.nanny.server import Nanny
     from gdistributed.services.scheduler.server import Scheduler
@@ -78,6 +80,7 @@ _HOMES = {
     "Reschedule": "errors",
     "Scheduler": "services.scheduler.server",
     "SchedulerPlugin": "plugins",
+    "Security": "security.certificates",
     "Semaphore": "client.names.semaphore",
     "Server": "wire.server",
     "TaskError": "errors",
@@ -125,6 +128,7 @@ __all__ = [
     "Reschedule",
     "Scheduler",
     "SchedulerPlugin",
+    "Security",
     "Semaphore",
     "Server",
     "TaskError",

@@ -16,6 +16,7 @@ DEFAULT_CENTER_PORT: Final = 8785
 DEFAULT_DASHBOARD_PORT: Final = 8787
 LOOPBACK: Final = "127.0.0.1"
 PROFILE_INTERVAL_S: Final = 0.01
+CERTIFICATE_DAYS: Final = 365
 PYTHON: Final = "python"  # our runtime, as the protocol names it
 # New objects before a collection of the young ones, and how many of those before the older ones, in
 # a process that makes many objects which all stay.

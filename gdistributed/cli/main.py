@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from gdistributed.cli.center import center
+from gdistributed.cli.certificates import certificates
 from gdistributed.cli.conformance import conformance
 from gdistributed.cli.dashboard import dashboard
 from gdistributed.cli.explain import explain
 from gdistributed.cli.functions import functions
+from gdistributed.cli.options import tls_option
 from gdistributed.cli.output import output
 from gdistributed.cli.profile import profile
 from gdistributed.cli.reading_logs import logs
@@ -62,4 +64,5 @@ for command in (
     *(top, status, dashboard, tasks, explain, story, logs, output, functions, profile, replay),
     *(retire, restart, conformance),
 ):
-    main.add_command(command)
+    main.add_command(tls_option(command))
+main.add_command(certificates)

@@ -136,6 +136,27 @@ stop_with_parent_option: Final[Decorator] = click.option(
 )
 
 
+def _use_certificates(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> None:
+    if value:
+        from gdistributed.security.certificates import Security
+
+        Security(value).use()
+
+
+tls_option: Final[Callable[[click.Command], click.Command]] = click.option(
+    "--tls",
+    metavar="FOLDER",
+    envvar="GD_TLS",
+    show_envvar=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_use_certificates,
+    help="Speak TLS, with the cluster's certificates: ca.crt, tls.crt and tls.key in this folder.",
+)
+
+
 def name_option(text: str) -> Decorator:
     return click.option("--name", metavar="NAME", help=text)
 

@@ -9,6 +9,7 @@ import inspect
 import weakref
 from collections.abc import Generator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -31,6 +32,7 @@ from gdistributed.client.running import Running
 from gdistributed.client.starting import Cluster, start_cluster
 from gdistributed.client.topics import Topics
 from gdistributed.data.codecs.compression import check_setting
+from gdistributed.security.certificates import Security, take_part
 from gdistributed.settings import ClientSettings
 from gdistributed.v1 import scheduler_pb2
 from gdistributed.wire.hosts import link_to
@@ -79,6 +81,9 @@ class AsyncClient(
         scheduler, None (the default) straight to those workers that can be reached.
     forward_output
         Whether to print here what tasks print and log; see `forward_output`.
+    security
+        The certificates of a cluster that speaks TLS, or their folder; None, the default, for what
+        this process uses already. See `Security`.
     settings
         Limits, for those who must change them.
 
@@ -103,6 +108,7 @@ class AsyncClient(
         set_as_default: bool = True,
         direct_to_workers: bool | None = None,
         forward_output: bool = False,
+        security: Security | str | Path | None = None,
         settings: ClientSettings | None = None,
         bridge: Bridge = SUSPENDING,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -115,6 +121,7 @@ class AsyncClient(
             )
         settings = settings or ClientSettings(connect_timeout_s=timeout)
         check_setting(settings.compression)
+        take_part(security)
         if loop is None:
             loop = asyncio.get_running_loop()
         self.connection = Connection(loop, bridge, settings, name or "", worker_id)

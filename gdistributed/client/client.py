@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -16,6 +17,7 @@ from gdistributed.client.dataset_mapping import DatasetMapping
 from gdistributed.client.presenting import presented, presented_in_html
 from gdistributed.client.starting import Cluster
 from gdistributed.errors import UsageError
+from gdistributed.security.certificates import Security
 from gdistributed.settings import ClientSettings
 from gdistributed.wire.loop_thread import LoopThread
 
@@ -70,6 +72,9 @@ class Client:
         scheduler, None (the default) straight to those workers that can be reached.
     forward_output
         Whether to print here what tasks print and log; see `forward_output`.
+    security
+        The certificates of a cluster that speaks TLS, or their folder; None, the default, for what
+        this process uses already. See `Security`.
     settings
         Limits, for those who must change them.
 
@@ -109,6 +114,7 @@ class Client:
         set_as_default: bool = True,
         direct_to_workers: bool | None = None,
         forward_output: bool = False,
+        security: Security | str | Path | None = None,
         settings: ClientSettings | None = None,
     ) -> None:
         self.twin = AsyncClient(
@@ -118,6 +124,7 @@ class Client:
             set_as_default=set_as_default,
             direct_to_workers=direct_to_workers,
             forward_output=forward_output,
+            security=security,
             settings=settings,
             bridge=BLOCKING,
             loop=LoopThread.shared().loop,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gdistributed.conformance.rule import NoWorker
+from gdistributed.security.certificates import told_to_commands
 
 PLACE: Final = "{address}"
 LINES: Final = 12
@@ -66,6 +67,7 @@ class WorkerProcess:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                env=dict(os.environ) | told_to_commands(),
             )
         except OSError as error:
             raise NoWorker(f"the command {shlex.join(words)!r} cannot be run: {error}") from None

@@ -17,6 +17,7 @@ from gdistributed.client.html import dashboard, facts, framed, listing
 from gdistributed.deploy.machine import size_nbytes, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
+from gdistributed.security.certificates import Security, take_part
 from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.channel import connect
@@ -80,8 +81,10 @@ class AsyncLocalCluster:
         allow_run: bool = False,
         event_log: str | Path | None = None,
         dashboard_address: str | bool | None = True,
+        security: Security | str | Path | bool | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
+        take_part(security)
         if nthreads is not None:
             n_workers, threads_per_worker = len(nthreads), threads_per_worker or 1
         elif n_workers is None and not processes:
@@ -294,6 +297,9 @@ class LocalCluster:
         Where the scheduler serves web pages about the cluster, as "HOST:PORT" or ":PORT"; True, the
         default, for 127.0.0.1:8787; None or False for no pages. If the port is taken the next free
         one is used.
+    security
+        The certificates of the cluster, or their folder, if its parts are to speak TLS; True for
+        new ones that go with this program. None, the default, for what this process uses already.
     start_timeout_s
         How long, in seconds, the parts may take to find each other; 60 by default.
     asynchronous
@@ -330,6 +336,7 @@ class LocalCluster:
         allow_run: bool = False,
         event_log: str | Path | None = None,
         dashboard_address: str | bool | None = True,
+        security: Security | str | Path | bool | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
         asynchronous: bool = False,
     ) -> None:
@@ -348,6 +355,7 @@ class LocalCluster:
             allow_run=allow_run,
             event_log=event_log,
             dashboard_address=dashboard_address,
+            security=security,
             start_timeout_s=start_timeout_s,
         )
         self._loop = LoopThread.shared()

@@ -13,7 +13,10 @@ import grpc
 import grpc.aio
 
 from gdistributed.errors import ConnectTimeout
+from gdistributed.security.certificates import NAME, Security, in_use
 from gdistributed.settings import DEFAULT_PORT, MIB, LimitSettings
+from gdistributed.wire.access import channel_credentials
+from gdistributed.wire.diagnosis import diagnose
 
 Options = tuple[tuple[str, int | str], ...]
 
@@ -44,6 +47,7 @@ CHANNEL_OPTIONS: Final[Options] = (
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.enable_http_proxy", 0),
 )
+TLS_OPTIONS: Final[Options] = (("grpc.ssl_target_name_override", NAME),)
 # Bulk data has a connection of its own: on the control connection it would delay pings.
 BULK_OPTIONS: Final[Options] = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 
@@ -91,6 +95,14 @@ def join_host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def security_at(address: str) -> Security | None:
+    """Return the certificates for connections at an address; None where they are plain.
+
+    Those through a file are: its rights say who may.
+    """
+    return None if address.startswith("unix:") else in_use()
+
+
 def open_channel(address: str, *, bulk: bool = False) -> grpc.aio.Channel:
     """Open a channel; it connects when it is first used.
 
@@ -102,7 +114,11 @@ def open_channel(address: str, *, bulk: bool = False) -> grpc.aio.Channel:
         Whether large values will travel on it: it then has a connection of its own.
     """
     options = BULK_OPTIONS if bulk else CHANNEL_OPTIONS
-    return grpc.aio.insecure_channel(normalise_address(address), options=options)
+    place, security = normalise_address(address), security_at(address)
+    if security is None:
+        return grpc.aio.insecure_channel(place, options=options)
+    credentials = channel_credentials(security)
+    return grpc.aio.secure_channel(place, credentials, options=(*options, *TLS_OPTIONS))
 
 
 def open_blocking_channel(address: str) -> grpc.Channel:
@@ -113,7 +129,11 @@ def open_blocking_channel(address: str) -> grpc.Channel:
     address
         As `normalise_address` takes it.
     """
-    return grpc.insecure_channel(normalise_address(address), options=CHANNEL_OPTIONS)
+    place, security = normalise_address(address), security_at(address)
+    if security is None:
+        return grpc.insecure_channel(place, options=CHANNEL_OPTIONS)
+    credentials = channel_credentials(security)
+    return grpc.secure_channel(place, credentials, options=(*CHANNEL_OPTIONS, *TLS_OPTIONS))
 
 
 class Channels:
@@ -165,28 +185,9 @@ async def connect(address: str, timeout_s: float) -> grpc.aio.Channel:
         await channel.close()
         raise ConnectTimeout(
             f"no server answered at {normalise_address(address)} within {timeout_s:g} s: "
-            f"{await _diagnose(normalise_address(address))}"
+            f"{await diagnose(normalise_address(address), security_at(address))}"
         ) from None
     except BaseException:
         await channel.close()
         raise
     return channel
-
-
-async def _diagnose(address: str) -> str:
-    """Say what a plain connection finds at an address."""
-    try:
-        async with asyncio.timeout(1.0):
-            if address.startswith("unix:"):
-                _, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
-            else:
-                host, _, port = address.rpartition(":")
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        writer.close()
-    except ConnectionRefusedError:
-        return "nothing listens there; is it started, and is the port right?"
-    except TimeoutError:
-        return "the host does not answer; is the address right, is a firewall in between?"
-    except OSError as error:
-        return f"{error.strerror or error}"
-    return "something listens there, but it does not speak gRPC without TLS"

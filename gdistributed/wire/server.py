@@ -27,7 +27,8 @@ from grpc_reflection.v1alpha.reflection import aio as reflection_aio
 from gdistributed.errors import AddressInUse
 from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import server_pb2_grpc
-from gdistributed.wire.channel import SERVER_OPTIONS, join_host_port, normalise_address
+from gdistributed.wire.access import server_credentials
+from gdistributed.wire.channel import SERVER_OPTIONS, join_host_port, normalise_address, security_at
 from gdistributed.wire.handlers import add_handlers
 from gdistributed.wire.hosts import contact_of, told_address
 from gdistributed.wire.loop_thread import LoopThread
@@ -276,8 +277,12 @@ def bind(server: grpc.aio.Server, address: str) -> str:
     """
     if address.startswith("unix:"):
         return _bind_file(server, address)
+    security = security_at(address)
     try:
-        port = server.add_insecure_port(address)
+        if security is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, server_credentials(security))
     except RuntimeError:
         port = 0
     if not port:

@@ -25,7 +25,7 @@ PAGES = [
         for name in (
             *("quickstart", "grpcurl", "testing", "actors", "operations", "names", "dask"),
             *("codecs", "memory", "shared-memory", "synchronize", "traces", "dashboard"),
-            "reports",
+            *("reports", "security"),
         )
     ),
 ]
@@ -74,21 +74,27 @@ def test_programs_run(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", with_commands(), ids=names(with_commands()))
-def test_consoles_show_what_commands_say(page: Path) -> None:
+def test_consoles_show_what_commands_say(page: Path, tmp_path: Path) -> None:
     blocks = blocks_of(page)
     if any("grpcurl" in block.text for block in blocks):
         require(TOOLS / "bin/grpcurl", "make test builds it (needs Go)")
     with ExitStack() as processes:
-        console = Console(processes)
+        console = Console(processes, tmp_path)
         for command in commands_of(blocks):
             console.run(command)
 
 
 class Console:
-    """A person's terminal: servers go to the background, all other commands are waited for."""
+    """A person's terminal: servers go to the background, all other commands are waited for.
 
-    def __init__(self, processes: ExitStack) -> None:
+    What is in the repository is where the person is, too.
+    """
+
+    def __init__(self, processes: ExitStack, cwd: Path) -> None:
         self._processes = processes
+        self._cwd = cwd
+        for entry in ROOT.iterdir():
+            (cwd / entry.name).symlink_to(entry)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._address = f"127.0.0.1:{free.getsockname()[1]}"
 
@@ -104,6 +110,7 @@ class Console:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=TIMEOUT_S,
+            cwd=self._cwd,
             env=os.environ | {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
             check=False,
         )
@@ -114,7 +121,7 @@ class Console:
         assert words[0] == "gd", "only our own servers are started in the background"
         port = self._address.partition(":")[2]
         extra = ["--port", port] if words[1] == "scheduler" else []
-        process = started(self._processes, *words[1:], *extra)
+        process = started(self._processes, *words[1:], *extra, cwd=self._cwd)
         wait_until_up(process, words)
         for line in command.shown.splitlines():
             said = [text.replace(self._address, ADDRESS_OF_THE_PAGES) for text in process.lines]

@@ -12,7 +12,7 @@ from tests.house.source import Import, Module, package_modules
 # The floors of the house, from the ground up. A room may import the floors below its own, unless
 # ONLY says otherwise, and never another room of its own floor, unless ALSO says otherwise.
 FLOORS = (
-    ("v1", "errors", "grpc_polling", "installed", "plugins", "settings", "version"),
+    ("v1", "errors", "grpc_polling", "installed", "plugins", "security", "settings", "version"),
     ("core",),
     ("sim", "wire", "data", "observe"),
     ("runtime",),
@@ -33,6 +33,7 @@ ALSO = {
     "deploy": ("dashboard",),  # a local cluster shows itself
     "testing": ("deploy",),
     "grpc_polling": ("installed",),
+    "security": ("errors", "settings"),
 }
 JOINS_CLIENT_AND_SERVICES = ("", "deploy", "cli")  # "" is the front door
 

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from gdistributed.conformance.rule import CORE
 from gdistributed.conformance.rules import RULES
 from gdistributed.conformance.runner import Outcome
+from gdistributed.security.certificates import write_certificates
 from tests.languages.judging import judged, verdicts
 from tests.processes import GD, started
 from tests.tools import ROOT, require
@@ -36,6 +38,15 @@ def test_the_go_worker_keeps_all_rules() -> None:
     run = judged(f"{program} {{address}} --nthreads 2")
     assert run.returncode == 0, run.stdout
     assert run.stdout.count("passed  ") == len(RULES)
+
+
+def test_a_worker_that_speaks_tls_is_judged(tmp_path: Path) -> None:
+    write_certificates(tmp_path)
+    program = require(ROOT / "build/gd-go-conformance", "make test builds it (needs Go)")
+    rules = ("--rule", "hello.", "--rule", "dependencies.")
+    run = judged(f"{program} {{address}} --nthreads 2", "--tls", str(tmp_path), *rules)
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("passed  ") > 10
 
 
 # ---- No worker at all

@@ -18,6 +18,7 @@ import pytest
 from gdistributed import Client, TaskError, get_client, remote
 from gdistributed.client.remote_functions import RemoteFunction
 from gdistributed.errors import CodecUnsupported, UnknownFunction
+from gdistributed.security.certificates import write_certificates
 from gdistributed.v1 import center_pb2, center_pb2_grpc, worker_pb2, worker_pb2_grpc
 from gdistributed.wire.software import own_software
 from tests.cluster.proxy import proxy_to
@@ -340,16 +341,44 @@ def test_the_worker_of_the_readme_runs(tmp_path: Path, address: str) -> None:
             assert client.submit(len, greetings).result() == 2
 
 
+# ---- A cluster that speaks TLS
+
+
+def test_workers_and_clients_take_part_where_all_speak_tls(start: Start, tmp_path: Path) -> None:
+    write_certificates(tmp_path)
+    tls = ("--tls", str(tmp_path))
+    address = address_of(start("scheduler", "--port", "0", *tls))
+    python = start("worker", address, "--nthreads", "1", "--no-shared-memory", *tls)
+    start(address, "--name", "gopher", *tls, program="go")
+    python.wait_for("registered")
+    go_test(
+        *("-count", "1", "-run", "Graph|LargeResult", "./client"),
+        GDISTRIBUTED_TEST_CLUSTER=address,
+        GDISTRIBUTED_TEST_CERTIFICATES=str(tmp_path),
+    )
+
+
+def test_a_worker_without_the_files_says_which(tmp_path: Path) -> None:
+    command = [GO_WORKER, "127.0.0.1:1", "-tls", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"the certificates of the cluster: open {tmp_path / 'ca.crt'}" in done.stderr
+
+
 # ---- The module's own tests, and those of the client on this cluster
 
 
 def test_the_tests_of_the_go_module_pass(address: str) -> None:
+    go_test("./...", GDISTRIBUTED_TEST_CLUSTER=address)
+
+
+def go_test(*arguments: str, **variables: str) -> None:
+    """Run tests of the module."""
     require("go", "install Go")
-    environment = os.environ | {"GDISTRIBUTED_TEST_CLUSTER": address}
     done = subprocess.run(
-        ["go", "test", "-timeout", "100s", "./..."],
+        ["go", "test", "-timeout", "100s", *arguments],
         cwd=MODULE,
-        env=environment,
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gdistributed.errors import ClusterError
+from gdistributed.security.certificates import told_to_commands
 
 KEPT_LINES: Final = 20
 EXIT_POLL_S: Final = 0.01
@@ -139,7 +140,7 @@ class ChildProcess:
 
 def child_environment() -> dict[str, str]:
     """The environment of a child: ours, one thread a task, and where we import from."""
-    environment = ONE_THREAD_EACH | dict(os.environ)
+    environment = ONE_THREAD_EACH | dict(os.environ) | told_to_commands()
     if places := _own_import_places():
         environment["PYTHONPATH"] = os.pathsep.join(places)
     return environment

@@ -62,9 +62,21 @@ type Client struct {
 	peers     map[uint32]*pb.Peer
 }
 
+// Option is something that a client is to do in another way.
+type Option func(*Client) error
+
+// WithTLS has a client speak TLS, with the certificates of the cluster in a folder: ca.crt, tls.crt and
+// tls.key, as `gd certificates` makes them.
+func WithTLS(folder string) Option {
+	return func(c *Client) (err error) {
+		c.channels.Security, err = wire.LoadSecurity(folder)
+		return err
+	}
+}
+
 // Connect begins a session with the scheduler at an address, or with that of the Center there. It is an
 // error when nobody answers before the context is done, or when the two do not understand each other.
-func Connect(ctx context.Context, address string) (*Client, error) {
+func Connect(ctx context.Context, address string, options ...Option) (*Client, error) {
 	c := &Client{
 		id:      wire.NewID(),
 		address: address,
@@ -74,6 +86,11 @@ func Connect(ctx context.Context, address string) (*Client, error) {
 		closed:  make(chan struct{}),
 		records: map[string]*record{},
 		peers:   map[uint32]*pb.Peer{},
+	}
+	for _, option := range options {
+		if err := option(c); err != nil {
+			return nil, err
+		}
 	}
 	open, err := c.open(ctx)
 	if err != nil {
@@ -164,7 +181,7 @@ func (c *Client) openAgain(cause error) (*opened, error) {
 
 // open finds the scheduler, and opens a stream to it that is welcomed before the context is done.
 func (c *Client) open(ctx context.Context) (*opened, error) {
-	channel, err := wire.DialScheduler(ctx, c.address)
+	channel, err := wire.DialScheduler(ctx, c.address, c.channels.Security)
 	if err != nil {
 		return nil, err
 	}

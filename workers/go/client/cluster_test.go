@@ -16,6 +16,9 @@ import (
 // languages starts one for these tests.
 const clusterVariable = "GDISTRIBUTED_TEST_CLUSTER"
 
+// certificatesVariable names the folder of its certificates, if it speaks TLS.
+const certificatesVariable = "GDISTRIBUTED_TEST_CERTIFICATES"
+
 const patience = 30 * time.Second
 
 func connect(t testing.TB) (context.Context, *client.Client) {
@@ -26,7 +29,11 @@ func connect(t testing.TB) (context.Context, *client.Client) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	cluster, err := client.Connect(ctx, address)
+	var options []client.Option
+	if folder := os.Getenv(certificatesVariable); folder != "" {
+		options = append(options, client.WithTLS(folder))
+	}
+	cluster, err := client.Connect(ctx, address, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,8 @@ func parse(program string, arguments []string) (options Options, withParent bool
 	flags.StringVar(&options.Host, "host", "127.0.0.1", "host to listen on, which peers reach")
 	flags.IntVar(&options.Port, "port", 0, "port to listen on; 0 picks a free one")
 	flags.IntVar(&options.Threads, "nthreads", 0, "tasks that run at once (default: the cores)")
+	flags.StringVar(&options.TLS, "tls", os.Getenv("GD_TLS"),
+		"folder of the cluster's certificates, to speak TLS")
 	level := slog.LevelInfo
 	flags.TextVar(&level, "log-level", slog.LevelInfo, "least level that is logged")
 	flags.BoolVar(&withParent, "stop-with-parent", false, "stop when the standard input is closed")

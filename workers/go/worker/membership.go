@@ -31,7 +31,7 @@ type membership struct {
 
 // join registers at the Center that the worker's address leads to; a scheduler has one inside.
 func join(ctx context.Context, worker *Worker) (*membership, error) {
-	channel, err := wire.Dial(worker.options.Scheduler)
+	channel, err := wire.Dial(worker.options.Scheduler, worker.security)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ const (
 
 // newServer makes the worker's own server, with all services that it offers.
 func (w *Worker) newServer() *grpc.Server {
-	server := grpc.NewServer(wire.ServerOptions()...)
+	server := grpc.NewServer(wire.ServerOptions(w.security)...)
 	pb.RegisterWorkerServer(server, &service{worker: w})
 	pb.RegisterServerServer(server, &selfService{worker: w, server: server})
 	healthpb.RegisterHealthServer(server, health.NewServer())

@@ -99,7 +99,7 @@ func (c *conversation) serve(ctx context.Context) (welcomed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	channel, err := wire.Dial(address)
+	channel, err := wire.Dial(address, c.worker.security)
 	if err != nil {
 		return false, err
 	}

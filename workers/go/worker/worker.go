@@ -45,6 +45,9 @@ type Options struct {
 	Resources map[string]float64
 	// Labels for people and for restrictions.
 	Labels map[string]string
+	// TLS is the folder with the certificates of a cluster that speaks TLS: ca.crt, tls.crt and
+	// tls.key, as `gd certificates` makes them. By default connections are plain.
+	TLS string
 	// Logger gets what the worker has to say; by default slog.Default.
 	Logger *slog.Logger
 }
@@ -56,6 +59,7 @@ type Worker struct {
 	address   string
 	functions map[string]*Function
 	offers    []*pb.FunctionOffer
+	security  *wire.Security
 	log       *slog.Logger
 	recent    *recentLines
 	started   time.Time
@@ -101,17 +105,23 @@ func New(options Options, functions ...Function) (*Worker, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
+	security, err := wire.LoadSecurity(options.TLS)
+	if err != nil {
+		return nil, err
+	}
 	recent := newRecentLines(options.Logger.Handler())
 	worker := &Worker{
 		options:   options,
 		id:        wire.NewID(),
 		functions: map[string]*Function{},
+		security:  security,
 		log:       slog.New(recent),
 		recent:    recent,
 		started:   time.Now(),
 		brain:     brain.New(options.Threads),
 		cancels:   map[*brain.Run]context.CancelFunc{},
 		moved:     map[string]moved{},
+		peers:     wire.Channels{Security: security},
 		tasks:     context.Background(),
 	}
 	worker.inlineBytes.Store(inlineBytes)

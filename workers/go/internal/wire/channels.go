@@ -9,6 +9,9 @@ import (
 
 // Channels are connections to peers by address, opened once and closed together.
 type Channels struct {
+	// Security of the connections; nil for plain ones.
+	Security *Security
+
 	mutex     sync.Mutex
 	byAddress map[string]*grpc.ClientConn
 }
@@ -20,7 +23,7 @@ func (c *Channels) Get(address string) (*grpc.ClientConn, error) {
 	if channel := c.byAddress[address]; channel != nil {
 		return channel, nil
 	}
-	channel, err := Dial(address)
+	channel, err := Dial(address, c.Security)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -41,11 +40,12 @@ func Address(text string) string {
 }
 
 // Dial opens a channel of its own to an address; it connects when it is first used.
-func Dial(address string) (*grpc.ClientConn, error) {
+func Dial(address string, security *Security) (*grpc.ClientConn, error) {
 	retry := backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second}
+	address = Address(address)
 	return grpc.NewClient(
-		Address(address),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		address,
+		grpc.WithTransportCredentials(security.dialing(address)),
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: 3 * time.Second}),
@@ -59,8 +59,9 @@ func Dial(address string) (*grpc.ClientConn, error) {
 }
 
 // ServerOptions are those of a server that peers and clients reach.
-func ServerOptions() []grpc.ServerOption {
+func ServerOptions(security *Security) []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.Creds(security.serving()),
 		grpc.MaxRecvMsgSize(messageBytes),
 		grpc.MaxSendMsgSize(messageBytes),
 		grpc.MaxConcurrentStreams(concurrentStreams),

@@ -15,8 +15,8 @@ const pollEvery = 100 * time.Millisecond
 
 // DialScheduler opens a channel to the scheduler at an address, or to that of the Center there, as soon
 // as it answers.
-func DialScheduler(ctx context.Context, address string) (*grpc.ClientConn, error) {
-	channel, err := Dial(address)
+func DialScheduler(ctx context.Context, address string, security *Security) (*grpc.ClientConn, error) {
+	channel, err := Dial(address, security)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func DialScheduler(ctx context.Context, address string) (*grpc.ClientConn, error
 	if err := errors.Join(err, channel.Close()); err != nil {
 		return nil, err
 	}
-	return Dial(at)
+	return Dial(at, security)
 }
 
 // schedulerAddress asks who answers; it is empty when that is the scheduler itself.

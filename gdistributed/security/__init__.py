@@ -1,0 +1,1 @@
+"""The certificates of a cluster: who has them may take part."""
