@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import grpc
 
+from gdistributed.errors import UsageError
 from gdistributed.security.certificates import Identity, Security, identity_in
+
+_last: dict[Path, Identity] = {}  # by folder
 
 
 def channel_credentials(security: Security) -> grpc.ChannelCredentials:
-    """Return what a channel shows, and expects to see; new files count for new channels."""
-    return _credentials_of(identity_in(security.folder))
+    """Return what a channel shows, and expects to see; new files count for new channels.
+
+    While files are missing, for instance because they are being replaced, the last ones count.
+
+    Raises
+    ------
+    UsageError
+        If files are missing that never were there.
+    """
+    try:
+        _last[security.folder] = identity_in(security.folder)
+    except UsageError:
+        if security.folder not in _last:
+            raise
+    return _credentials_of(_last[security.folder])
 
 
 def server_credentials(security: Security) -> grpc.ServerCredentials:

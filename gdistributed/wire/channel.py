@@ -95,12 +95,12 @@ def join_host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def security_at(address: str) -> Security | None:
-    """Return the certificates for connections at an address; None where they are plain.
+def security_at(place: str) -> Security | None:
+    """Return the certificates for connections at a normalised address; None where they are plain.
 
     Those through a file are: its rights say who may.
     """
-    return None if address.startswith("unix:") else in_use()
+    return None if place.startswith("unix:") else in_use()
 
 
 def open_channel(address: str, *, bulk: bool = False) -> grpc.aio.Channel:
@@ -114,7 +114,8 @@ def open_channel(address: str, *, bulk: bool = False) -> grpc.aio.Channel:
         Whether large values will travel on it: it then has a connection of its own.
     """
     options = BULK_OPTIONS if bulk else CHANNEL_OPTIONS
-    place, security = normalise_address(address), security_at(address)
+    place = normalise_address(address)
+    security = security_at(place)
     if security is None:
         return grpc.aio.insecure_channel(place, options=options)
     credentials = channel_credentials(security)
@@ -129,7 +130,8 @@ def open_blocking_channel(address: str) -> grpc.Channel:
     address
         As `normalise_address` takes it.
     """
-    place, security = normalise_address(address), security_at(address)
+    place = normalise_address(address)
+    security = security_at(place)
     if security is None:
         return grpc.insecure_channel(place, options=CHANNEL_OPTIONS)
     credentials = channel_credentials(security)
@@ -183,9 +185,10 @@ async def connect(address: str, timeout_s: float) -> grpc.aio.Channel:
             await channel.channel_ready()
     except TimeoutError:
         await channel.close()
+        place = normalise_address(address)
         raise ConnectTimeout(
-            f"no server answered at {normalise_address(address)} within {timeout_s:g} s: "
-            f"{await diagnose(normalise_address(address), security_at(address))}"
+            f"no server answered at {place} within {timeout_s:g} s: "
+            f"{await diagnose(place, security_at(place))}"
         ) from None
     except BaseException:
         await channel.close()
