@@ -70,6 +70,14 @@ class _ReferenceMet(Exception):
     """A plain pickle came upon a placeholder: it has to be written with persistent ids."""
 
 
+class _Pickler(pickle.Pickler):
+    """One on which `persistent_id` can be set: on that of Python 3.13.0 itself it cannot."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """The same for `persistent_load`."""
+
+
 def pack_call(
     args: Sequence[object], kwargs: Mapping[str, object]
 ) -> tuple[bytes, tuple[str, ...]]:
@@ -187,7 +195,7 @@ def _pickle_call(call: Call, refs: dict[str, None]) -> bytes | None:
     """Pickle a call without cloudpickle's help, or return None when that is needed."""
     try:
         if _mentions_references(call):
-            data = _pickle_with_references(call, refs, pickle.Pickler)
+            data = _pickle_with_references(call, refs, _Pickler)
         else:
             data = pickle.dumps(call, PROTOCOL)
     except _ReferenceMet:
@@ -199,7 +207,7 @@ def _pickle_call(call: Call, refs: dict[str, None]) -> bytes | None:
 
 def _pickle_references_late(call: Call, refs: dict[str, None]) -> bytes | None:
     try:
-        data = _pickle_with_references(call, refs, pickle.Pickler)
+        data = _pickle_with_references(call, refs, _Pickler)
     except Exception:
         return None
     return None if belongs_to_main(data) else data
@@ -281,7 +289,7 @@ def _with_json_references(value: object, refs: dict[str, None]) -> object:
 def _unpickle_call(packed: pb.Payload, results: Mapping[str, object]) -> Call:
     if not packed.refs:
         return cast("Call", unpickle(packed.data, packed.buffers))
-    kind = Unpickler if NAMES_SOMETHING in packed.data else pickle.Unpickler
+    kind = Unpickler if NAMES_SOMETHING in packed.data else _Unpickler
     reader = kind(io.BytesIO(packed.data), buffers=writable(packed.buffers))
     reader.persistent_load = results.__getitem__  # type: ignore[method-assign]
     try:
