@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -16,12 +15,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from gdistributed.dashboard.gateway import CallFailed, Gateway
-from gdistributed.dashboard.protection import Protected
+from gdistributed.dashboard.protection import STATIC, Protected
 from gdistributed.dashboard.stream import Live
 from gdistributed.errors import GDistributedError
 from gdistributed.wire.status import code_of
 
-STATIC: Final = Path(__file__).with_name("static")
 REQUEST_NBYTES_MAX: Final = 1 << 16
 JSON: Final = "application/json"
 

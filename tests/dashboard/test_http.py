@@ -46,6 +46,7 @@ def test_nothing_else_is_served(link: str, path: str) -> None:
 def test_answers_are_kept_from_other_sites(link: str) -> None:
     for answer in (ask(link), ask(f"{link}health"), ask(f"{link}nothing")):
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert answer.headers["Access-Control-Allow-Origin"] is None

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from gdistributed import Client
 from tests.dashboard.browser import Visitor, aside, running_browser
@@ -110,4 +110,41 @@ def test_a_scheduler_that_is_gone_is_said(browser: Browser, gd: Start) -> None:
     expect(page.get_by_test_id("banner")).to_contain_text("does not answer")
     gd("scheduler", "--port", address.partition(":")[2], "--no-dashboard")
     visitor.is_live()
+    visitor.close()
+
+
+def dropped(page: Page, pattern: str, times: int) -> list[str]:
+    """Have the browser drop so many requests, as when its machine gets another address."""
+    dropped: list[str] = []
+
+    def drop(route: Route) -> None:
+        if len(dropped) < times:
+            dropped.append(route.request.url)
+            route.abort("internetdisconnected")
+        else:
+            route.fallback()
+
+    page.route(pattern, drop)
+    return dropped
+
+
+@pytest.mark.parametrize("part", ["pages/workers.js", "parts/lanes.js", "app.js", "style.css"])
+def test_a_part_that_does_not_arrive_is_asked_for_again(
+    browser: Browser, link: str, part: str
+) -> None:
+    visitor = Visitor(browser, link)
+    lost = dropped(visitor.page, f"**/{part}", times=2)
+    page = visitor.open("#/workers")
+    assert len(lost) == 2
+    expect(page.get_by_test_id("workers-table-row")).to_have_count(2)
+    expect(page.get_by_test_id("connection")).to_have_css("display", "flex")
+    visitor.close()
+
+
+def test_a_page_that_never_arrives_whole_says_so(browser: Browser, link: str) -> None:
+    visitor = Visitor(browser, link)
+    lost = dropped(visitor.page, "**/app.js", times=100)
+    visitor.page.goto(link)
+    expect(visitor.page.get_by_text("The dashboard did not arrive whole")).to_be_visible()
+    assert len(lost) == 5
     visitor.close()
