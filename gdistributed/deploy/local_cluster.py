@@ -25,6 +25,8 @@ from gdistributed.wire.hosts import link_to
 from gdistributed.wire.loop_thread import LoopThread
 
 if TYPE_CHECKING:
+    from gdistributed.client.async_client import AsyncClient
+    from gdistributed.client.client import Client
     from gdistributed.services.scheduler.server import Scheduler
     from gdistributed.services.worker.server import Worker
 
@@ -110,6 +112,7 @@ class AsyncLocalCluster:
         self._joined: list[str] = []
         self._names = map(str, itertools.count())
         self._address = ""
+        self._client: AsyncClient | None = None
         self.status = "created"
 
     @property
@@ -174,6 +177,14 @@ class AsyncLocalCluster:
             await self._parts.add(new)
             await self._parts.remove(leaving)
             await self._wait_for(names[:n] + new)
+
+    def get_client(self) -> AsyncClient:
+        """Return a client of this cluster, to be awaited: that of the last time if it is open."""
+        from gdistributed.client.async_client import AsyncClient
+
+        if self._client is None or self._client.status == "closed":
+            self._client = AsyncClient(self)
+        return self._client
 
     async def close(self) -> None:
         """Stop the workers and the scheduler. Closing again changes nothing."""
@@ -358,6 +369,7 @@ class LocalCluster:
             security=security,
             start_timeout_s=start_timeout_s,
         )
+        self._client: Client | None = None
         self._loop = LoopThread.shared()
         self._loop.run(self._cluster.start())
         atexit.register(self.close)  # runs before the loop thread is stopped, which came first
@@ -401,6 +413,21 @@ class LocalCluster:
         >>> cluster.scale(4)  # doctest: +SKIP
         """
         self._loop.run(self._cluster.scale(n))
+
+    def get_client(self) -> Client:
+        """Return a client of this cluster: that of the last time if it is open, or a new one.
+
+        Examples
+        --------
+        >>> with cluster.get_client() as its_client:
+        ...     its_client.submit(sum, [1, 2]).result()
+        3
+        """
+        from gdistributed.client.client import Client
+
+        if self._client is None or self._client.status == "closed":
+            self._client = Client(self)
+        return self._client
 
     def close(self) -> None:
         """Stop the workers and the scheduler. Closing again changes nothing.

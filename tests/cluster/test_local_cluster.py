@@ -72,6 +72,30 @@ def test_close_ends_all_processes_and_closing_again_changes_nothing() -> None:
         cluster.scale(2)
 
 
+def test_it_makes_a_client() -> None:
+    with LocalCluster(1, processes=False) as cluster:
+        client = cluster.get_client()
+        assert client.submit(sum, [1, 2]).result(30) == 3
+        assert cluster.get_client() is client
+        assert client.cluster is cluster
+        client.close()
+        with cluster.get_client() as another:
+            assert another.submit(sum, [1, 3]).result(30) == 4
+        left_open = cluster.get_client()
+    with pytest.raises(ClusterError):
+        left_open.submit(sum, [1, 4]).result(30)
+    left_open.close()
+
+
+async def test_it_makes_an_asynchronous_client() -> None:
+    async with (
+        LocalCluster(1, processes=False, asynchronous=True) as cluster,
+        cluster.get_client() as client,
+    ):
+        assert await client.submit(sum, [1, 2]) == 3
+        assert await cluster.get_client() is client
+
+
 async def test_it_lives_on_an_event_loop_too() -> None:
     async with LocalCluster(1, processes=False, asynchronous=True) as cluster:
         assert len(cluster.workers) == 1
