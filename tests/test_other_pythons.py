@@ -84,6 +84,8 @@ if __name__ == "__main__":
         add = dask.delayed(lambda *numbers: sum(numbers))
         assert add(add(1, 2), add(3, 4), *range(5)).compute() == 20
         assert asyncio.run(asynchronously(cluster.scheduler_address)) == [0, 2, 4, 6, 8]
+    left_open = LocalCluster(1, processes=False)
+    assert left_open.get_client().submit(sum, [1, 2]).result(60) == 3
     print(sys.version_info.minor)
 """
 
@@ -124,5 +126,5 @@ def test_a_program_runs(python: str, tmp_path: Path) -> None:
         timeout=100,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert Path(python).name == f"python3.{done.stdout.strip()}"

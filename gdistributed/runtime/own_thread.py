@@ -38,7 +38,10 @@ async def in_own_thread(function: Callable[..., Any], *args: Any, **kwargs: Any)
         with contextlib.suppress(RuntimeError):  # the loop is closed: there is nobody to tell
             loop.call_soon_threadsafe(settle, value, error)
 
-    threading.Thread(target=work, name="gd-call", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="gd-call", daemon=True).start()
+    except RuntimeError:  # the program ends: from 3.12 on, Python starts no more threads then
+        work()
     return await future
 
 

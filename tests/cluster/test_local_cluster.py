@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -181,24 +182,27 @@ def test_a_program_that_forgets_to_close_ends_all_the_same() -> None:
 
 
 PARTS_LEFT_OPEN = """
+import sys
 from gdistributed import Client, LocalCluster, WorkerPlugin
 
 class Plugin(WorkerPlugin):
     def teardown(self, worker):
         print("torn down")
 
-cluster = LocalCluster(1, processes=False)
+cluster = LocalCluster(1, processes=False, event_log=sys.argv[1])
 client = Client(cluster)
 client.register_plugin(Plugin())
 """
 
 
-def test_parts_in_a_program_that_forgets_to_close_end_all_the_same() -> None:
+def test_parts_in_a_program_that_forgets_to_close_end_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
     done = subprocess.run(
-        [sys.executable, "-c", PARTS_LEFT_OPEN],
+        [sys.executable, "-c", PARTS_LEFT_OPEN, log],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "torn down\n", "")
+    assert json.loads(log.read_text().splitlines()[-1])["event"] == "stop"

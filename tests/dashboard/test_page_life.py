@@ -133,9 +133,12 @@ def test_a_part_that_does_not_arrive_is_asked_for_again(
     browser: Browser, link: str, part: str
 ) -> None:
     visitor = Visitor(browser, link)
-    lost = dropped(visitor.page, f"**/{part}", times=2)
-    page = visitor.open("#/workers")
+    page = visitor.page
+    lost = dropped(page, f"**/{part}", times=2)
+    with page.expect_response(f"**/{part}"):
+        page.goto(f"{link}#/workers")
     assert len(lost) == 2
+    visitor.is_live()
     expect(page.get_by_test_id("workers-table-row")).to_have_count(2)
     expect(page.get_by_test_id("connection")).to_have_css("display", "flex")
     visitor.close()
@@ -145,6 +148,6 @@ def test_a_page_that_never_arrives_whole_says_so(browser: Browser, link: str) ->
     visitor = Visitor(browser, link)
     lost = dropped(visitor.page, "**/app.js", times=100)
     visitor.page.goto(link)
-    expect(visitor.page.get_by_text("The dashboard did not arrive whole")).to_be_visible()
+    expect(visitor.page.get_by_text("It did not arrive whole")).to_be_visible()
     assert len(lost) == 5
     visitor.close()

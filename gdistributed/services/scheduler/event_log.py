@@ -14,6 +14,7 @@ from google.protobuf import json_format
 from gdistributed.errors import UsageError
 from gdistributed.observe.event_lines import EventLines
 from gdistributed.observe.log_file import LogFile
+from gdistributed.runtime.own_thread import in_own_thread
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.settings import MIB
 from gdistributed.v1 import scheduler_pb2
@@ -105,4 +106,4 @@ class EventLog:
         self._lines.stop(self._shell.now())
         self._write()
         self._end()
-        await asyncio.to_thread(self._file.close)
+        await in_own_thread(self._file.close)  # pools are gone when a program ends
