@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from gdistributed.core.session import Session, check_epoch
 from gdistributed.core.worker.brain import SCHEDULER, WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
+from gdistributed.core.worker.seceding import abandoned_count
 from gdistributed.errors import InvariantBroken, ProtocolError
 from gdistributed.settings import OWN_RESULTS, WorkerSettings
 from gdistributed.sim.center_host import CenterHost, Membership
@@ -208,7 +209,9 @@ class WorkerHost(Host):
         return self.is_alive and self._link is not None and not (self.is_paused or self.is_hung)
 
     def _tell_status(self) -> None:
-        self.brain.mail().heartbeat.status = self.brain.status
+        heartbeat = self.brain.mail().heartbeat
+        heartbeat.status = self.brain.status
+        heartbeat.metrics.abandoned = abandoned_count(self.brain)
         self._wake()
 
     def use_memory(self, share: float) -> None:

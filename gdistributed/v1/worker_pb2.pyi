@@ -1607,6 +1607,7 @@ class WorkerMetrics(_message.Message):
     BORROWED_NBYTES_FIELD_NUMBER: _builtins.int
     SENDING_NBYTES_FIELD_NUMBER: _builtins.int
     SERVED_CALLS_FIELD_NUMBER: _builtins.int
+    ABANDONED_FIELD_NUMBER: _builtins.int
     cpu_percent: _builtins.float
     """cpu_percent of one core that the process used; 100 is one core in full."""
     memory_nbytes: _builtins.int
@@ -1619,7 +1620,7 @@ class WorkerMetrics(_message.Message):
     spilled_nbytes: _builtins.int
     """spilled_nbytes: size that the values held on disk would have in memory, estimated."""
     executing: _builtins.int
-    """executing: how many tasks run."""
+    """executing: how many tasks run, those counted that nobody wants any more."""
     ready: _builtins.int
     """ready: how many tasks could run and wait for a thread."""
     fetching: _builtins.int
@@ -1644,6 +1645,10 @@ class WorkerMetrics(_message.Message):
     """sending_nbytes: size of the values that are on their way out now."""
     served_calls: _builtins.int
     """served_calls: how many calls for values were answered since the start."""
+    abandoned: _builtins.int
+    """abandoned: how many runs go on though nobody wants their results, and keep a thread each. The
+    scheduler counts on so many threads less.
+    """
     @_builtins.property
     def event_loop_delay(self) -> _duration_pb2.Duration:
         """event_loop_delay: how late its loop is."""
@@ -1667,10 +1672,11 @@ class WorkerMetrics(_message.Message):
         borrowed_nbytes: _builtins.int = ...,
         sending_nbytes: _builtins.int = ...,
         served_calls: _builtins.int = ...,
+        abandoned: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_loop_delay", b"event_loop_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["borrowed_nbytes", b"borrowed_nbytes", "cpu_percent", b"cpu_percent", "disk_trouble", b"disk_trouble", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "shared_nbytes", b"shared_nbytes", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "borrowed_nbytes", b"borrowed_nbytes", "cpu_percent", b"cpu_percent", "disk_trouble", b"disk_trouble", "event_loop_delay", b"event_loop_delay", "executing", b"executing", "fetching", b"fetching", "managed_nbytes", b"managed_nbytes", "memory_nbytes", b"memory_nbytes", "open_files", b"open_files", "ready", b"ready", "received_nbytes", b"received_nbytes", "sending_nbytes", b"sending_nbytes", "sent_nbytes", b"sent_nbytes", "served_calls", b"served_calls", "shared_nbytes", b"shared_nbytes", "spilled_nbytes", b"spilled_nbytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -41,6 +41,7 @@ from tests.client.functions import (
     make_lock,
     wait_for_file,
 )
+from tests.waiting import until
 
 Pair = namedtuple("Pair", "left right")
 
@@ -287,6 +288,25 @@ def test_cancel(client: Client, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     again = client.submit(wait_for_file, str(tmp_path / "go"))
     assert again.result(30) == str(tmp_path / "go")
+
+
+def test_a_run_that_goes_on_after_its_cancelling_holds_up_nobody(
+    client: Client, tmp_path: Path
+) -> None:
+    """There are two workers of one thread."""
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    stuck = client.submit(append_and_wait, str(begun), str(go))
+    until(begun.exists, "it runs")
+    stuck.cancel()
+    for number in range(20):
+        assert client.submit(inc, number, pure=False).result(30) == number + 1
+    assert client.gather(client.map(inc, range(50), pure=False)) == list(range(1, 51))
+    go.touch()
+
+
+def append_and_wait(begun: str, go: str) -> None:
+    append_line(begun, "begun")
+    wait_for_file(go)
 
 
 def test_cancel_several(client: Client, tmp_path: Path) -> None:

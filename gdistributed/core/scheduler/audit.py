@@ -95,6 +95,8 @@ def _findings(brain: SchedulerBrain) -> Iterator[str]:
         yield "the count of threads is wrong"
     offers = Offers()
     for worker in books.workers.values():
+        if worker.threads != max(worker.nthreads - worker.abandoned, 0):
+            yield f"{worker} has {worker.threads} threads beside {worker.abandoned} abandoned runs"
         offers.add(worker)
     if offers != books.offers:
         yield "what workers offer is counted wrongly"

@@ -274,9 +274,9 @@ class Books:
         worker.occupancy_ns += task.expected_ns
         worker.expected_nbytes += task.expected_nbytes
         count = len(worker.processing)
-        if count >= worker.nthreads:
+        if count >= worker.threads:
             self.dry.pop(worker, None)
-            if count > worker.nthreads:
+            if count > worker.threads:
                 self.loaded[worker] = None
         for name, amount in task.template.requirement.resources:
             worker.resources_used[name] = worker.resources_used.get(name, 0.0) + amount
@@ -285,7 +285,7 @@ class Books:
         """Note that a task no longer takes anything on a worker."""
         processing = worker.processing
         del processing[task]
-        if len(processing) < worker.nthreads:
+        if len(processing) < worker.threads:
             self.dry[worker] = None
             if not processing:
                 processing.clear()  # gives the table back, which a deletion never does
@@ -307,7 +307,7 @@ class Books:
         """
         thief = worker.revoked.pop(task, None)
         is_there = thief is not None and self.workers.get(thief.id) is thief
-        if thief is not None and is_there and len(thief.processing) < thief.nthreads:
+        if thief is not None and is_there and len(thief.processing) < thief.threads:
             self.dry[thief] = None
         return thief
 

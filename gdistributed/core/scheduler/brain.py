@@ -13,6 +13,7 @@ from collections.abc import Callable
 from gdistributed.core.agenda import Agenda
 from gdistributed.core.outbox import Outbox
 from gdistributed.core.scheduler import (
+    abandoned,
     ahead,
     holders,
     inventory,
@@ -223,9 +224,8 @@ class SchedulerBrain:
             memory_limit_nbytes=hello.memory_limit_nbytes,
             last_seen=now,
             waits_for_runs=OWN_RESULTS in hello.software.capabilities,
-            ahead_ns=self.settings.prefetch_s * NS * hello.nthreads,
-            ahead_tasks=self.settings.prefetch_tasks_min * hello.nthreads,
         )
+        abandoned.set_room(self, worker)
         self.books.add_worker(worker)
         self.events.note(now, "worker", name, "", "joined", detail=hello.address)
         self.departed.pop(worker.id, None)

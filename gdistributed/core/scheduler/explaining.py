@@ -43,8 +43,11 @@ def explain(books: Books, task: TaskRecord) -> str:
             lacking = _what_is_lacking(task)
             return f"It was handed to {where}, and waits for what is computed there: {lacking}."
         place = next(i for i, each in enumerate(worker.processing) if each is task)
-        if place < worker.nthreads:
+        if place < worker.threads:
             return f"It was handed to {where} and should be running there."
+        if worker.abandoned:
+            kept = f"of whose {worker.nthreads} threads cancelled tasks that go on keep"
+            return f"It was handed to {where}, {kept} {worker.abandoned}; {place} came before it."
         return f"It was handed to {where}, where {place} tasks were handed before it."
     if task.state is MEMORY:
         holders = ", ".join(worker.address for worker in task.who_has[:NAMED_AT_MOST])

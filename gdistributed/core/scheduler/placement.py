@@ -10,6 +10,7 @@ decision does not grow with the number of workers.
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -180,8 +181,8 @@ def other_workers(
 
 
 def wait_ns(worker: WorkerRecord) -> float:
-    """Return how long a new task would wait on a worker for a thread."""
-    return worker.occupancy_ns / worker.nthreads
+    """Return how long a new task would wait on a worker for a thread; nobody knows if all go on."""
+    return worker.occupancy_ns / worker.threads if worker.threads else math.inf
 
 
 def transfer_ns(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> float:

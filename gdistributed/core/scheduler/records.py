@@ -156,8 +156,10 @@ class WorkerRecord:
     ----------
     number
         Short name of it on all streams of this scheduler.
-    nthreads
-        How many tasks it runs at once.
+    nthreads, threads
+        How many tasks it runs at once; how many of these are not abandoned ones.
+    abandoned, abandoned_at
+        How many of its runs go on though nobody wants them, and when the last was given up.
     address, data_address
         Where its server is, and where its values are served: most often the same.
     decodes
@@ -225,6 +227,9 @@ class WorkerRecord:
     waits_for_runs: bool = False
     ahead_ns: float = 0.0
     ahead_tasks: int = 0
+    threads: int = 0
+    abandoned: int = 0
+    abandoned_at: float = 0.0
     metrics: worker_pb2.WorkerMetrics | None = None
     processing: dict[TaskRecord, None] = field(default_factory=dict)
     has: dict[TaskRecord, None] = field(default_factory=dict)
@@ -252,7 +257,7 @@ class WorkerRecord:
     reserved_for: TaskRecord | None = None
 
     def __post_init__(self) -> None:
-        self.alone = (self,)
+        self.alone, self.threads = (self,), self.nthreads
 
     @property
     def is_open(self) -> bool:

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import actors, ahead, crowds, liveness, reach, replicas, reports
+from gdistributed.core.scheduler import (
+    abandoned,
+    actors,
+    ahead,
+    crowds,
+    liveness,
+    reach,
+    replicas,
+    reports,
+)
 from gdistributed.core.scheduler.activity import note_run, note_transfer
 from gdistributed.core.scheduler.estimates import learn_run
 from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
 def heartbeat(brain: SchedulerBrain, worker: WorkerRecord, message: worker_pb2.Heartbeat) -> None:
     """Its loop works; so the session may as well acknowledge what has come."""
     worker.metrics = message.metrics
+    abandoned.told(brain, worker, message.metrics.abandoned)
     for each in message.bandwidths:
         brain.bandwidths.learn(each.host, worker.host, each.bytes_per_second)
     for transfer in message.transfers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdistributed.core.scheduler import reports
+from gdistributed.core.scheduler import abandoned, reports
 from gdistributed.core.scheduler.states import PROCESSING
 
 if TYPE_CHECKING:
@@ -27,7 +27,17 @@ def begin_run(brain: SchedulerBrain, task: TaskRecord, worker: WorkerRecord) -> 
 
 def take_back(brain: SchedulerBrain, task: TaskRecord) -> None:
     """Take a task back from the worker to which it was handed."""
-    worker = brain.books.end_run(task)
-    if worker is not None:
-        reports.say_cancel(brain, worker, task)
+    call_off(brain, task)
     brain.reconsider(task)
+
+
+def call_off(brain: SchedulerBrain, task: TaskRecord) -> bool:
+    """Tell the worker to which a task was handed, if any, that nobody waits for its run."""
+    had_begun = task.processing_on is not None and task in task.processing_on.started
+    worker = brain.books.end_run(task)
+    if worker is None:
+        return False
+    reports.say_cancel(brain, worker, task)
+    if had_begun:
+        abandoned.goes_on(brain, worker)
+    return True

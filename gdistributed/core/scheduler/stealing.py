@@ -48,7 +48,7 @@ def hand_over(brain: SchedulerBrain) -> None:
 
 def _steal_for(brain: SchedulerBrain, thief: WorkerRecord, victims: list[WorkerRecord]) -> None:
     """Take back for a worker as many tasks as it has threads, at most, from the most loaded."""
-    missing = thief.nthreads - len(thief.processing)
+    missing = thief.threads - len(thief.processing)
     for victim in victims:
         for task in list(_can_be_taken(brain, victim, thief)):
             victim.revoked[task] = thief
@@ -65,7 +65,7 @@ def _victims(brain: SchedulerBrain) -> Iterator[WorkerRecord]:
     gain_ns = brain.settings.steal_gain_s * NS
     for _ in range(min(len(loaded), brain.settings.candidates)):
         worker = next(iter(loaded))
-        if len(worker.processing) > worker.nthreads:
+        if len(worker.processing) > worker.threads:
             loaded.move_to_end(worker)
             is_heard = worker.is_connected and worker.is_responsive
             if is_heard and _expected_wait_ns(brain, worker) > gain_ns:
@@ -78,11 +78,11 @@ def _can_be_taken(
     brain: SchedulerBrain, victim: WorkerRecord, thief: WorkerRecord
 ) -> Iterator[TaskRecord]:
     """Yield tasks, the last ones first, that a worker has not begun and another would sooner."""
-    waiting = len(victim.processing) - victim.nthreads - len(victim.revoked)
+    waiting = len(victim.processing) - victim.threads - len(victim.revoked)
     wait_ns = _expected_wait_ns(brain, victim)
     gain_ns = brain.settings.steal_gain_s * NS
     for task in islice(reversed(victim.processing), LOOKED_AT_MAX):
-        wait_ns -= task.expected_ns / victim.nthreads
+        wait_ns -= task.expected_ns / (victim.threads or 1)
         if waiting <= 0 or wait_ns <= gain_ns:
             return  # those before it wait less
         if task in victim.revoked or task in victim.started or not _may_run(brain, thief, task):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from gdistributed.core.scheduler import ahead, replicas, reports
 from gdistributed.core.scheduler.explaining import explain
-from gdistributed.core.scheduler.records import TaskRecord, WorkerRecord
+from gdistributed.core.scheduler.records import TaskRecord
+from gdistributed.core.scheduler.runs import call_off
 from gdistributed.core.scheduler.states import (
     ACTIVE,
     ERRED,
@@ -325,9 +326,7 @@ def _end_hand_out(brain: SchedulerBrain, task: TaskRecord) -> None:
 
 def _call_off(brain: SchedulerBrain, task: TaskRecord) -> None:
     _end_hand_out(brain, task)
-    worker: WorkerRecord | None = brain.books.end_run(task)
-    if worker is not None:
-        reports.say_cancel(brain, worker, task)
+    if call_off(brain, task):
         ahead.call_back(brain, task)
 
 

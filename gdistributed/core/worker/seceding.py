@@ -39,6 +39,11 @@ def tell_again(brain: WorkerBrain) -> None:
             _tell(brain, run)
 
 
+def abandoned_count(brain: WorkerBrain) -> int:
+    """Return how many threads are kept by runs whose results nobody wants."""
+    return sum(not run.has_seceded for run in brain.abandoned.values())
+
+
 def _tell(brain: WorkerBrain, run: RunRecord) -> None:
     if run.state is EXECUTING:
         brain.mail().seceded.add(key=run.key, attempt=run.attempt, rejoined=not run.has_seceded)

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from gdistributed.core.worker.brain import WorkerBrain
 from gdistributed.core.worker.records import Fetch, RunRecord
+from gdistributed.core.worker.seceding import abandoned_count
 from gdistributed.core.worker.synchronizing import (
     SAFE_CODECS,
     Attempt,
@@ -215,6 +216,7 @@ class StandIn:
         metrics = worker_pb2.WorkerMetrics(
             managed_nbytes=brain.held_nbytes,
             executing=brain.executing_count,
+            abandoned=abandoned_count(brain),
             ready=brain.ready_count,
             fetching=brain.fetching_count,
             sent_nbytes=self.sent_nbytes,

@@ -7,6 +7,7 @@ import asyncio
 import psutil
 from google.protobuf import duration_pb2
 
+from gdistributed.core.worker.seceding import abandoned_count
 from gdistributed.data.shared_memory import held_nbytes
 from gdistributed.services.worker.sharing import memory_in_use
 from gdistributed.services.worker.shell import Shell
@@ -68,6 +69,7 @@ class Heartbeats:
                 spilled_nbytes=spilled_nbytes,
                 disk_trouble=shell.store.trouble,
                 executing=brain.executing_count,
+                abandoned=abandoned_count(brain),
                 ready=brain.ready_count,
                 fetching=brain.fetching_count,
                 sent_nbytes=shell.sent_nbytes,

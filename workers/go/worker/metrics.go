@@ -27,6 +27,7 @@ func (w *Worker) metrics() *pb.WorkerMetrics {
 		MemoryNbytes:   residentBytes(),
 		ManagedNbytes:  counts.HeldBytes,
 		Executing:      uint32(counts.Executing),
+		Abandoned:      uint32(counts.Abandoned),
 		Ready:          uint32(counts.Ready),
 		Fetching:       uint32(counts.Fetching),
 		SentNbytes:     w.sentBytes.Load(),

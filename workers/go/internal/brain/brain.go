@@ -336,13 +336,13 @@ func (b *Brain) Executing() []string {
 
 // Counts are what heartbeats and status reports say.
 type Counts struct {
-	Executing, Ready, Fetching, Held int
-	HeldBytes                        uint64
+	Executing, Abandoned, Ready, Fetching, Held int
+	HeldBytes                                   uint64
 }
 
 // Counts returns how much of everything there is.
 func (b *Brain) Counts() Counts {
-	return Counts{b.executing, b.readyCount, b.fetching, b.heldCount, b.heldBytes}
+	return Counts{b.executing, len(b.abandoned), b.readyCount, b.fetching, b.heldCount, b.heldBytes}
 }
 
 func without[T comparable](from []T, one T) []T {

@@ -2967,7 +2967,7 @@ type WorkerMetrics struct {
 	ManagedNbytes uint64 `protobuf:"varint,3,opt,name=managed_nbytes,json=managedNbytes,proto3" json:"managed_nbytes,omitempty"`
 	// spilled_nbytes: size that the values held on disk would have in memory, estimated.
 	SpilledNbytes uint64 `protobuf:"varint,4,opt,name=spilled_nbytes,json=spilledNbytes,proto3" json:"spilled_nbytes,omitempty"`
-	// executing: how many tasks run.
+	// executing: how many tasks run, those counted that nobody wants any more.
 	Executing uint32 `protobuf:"varint,5,opt,name=executing,proto3" json:"executing,omitempty"`
 	// ready: how many tasks could run and wait for a thread.
 	Ready uint32 `protobuf:"varint,6,opt,name=ready,proto3" json:"ready,omitempty"`
@@ -2992,7 +2992,10 @@ type WorkerMetrics struct {
 	// sending_nbytes: size of the values that are on their way out now.
 	SendingNbytes uint64 `protobuf:"varint,20,opt,name=sending_nbytes,json=sendingNbytes,proto3" json:"sending_nbytes,omitempty"`
 	// served_calls: how many calls for values were answered since the start.
-	ServedCalls   uint64 `protobuf:"varint,21,opt,name=served_calls,json=servedCalls,proto3" json:"served_calls,omitempty"`
+	ServedCalls uint64 `protobuf:"varint,21,opt,name=served_calls,json=servedCalls,proto3" json:"served_calls,omitempty"`
+	// abandoned: how many runs go on though nobody wants their results, and keep a thread each. The
+	// scheduler counts on so many threads less.
+	Abandoned     uint32 `protobuf:"varint,22,opt,name=abandoned,proto3" json:"abandoned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3135,6 +3138,13 @@ func (x *WorkerMetrics) GetSendingNbytes() uint64 {
 func (x *WorkerMetrics) GetServedCalls() uint64 {
 	if x != nil {
 		return x.ServedCalls
+	}
+	return 0
+}
+
+func (x *WorkerMetrics) GetAbandoned() uint32 {
+	if x != nil {
+		return x.Abandoned
 	}
 	return 0
 }
@@ -4361,7 +4371,7 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"bandwidths\x18\x03 \x03(\v2\x1a.gdistributed.v1.BandwidthR\n" +
 	"bandwidths\x127\n" +
-	"\ttransfers\x18\x04 \x03(\v2\x19.gdistributed.v1.TransferR\ttransfers\"\xdc\x04\n" +
+	"\ttransfers\x18\x04 \x03(\v2\x19.gdistributed.v1.TransferR\ttransfers\"\xfa\x04\n" +
 	"\rWorkerMetrics\x12\x1f\n" +
 	"\vcpu_percent\x18\x01 \x01(\x01R\n" +
 	"cpuPercent\x12#\n" +
@@ -4382,7 +4392,8 @@ const file_gdistributed_v1_worker_proto_rawDesc = "" +
 	"\rshared_nbytes\x18\r \x01(\x04R\fsharedNbytes\x12'\n" +
 	"\x0fborrowed_nbytes\x18\x0e \x01(\x04R\x0eborrowedNbytes\x12%\n" +
 	"\x0esending_nbytes\x18\x14 \x01(\x04R\rsendingNbytes\x12!\n" +
-	"\fserved_calls\x18\x15 \x01(\x04R\vservedCalls\"a\n" +
+	"\fserved_calls\x18\x15 \x01(\x04R\vservedCalls\x12\x1c\n" +
+	"\tabandoned\x18\x16 \x01(\rR\tabandoned\"a\n" +
 	"\tBandwidth\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12(\n" +
 	"\x10bytes_per_second\x18\x02 \x01(\x01R\x0ebytesPerSecond\x12\x16\n" +
