@@ -17,6 +17,7 @@ DEFAULT_DASHBOARD_PORT: Final = 8787
 LOOPBACK: Final = "127.0.0.1"
 PROFILE_INTERVAL_S: Final = 0.01
 CERTIFICATE_DAYS: Final = 365
+CERTIFICATES_VARIABLE: Final = "GD_TLS"  # by which a `gd` command is told their folder
 PYTHON: Final = "python"  # our runtime, as the protocol names it
 # New objects before a collection of the young ones, and how many of those before the older ones, in
 # a process that makes many objects which all stay.

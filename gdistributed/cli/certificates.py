@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gdistributed.settings import CERTIFICATE_DAYS
+from gdistributed.settings import CERTIFICATE_DAYS, CERTIFICATES_VARIABLE
 
 
 @click.command()
@@ -30,4 +30,4 @@ def certificates(folder: Path, days: int) -> None:
     until = write_certificates(folder, days)
     click.echo(f"good until {until:%Y-%m-%d}: ca.crt, tls.crt and tls.key in {folder}")
     click.echo("Each member needs those three. ca.key, which renews them, stays here.")
-    click.echo(f"To use them: gd ... --tls {folder}, or GD_TLS={folder}")
+    click.echo(f"To use them: gd ... --tls {folder}, or {CERTIFICATES_VARIABLE}={folder}")

@@ -11,7 +11,7 @@ import click
 
 from gdistributed.cli.logs import FORMATS, LEVELS, TEXT
 from gdistributed.errors import UsageError
-from gdistributed.settings import DEFAULT_DASHBOARD_PORT, LOOPBACK, PYTHON
+from gdistributed.settings import CERTIFICATES_VARIABLE, DEFAULT_DASHBOARD_PORT, LOOPBACK, PYTHON
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -148,7 +148,7 @@ def _use_certificates(
 tls_option: Final[Callable[[click.Command], click.Command]] = click.option(
     "--tls",
     metavar="FOLDER",
-    envvar="GD_TLS",
+    envvar=CERTIFICATES_VARIABLE,
     show_envvar=True,
     expose_value=False,
     is_eager=True,

@@ -230,7 +230,7 @@ def worker(
 
 
 def _check_contact(contact_address: str, count: int) -> None:
-    from gdistributed.wire.channel import split_host_port
+    from gdistributed.wire.addresses import split_host_port
 
     if count > 1 and split_host_port(contact_address)[1] is not None:
         raise click.UsageError(f"{count} workers have {count} ports: --contact-address is a HOST")

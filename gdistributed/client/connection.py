@@ -61,7 +61,8 @@ from gdistributed.v1 import (
     server_pb2_grpc,
 )
 from gdistributed.v1 import scheduler_pb2 as pb
-from gdistributed.wire.channel import Channels, normalise_address
+from gdistributed.wire.addresses import normalise_address
+from gdistributed.wire.channel import Channels
 from gdistributed.wire.lanes import Lanes
 from gdistributed.wire.link import Link
 from gdistributed.wire.software import own_software

@@ -8,7 +8,7 @@ from typing import Final
 
 from gdistributed.errors import AddressInUse, UsageError
 from gdistributed.settings import DEFAULT_DASHBOARD_PORT, LOOPBACK
-from gdistributed.wire.channel import join_host_port
+from gdistributed.wire.addresses import join_host_port
 
 PORTS_TRIED: Final = 100
 BACKLOG: Final = 128

@@ -16,7 +16,7 @@ from typing import Final
 from gdistributed.dashboard.listening import host_and_port, listen
 from gdistributed.errors import UsageError
 from gdistributed.settings import DEFAULT_DASHBOARD_PORT, LOOPBACK
-from gdistributed.wire.channel import join_host_port
+from gdistributed.wire.addresses import join_host_port
 from gdistributed.wire.hosts import link_to, told_address
 
 PACKAGES: Final = ("starlette", "uvicorn")

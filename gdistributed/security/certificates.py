@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gdistributed.errors import UsageError
-from gdistributed.settings import CERTIFICATE_DAYS
+from gdistributed.settings import CERTIFICATE_DAYS, CERTIFICATES_VARIABLE
 
 # As Kubernetes names what a secret of the kind "tls" has.
 AUTHORITY: Final = "ca.crt"
@@ -25,8 +25,6 @@ CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
 # Whom certificates name: members come and go, on hosts without a name, so it is the cluster.
 NAME: Final = "gdistributed"
-# By which a `gd` command is told its folder.
-VARIABLE: Final = "GD_TLS"
 HANDSHAKE_TURNS: Final = 3  # of each side, after which both have said all
 
 
@@ -230,7 +228,7 @@ def in_use() -> Security | None:
 
 def told_to_commands() -> dict[str, str]:
     """Return the environment by which a `gd` command uses the same certificates as this process."""
-    return {} if _in_use is None else {VARIABLE: str(_in_use.folder)}
+    return {} if _in_use is None else {CERTIFICATES_VARIABLE: str(_in_use.folder)}
 
 
 def take_part(security: Security | str | Path | bool | None) -> None:

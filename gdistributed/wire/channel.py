@@ -1,4 +1,4 @@
-"""Addresses and channels: one place for the arguments that both ends of a connection need.
+"""Channels: one place for the arguments that both ends of a connection need.
 
 The times were measured: without pings on both sides a peer that is stopped, or cut off without a
 reset, goes unnoticed for minutes or for ever.
@@ -14,8 +14,9 @@ import grpc.aio
 
 from gdistributed.errors import ConnectTimeout
 from gdistributed.security.certificates import NAME, Security, in_use
-from gdistributed.settings import DEFAULT_PORT, MIB, LimitSettings
+from gdistributed.settings import MIB, LimitSettings
 from gdistributed.wire.access import channel_credentials
+from gdistributed.wire.addresses import normalise_address
 from gdistributed.wire.diagnosis import diagnose
 
 Options = tuple[tuple[str, int | str], ...]
@@ -50,49 +51,6 @@ CHANNEL_OPTIONS: Final[Options] = (
 TLS_OPTIONS: Final[Options] = (("grpc.ssl_target_name_override", NAME),)
 # Bulk data has a connection of its own: on the control connection it would delay pings.
 BULK_OPTIONS: Final[Options] = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
-
-
-def normalise_address(address: str) -> str:
-    """Return an address as "host:port" or "unix:PATH".
-
-    "tcp://" and "grpc://" in front are dropped; where no port is given it is 8786.
-
-    Raises
-    ------
-    ValueError
-        If something else is in front ("http://").
-    """
-    for scheme in ("tcp://", "grpc://"):
-        address = address.removeprefix(scheme)
-    if "://" in address:
-        raise ValueError(f"an address is HOST:PORT, not {address!r}: leave out what is before it")
-    if address.startswith("unix:"):
-        return address
-    host, port = split_host_port(address)
-    return join_host_port(host, DEFAULT_PORT) if port is None else address
-
-
-def split_host_port(address: str) -> tuple[str, int | None]:
-    """Return the host, without brackets, and the port; None where there is none.
-
-    Examples
-    --------
-    >>> split_host_port("[::1]:80")
-    ('::1', 80)
-    >>> split_host_port("::1")
-    ('::1', None)
-    """
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
-        return host.strip("[]"), int(port)
-    return address.strip("[]"), None
-
-
-def join_host_port(host: str, port: int) -> str:
-    """Return "host:port", with brackets where the host is an IPv6 address."""
-    if host.startswith("unix:"):
-        return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def security_at(place: str) -> Security | None:

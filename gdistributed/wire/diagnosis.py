@@ -12,6 +12,7 @@ from typing import Final
 
 from gdistributed.errors import UsageError
 from gdistributed.security.certificates import NAME, Security, context_of
+from gdistributed.wire.addresses import split_host_port
 
 TIMEOUT_S: Final = 1.0
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -33,7 +34,7 @@ async def diagnose(place: str, security: Security | None) -> str:
             if place.startswith("unix:"):
                 _, writer = await asyncio.open_unix_connection(place.removeprefix("unix:"))
             else:
-                _, writer = await asyncio.open_connection(*_parts(place))
+                _, writer = await asyncio.open_connection(*split_host_port(place))
             writer.close()
             await writer.wait_closed()
     except ConnectionRefusedError:
@@ -93,7 +94,7 @@ async def _said_by_tls(place: str, context: ssl.SSLContext) -> bytes | None:
     ssl.SSLError
         If it speaks something else, or one does not trust the other.
     """
-    host, port = _parts(place)
+    host, port = split_host_port(place)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             reader, writer = await asyncio.open_connection(
@@ -117,8 +118,3 @@ async def _said_by_tls(place: str, context: ssl.SSLContext) -> bytes | None:
 
 def _is_alert(error: ssl.SSLError) -> bool:
     return "ALERT" in (error.reason or "")
-
-
-def _parts(place: str) -> tuple[str, int]:
-    host, _, port = place.rpartition(":")
-    return host.strip("[]"), int(port)

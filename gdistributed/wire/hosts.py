@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import psutil
 
 from gdistributed.settings import LOOPBACK
-from gdistributed.wire.channel import join_host_port, split_host_port
+from gdistributed.wire.addresses import join_host_port, split_host_port
 
 FAMILIES: Final = ("ipv4:", "ipv6:")
 ALL: Final = ("0.0.0.0", "::")  # what it means is found out here

@@ -23,7 +23,8 @@ from google.protobuf.message import Message
 
 from gdistributed.errors import NotFound, UsageError
 from gdistributed.v1 import handlers_pb2, handlers_pb2_grpc
-from gdistributed.wire.channel import connect, normalise_address
+from gdistributed.wire.addresses import normalise_address
+from gdistributed.wire.channel import connect
 from gdistributed.wire.handlers import from_value, to_value
 from gdistributed.wire.loop_thread import LoopThread
 from gdistributed.wire.reflection import Method, iterate, learn

@@ -28,7 +28,8 @@ from gdistributed.errors import AddressInUse
 from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import server_pb2_grpc
 from gdistributed.wire.access import server_credentials
-from gdistributed.wire.channel import SERVER_OPTIONS, join_host_port, normalise_address, security_at
+from gdistributed.wire.addresses import join_host_port, normalise_address
+from gdistributed.wire.channel import SERVER_OPTIONS, security_at
 from gdistributed.wire.handlers import add_handlers
 from gdistributed.wire.hosts import contact_of, told_address
 from gdistributed.wire.loop_thread import LoopThread

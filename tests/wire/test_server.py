@@ -15,7 +15,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from gdistributed.errors import AddressInUse, ConnectTimeout, GDistributedError, NameTaken
 from gdistributed.v1 import server_pb2, server_pb2_grpc
-from gdistributed.wire.channel import connect, normalise_address, open_channel
+from gdistributed.wire.addresses import normalise_address
+from gdistributed.wire.channel import connect, open_channel
 from gdistributed.wire.loop_thread import LoopThread
 from gdistributed.wire.remote import rpc
 from gdistributed.wire.server import Server

@@ -20,7 +20,7 @@ from gdistributed.services.nanny.options import WorkerOptions
 from gdistributed.services.nanny.queries import NannyService
 from gdistributed.settings import LOOPBACK, PROFILE_INTERVAL_S
 from gdistributed.v1 import center_pb2, extensions_pb2_grpc, nanny_pb2, nanny_pb2_grpc
-from gdistributed.wire.channel import normalise_address, split_host_port
+from gdistributed.wire.addresses import normalise_address, split_host_port
 from gdistributed.wire.server import Server
 
 DRAIN_TIMEOUT_S: Final = 30.0

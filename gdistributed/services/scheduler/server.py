@@ -49,7 +49,8 @@ from gdistributed.v1 import (
     scheduler_pb2_grpc,
     server_pb2,
 )
-from gdistributed.wire.channel import Channels, connect, join_host_port, split_host_port
+from gdistributed.wire.addresses import join_host_port, split_host_port
+from gdistributed.wire.channel import Channels, connect
 from gdistributed.wire.membership import Membership
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software

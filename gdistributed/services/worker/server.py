@@ -32,7 +32,8 @@ from gdistributed.services.worker.shell import Shell
 from gdistributed.services.worker.streams import SchedulerStream
 from gdistributed.settings import LOOPBACK, OWN_RESULTS, PYTHON, WorkerSettings
 from gdistributed.v1 import center_pb2, extensions_pb2_grpc, worker_pb2
-from gdistributed.wire.channel import Channels, normalise_address
+from gdistributed.wire.addresses import normalise_address
+from gdistributed.wire.channel import Channels
 from gdistributed.wire.server import Server
 from gdistributed.wire.software import own_software
 
