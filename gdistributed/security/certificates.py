@@ -8,6 +8,7 @@ imports when it has read its options.
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 import tempfile
 import weakref
@@ -18,6 +19,8 @@ from typing import Final
 
 from gdistributed.errors import UsageError
 from gdistributed.settings import CERTIFICATE_DAYS, CERTIFICATES_VARIABLE
+
+logger = logging.getLogger("gdistributed.security")
 
 # As Kubernetes names what a secret of the kind "tls" has.
 AUTHORITY: Final = "ca.crt"
@@ -68,7 +71,8 @@ class Security:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser().absolute()
-        context_of(self.folder)
+        self._identity = _whole_identity_in(self.folder)
+        self._trouble = ""
 
     @classmethod
     def temporary(cls) -> Security:
@@ -111,6 +115,26 @@ class Security:
             )
         _in_use = self
 
+    def identity(self) -> Identity:
+        """Return what the files hold; while they cannot be used, what they held before.
+
+        They are replaced one after the other: a key may be there before its certificate.
+
+        Examples
+        --------
+        >>> Security("keys").identity().certificate  # doctest: +SKIP
+        b'-----BEGIN CERTIFICATE-----...
+        """
+        try:
+            if identity_in(self.folder) != self._identity:
+                self._identity = _whole_identity_in(self.folder)
+            self._trouble = ""
+        except (UsageError, OSError) as error:
+            if self._trouble != str(error):
+                self._trouble = str(error)
+                logger.warning("the last certificates count", extra={"cause": self._trouble})
+        return self._identity
+
     def __repr__(self) -> str:
         return f"Security({str(self.folder)!r})"
 
@@ -130,6 +154,21 @@ def identity_in(folder: Path) -> Identity:
             f"the certificates of the cluster: {error.filename}: {error.strerror};"
             f" `gd certificates {folder}` makes them"
         ) from None
+
+
+def _whole_identity_in(folder: Path) -> Identity:
+    """Read files that fit each other.
+
+    Raises
+    ------
+    UsageError
+        If they do not, or are changed meanwhile.
+    """
+    identity = identity_in(folder)
+    context_of(folder)
+    if identity_in(folder) != identity:
+        raise UsageError(f"the certificates in {folder} are being replaced")
+    return identity
 
 
 def context_of(folder: Path) -> ssl.SSLContext:

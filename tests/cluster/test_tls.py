@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urljoin
 from urllib.request import urlopen
@@ -218,6 +218,49 @@ def test_a_server_shows_a_renewed_certificate(gd: Start, keys: Path, tmp_path: P
     (tmp_path / "tls.crt").unlink()
     serial_at(address, keys)  # the scheduler goes on with what it had
     assert program(MOVES, address, keys).split() == ["3145728"]  # and so do workers
+
+
+CONNECTS = """
+import asyncio, sys
+from gdistributed.security.certificates import Security
+from gdistributed.v1 import server_pb2, server_pb2_grpc
+from gdistributed.wire.channel import open_channel
+
+async def connect():
+    channel = open_channel(sys.argv[1], bulk=True)  # which has a connection of its own
+    stub = server_pb2_grpc.ServerStub(channel)
+    try:
+        await stub.Identify(server_pb2.IdentifyRequest(), timeout=30)
+    finally:
+        await channel.close()
+
+async def main():
+    Security(sys.argv[2]).use()
+    for _ in range(50):
+        await asyncio.gather(*(connect() for _ in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def test_many_connect_at_once_and_while_certificates_are_renewed(
+    gd: Start, keys: Path, tmp_path: Path
+) -> None:
+    """gRPC's servers died of it, of half as many, when told of the same certificates again."""
+    for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
+        shutil.copy(keys / name, tmp_path)
+    options = ("--no-dashboard", "--tls", str(tmp_path))
+    address = address_of(gd("scheduler", "--port", "0", *options))
+    command = [sys.executable, "-c", CONNECTS, address, str(keys)]
+    with ExitStack() as stack:
+        pipe = {"stderr": subprocess.PIPE, "text": True}
+        programs = [stack.enter_context(subprocess.Popen(command, **pipe)) for _ in range(3)]
+        while any(program.poll() is None for program in programs):
+            write_certificates(tmp_path)
+            with suppress(subprocess.TimeoutExpired):
+                programs[0].wait(1)
+        assert [program.communicate()[1] for program in programs] == [""] * 3
+    assert run("status", address, "--tls", str(keys)).returncode == 0
 
 
 LOCAL = """

@@ -138,3 +138,23 @@ print(sorted(path.name for path in security.folder.iterdir()), security.folder)
     assert second.startswith("['ca.crt', 'ca.key', 'tls.crt', 'tls.key'] ")
     assert not Path(first).exists()
     assert not Path(second.rpartition(" ")[2]).exists()
+
+
+def test_new_files_count_when_all_are_there(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied(folder, tmp_path / "member", *MEMBERS)
+    security = Security(tmp_path / "member")
+    before = security.identity()
+    write_certificates(folder)
+    copied(folder, tmp_path / "member", "tls.key")
+    assert security.identity() == before
+    assert security.identity() == before
+    (tmp_path / "member" / "tls.crt").unlink()
+    assert security.identity() == before
+    copied(folder, tmp_path / "member", "tls.crt")
+    assert security.identity() == Security(folder).identity() != before
+    assert caplog.messages == ["the last certificates count"] * 2
+    first, second = (getattr(record, "cause", "") for record in caplog.records)
+    assert "member are no certificate of an authority" in first
+    assert "tls.crt: No such file" in second
