@@ -13,6 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import grpc
+import grpc.aio
+
 from gdistributed.client.html import dashboard, facts, framed, listing
 from gdistributed.deploy.machine import size_nbytes, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
@@ -20,7 +23,7 @@ from gdistributed.errors import UsageError, WaitTimeout
 from gdistributed.security.certificates import Security, take_part
 from gdistributed.settings import LOOPBACK
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
-from gdistributed.wire.channel import connect
+from gdistributed.wire.channel import open_channel
 from gdistributed.wire.hosts import link_to
 from gdistributed.wire.loop_thread import LoopThread
 
@@ -209,21 +212,24 @@ class AsyncLocalCluster:
 
     async def _wait_for(self, names: list[str]) -> None:
         """Wait until the scheduler has these workers and no others."""
-        channel = await connect(self._address, self._options.start_timeout_s)
-        try:
+        async with open_channel(self._address) as channel:
             scheduler: Any = scheduler_pb2_grpc.SchedulerStub(channel)
-            while True:
-                self._joined = await self._list_workers(scheduler)
-                if set(self._joined) == set(names):
-                    return
+            while not await self._are_joined(names, scheduler):
                 self._parts.check()
                 await asyncio.sleep(WORKERS_POLL_S)
-        finally:
-            await channel.close()
 
-    async def _list_workers(self, scheduler: scheduler_pb2_grpc.SchedulerAsyncStub) -> list[str]:
-        answer = await scheduler.ListWorkers(scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE))
-        return [worker.name for worker in answer.workers]
+    async def _are_joined(
+        self, names: list[str], scheduler: scheduler_pb2_grpc.SchedulerAsyncStub
+    ) -> bool:
+        try:
+            request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+            answer = await scheduler.ListWorkers(request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False  # its process has ended: the parts are looked at next
+        self._joined = [worker.name for worker in answer.workers]
+        return set(self._joined) == set(names)
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.start().__await__()

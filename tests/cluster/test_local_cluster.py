@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -111,6 +112,18 @@ def test_the_error_of_a_part_that_cannot_start_reaches_the_user() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ClusterError, match=f"scheduler ended.*\n.*127.0.0.1:{port}"):
             LocalCluster(1, scheduler_port=port)
+
+
+async def test_a_scheduler_that_dies_while_workers_start_is_an_error_at_once() -> None:
+    cluster = LocalCluster(1, asynchronous=True)
+    starting = asyncio.ensure_future(cluster.start())
+    while not cluster.scheduler_address:
+        await asyncio.sleep(0)
+    for child in psutil.Process().children():
+        if "scheduler" in child.cmdline():
+            child.kill()
+    with pytest.raises(ClusterError, match="the scheduler was ended by signal 9 while the cluster"):
+        await starting
 
 
 def test_workers_import_from_where_the_program_does(tmp_path: Path) -> None:

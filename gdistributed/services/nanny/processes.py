@@ -93,9 +93,9 @@ class ChildProcess:
     def ended(self, doing: str) -> ClusterError:
         """The error that says how the child ended, with its last words."""
         words = "".join(f"\n    {line}" for line in self.last_words()) or " nothing."
-        return ClusterError(
-            f"{self.title} ended with exit code {self.exit_code} {doing}. It said:{words}"
-        )
+        code = self.wait()
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return ClusterError(f"{self.title} {how} {doing}. It said:{words}")
 
     def send_signal(self, number: int) -> None:
         """Send the child a signal, if it runs."""
