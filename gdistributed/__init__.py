@@ -178,7 +178,8 @@ def _tell_how_to_start_a_cluster() -> None:
     from gdistributed.client.starting import Cluster, set_starter
 
     def start(asynchronous: bool) -> Cluster:
-        from gdistributed.deploy.local_cluster import AsyncLocalCluster, LocalCluster
+        from gdistributed.deploy.async_local_cluster import AsyncLocalCluster
+        from gdistributed.deploy.local_cluster import LocalCluster
 
         cluster: Cluster = AsyncLocalCluster() if asynchronous else LocalCluster()
         return cluster

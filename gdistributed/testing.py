@@ -16,7 +16,8 @@ import pytest
 
 from gdistributed.client.async_client import AsyncClient
 from gdistributed.client.client import Client
-from gdistributed.deploy.local_cluster import AsyncLocalCluster, LocalCluster
+from gdistributed.deploy.async_local_cluster import AsyncLocalCluster
+from gdistributed.deploy.local_cluster import LocalCluster
 from gdistributed.wire.loop_thread import new_event_loop
 
 __all__ = ["client", "cluster", "cluster_options", "gen_cluster"]

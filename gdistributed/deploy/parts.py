@@ -182,8 +182,10 @@ class ProcessParts:
     async def remove(self, workers: list[str]) -> None:
         """Stop workers, by name, once others have what they hold."""
         leaving = [self._nannies.pop(name) for name in workers]
-        await asyncio.gather(*(nanny.drain() for nanny in leaving))
-        await asyncio.gather(*(nanny.stop() for nanny in leaving))
+        try:
+            await asyncio.gather(*(nanny.drain() for nanny in leaving))
+        finally:  # also when the cluster is closed meanwhile
+            await asyncio.gather(*(nanny.stop() for nanny in leaving))
 
     def living(self) -> list[str]:
         """Names of the workers that live, oldest first; a nanny that gave up is forgotten."""
@@ -289,8 +291,10 @@ class LocalParts:
     async def remove(self, workers: list[str]) -> None:
         """Stop workers, by name, once others have what they hold."""
         leaving = [self._workers.pop(name) for name in workers]
-        await asyncio.gather(*(worker.drain() for worker in leaving))
-        await asyncio.gather(*(worker.stop() for worker in leaving))
+        try:
+            await asyncio.gather(*(worker.drain() for worker in leaving))
+        finally:
+            await asyncio.gather(*(worker.stop() for worker in leaving))
 
     def living(self) -> list[str]:
         """Names of the workers, oldest first."""

@@ -1877,6 +1877,76 @@ class GetSummaryResponse(_message.Message):
 Global___GetSummaryResponse: _TypeAlias = GetSummaryResponse  # noqa: Y015
 
 @_typing.final
+class RecommendWorkersRequest(_message.Message):
+    """RecommendWorkersRequest says what is wanted of workers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_DURATION_FIELD_NUMBER: _builtins.int
+    NTHREADS_FIELD_NUMBER: _builtins.int
+    nthreads: _builtins.int
+    """nthreads of each worker that would be started. Default 0: the mean of those that are there; 1 if
+    there are none.
+    """
+    @_builtins.property
+    def target_duration(self) -> _duration_pb2.Duration:
+        """target_duration in which all that can run now is to be done. The shorter, the more workers.
+        Absent means 5 seconds.
+        """
+
+    def __init__(
+        self,
+        *,
+        target_duration: _duration_pb2.Duration | None = ...,
+        nthreads: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target_duration", b"target_duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nthreads", b"nthreads", "target_duration", b"target_duration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendWorkersRequest: _TypeAlias = RecommendWorkersRequest  # noqa: Y015
+
+@_typing.final
+class RecommendWorkersResponse(_message.Message):
+    """RecommendWorkersResponse says how many workers are worth having."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKERS_FIELD_NUMBER: _builtins.int
+    PRESENT_FIELD_NUMBER: _builtins.int
+    REMOVABLE_FIELD_NUMBER: _builtins.int
+    workers: _builtins.int
+    """workers: how many are worth having. Enough threads to do in the target what can run now, by how
+    long tasks of its kinds have taken, but no more than there are tasks; and twice as many workers as
+    there are where results fill more than six tenths of their memory.
+    """
+    present: _builtins.int
+    """present: how many there are, without those that are leaving."""
+    @_builtins.property
+    def removable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """removable workers, by name, in the order in which to end them: they have nothing to do, hold no
+        actors, and what they hold fits twice into the memory of those that stay. End them by
+        RetireWorkers, or by a signal on which they drain: they may have something to do by then.
+        """
+
+    def __init__(
+        self,
+        *,
+        workers: _builtins.int = ...,
+        present: _builtins.int = ...,
+        removable: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["present", b"present", "removable", b"removable", "workers", b"workers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendWorkersResponse: _TypeAlias = RecommendWorkersResponse  # noqa: Y015
+
+@_typing.final
 class ProfileSchedulerRequest(_message.Message):
     """ProfileSchedulerRequest says for how long to look."""
 

@@ -114,6 +114,11 @@ class SchedulerStub(object):
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryRequest.SerializeToString,
                 response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryResponse.FromString,
                 _registered_method=True)
+        self.RecommendWorkers = channel.unary_unary(
+                '/gdistributed.v1.Scheduler/RecommendWorkers',
+                request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RecommendWorkersRequest.SerializeToString,
+                response_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RecommendWorkersResponse.FromString,
+                _registered_method=True)
         self.ProfileScheduler = channel.unary_unary(
                 '/gdistributed.v1.Scheduler/ProfileScheduler',
                 request_serializer=gdistributed_dot_v1_dot_scheduler__pb2.ProfileSchedulerRequest.SerializeToString,
@@ -351,6 +356,17 @@ class SchedulerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecommendWorkers(self, request, context):
+        """RecommendWorkers says how many workers are worth having, and which could leave, for whoever starts
+        and ends them. It changes nothing.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_DURATION): the target is not positive.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ProfileScheduler(self, request, context):
         """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
         other times. One such call is answered at a time; others wait for it.
@@ -545,6 +561,11 @@ def add_SchedulerServicer_to_server(servicer, server):
                     servicer.GetSummary,
                     request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryRequest.FromString,
                     response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryResponse.SerializeToString,
+            ),
+            'RecommendWorkers': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecommendWorkers,
+                    request_deserializer=gdistributed_dot_v1_dot_scheduler__pb2.RecommendWorkersRequest.FromString,
+                    response_serializer=gdistributed_dot_v1_dot_scheduler__pb2.RecommendWorkersResponse.SerializeToString,
             ),
             'ProfileScheduler': grpc.unary_unary_rpc_method_handler(
                     servicer.ProfileScheduler,
@@ -1001,6 +1022,33 @@ class Scheduler(object):
             '/gdistributed.v1.Scheduler/GetSummary',
             gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryRequest.SerializeToString,
             gdistributed_dot_v1_dot_scheduler__pb2.GetSummaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecommendWorkers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gdistributed.v1.Scheduler/RecommendWorkers',
+            gdistributed_dot_v1_dot_scheduler__pb2.RecommendWorkersRequest.SerializeToString,
+            gdistributed_dot_v1_dot_scheduler__pb2.RecommendWorkersResponse.FromString,
             options,
             channel_credentials,
             insecure,

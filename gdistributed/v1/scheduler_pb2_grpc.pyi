@@ -161,6 +161,13 @@ class SchedulerStub:
 
     Errors: none of its own.
     """
+    RecommendWorkers: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.RecommendWorkersRequest, _scheduler_pb2.RecommendWorkersResponse]
+    """RecommendWorkers says how many workers are worth having, and which could leave, for whoever starts
+    and ends them. It changes nothing.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_DURATION): the target is not positive.
+    """
     ProfileScheduler: _grpc.UnaryUnaryMultiCallable[_scheduler_pb2.ProfileSchedulerRequest, _scheduler_pb2.ProfileSchedulerResponse]
     """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
     other times. One such call is answered at a time; others wait for it.
@@ -374,6 +381,13 @@ class SchedulerAsyncStub(SchedulerStub):
     """GetSummary counts: tasks by state, workers, memory.
 
     Errors: none of its own.
+    """
+    RecommendWorkers: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RecommendWorkersRequest, _scheduler_pb2.RecommendWorkersResponse]  # type: ignore[assignment]
+    """RecommendWorkers says how many workers are worth having, and which could leave, for whoever starts
+    and ends them. It changes nothing.
+
+    Errors:
+    - INVALID_ARGUMENT (BAD_DURATION): the target is not positive.
     """
     ProfileScheduler: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ProfileSchedulerRequest, _scheduler_pb2.ProfileSchedulerResponse]  # type: ignore[assignment]
     """ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
@@ -675,6 +689,19 @@ class SchedulerServicer(metaclass=_abc_1.ABCMeta):
         """GetSummary counts: tasks by state, workers, memory.
 
         Errors: none of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def RecommendWorkers(
+        self,
+        request: _scheduler_pb2.RecommendWorkersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduler_pb2.RecommendWorkersResponse, _abc.Awaitable[_scheduler_pb2.RecommendWorkersResponse]]:
+        """RecommendWorkers says how many workers are worth having, and which could leave, for whoever starts
+        and ends them. It changes nothing.
+
+        Errors:
+        - INVALID_ARGUMENT (BAD_DURATION): the target is not positive.
         """
 
     @_abc_1.abstractmethod

@@ -228,6 +228,22 @@ async def test_bad_graphs_are_refused_by_reason(
     assert not (await stub.GetSummary(pb.GetSummaryRequest())).tasks
 
 
+async def test_workers_that_are_worth_having(stub: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
+    tasks = [addition(f"x{number}", number, 1) for number in range(10)]
+    await stub.Submit(pb.SubmitRequest(tasks=tasks))
+    request = pb.RecommendWorkersRequest()
+    assert await stub.RecommendWorkers(request) == pb.RecommendWorkersResponse(workers=1)
+    request.target_duration.FromMilliseconds(100)
+    assert (await stub.RecommendWorkers(request)).workers == 10
+    request.nthreads = 4
+    assert (await stub.RecommendWorkers(request)).workers == 3
+    request.target_duration.FromMilliseconds(0)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.RecommendWorkers(request)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert reason_of_call(caught.value) == "BAD_DURATION"
+
+
 async def test_results_that_are_not_there(stub: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.GetResult(pb.GetResultRequest(key="x"))

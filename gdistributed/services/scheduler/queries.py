@@ -16,6 +16,7 @@ import grpc.aio
 from gdistributed.core.scheduler import orders
 from gdistributed.core.scheduler.events import Line, one_by_one
 from gdistributed.core.scheduler.explaining import explain
+from gdistributed.core.scheduler.recommending import TARGET_S, recommend
 from gdistributed.core.scheduler.records import TaskRecord
 from gdistributed.core.scheduler.states import ERRED, FORGOTTEN, MEMORY
 from gdistributed.data.transfer import fetch_each
@@ -31,6 +32,7 @@ from gdistributed.services.scheduler.descriptions import (
 from gdistributed.services.scheduler.known import known_task
 from gdistributed.services.scheduler.shell import Shell
 from gdistributed.services.scheduler.summary import summarise
+from gdistributed.settings import NS
 from gdistributed.v1 import scheduler_pb2 as pb
 from gdistributed.v1 import value_pb2, worker_pb2
 from gdistributed.wire.channel import Channels
@@ -260,6 +262,26 @@ class Queries:
     async def GetSummary(self, _request: pb.GetSummaryRequest, _: Context) -> pb.GetSummaryResponse:
         """Count tasks by state, workers, and memory."""
         return summarise(self._shell, self._summary())
+
+    async def RecommendWorkers(
+        self, request: pb.RecommendWorkersRequest, _: Context
+    ) -> pb.RecommendWorkersResponse:
+        """Say how many workers are worth having, and which could leave."""
+        target_s = TARGET_S
+        if request.HasField("target_duration"):
+            target_s = request.target_duration.ToNanoseconds() / NS
+        if target_s <= 0:
+            raise StatusError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "BAD_DURATION",
+                f"work cannot be done in {target_s:g} s",
+            )
+        found = recommend(self._shell.brain, self._shell.now(), target_s, request.nthreads)
+        return pb.RecommendWorkersResponse(
+            workers=found.workers,
+            present=found.present,
+            removable=[worker.name for worker in found.removable],
+        )
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, _: Context

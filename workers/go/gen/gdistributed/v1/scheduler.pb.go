@@ -3581,6 +3581,131 @@ func (x *GetSummaryResponse) GetDashboardAddress() string {
 	return ""
 }
 
+// RecommendWorkersRequest says what is wanted of workers.
+type RecommendWorkersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// target_duration in which all that can run now is to be done. The shorter, the more workers.
+	// Absent means 5 seconds.
+	TargetDuration *durationpb.Duration `protobuf:"bytes,1,opt,name=target_duration,json=targetDuration,proto3" json:"target_duration,omitempty"`
+	// nthreads of each worker that would be started. Default 0: the mean of those that are there; 1 if
+	// there are none.
+	Nthreads      uint32 `protobuf:"varint,2,opt,name=nthreads,proto3" json:"nthreads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecommendWorkersRequest) Reset() {
+	*x = RecommendWorkersRequest{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecommendWorkersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecommendWorkersRequest) ProtoMessage() {}
+
+func (x *RecommendWorkersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecommendWorkersRequest.ProtoReflect.Descriptor instead.
+func (*RecommendWorkersRequest) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *RecommendWorkersRequest) GetTargetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.TargetDuration
+	}
+	return nil
+}
+
+func (x *RecommendWorkersRequest) GetNthreads() uint32 {
+	if x != nil {
+		return x.Nthreads
+	}
+	return 0
+}
+
+// RecommendWorkersResponse says how many workers are worth having.
+type RecommendWorkersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// workers: how many are worth having. Enough threads to do in the target what can run now, by how
+	// long tasks of its kinds have taken, but no more than there are tasks; and twice as many workers as
+	// there are where results fill more than six tenths of their memory.
+	Workers uint32 `protobuf:"varint,1,opt,name=workers,proto3" json:"workers,omitempty"`
+	// present: how many there are, without those that are leaving.
+	Present uint32 `protobuf:"varint,2,opt,name=present,proto3" json:"present,omitempty"`
+	// removable workers, by name, in the order in which to end them: they have nothing to do, hold no
+	// actors, and what they hold fits twice into the memory of those that stay. End them by
+	// RetireWorkers, or by a signal on which they drain: they may have something to do by then.
+	Removable     []string `protobuf:"bytes,3,rep,name=removable,proto3" json:"removable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecommendWorkersResponse) Reset() {
+	*x = RecommendWorkersResponse{}
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecommendWorkersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecommendWorkersResponse) ProtoMessage() {}
+
+func (x *RecommendWorkersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecommendWorkersResponse.ProtoReflect.Descriptor instead.
+func (*RecommendWorkersResponse) Descriptor() ([]byte, []int) {
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *RecommendWorkersResponse) GetWorkers() uint32 {
+	if x != nil {
+		return x.Workers
+	}
+	return 0
+}
+
+func (x *RecommendWorkersResponse) GetPresent() uint32 {
+	if x != nil {
+		return x.Present
+	}
+	return 0
+}
+
+func (x *RecommendWorkersResponse) GetRemovable() []string {
+	if x != nil {
+		return x.Removable
+	}
+	return nil
+}
+
 // ProfileSchedulerRequest says for how long to look.
 type ProfileSchedulerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3592,7 +3717,7 @@ type ProfileSchedulerRequest struct {
 
 func (x *ProfileSchedulerRequest) Reset() {
 	*x = ProfileSchedulerRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3604,7 +3729,7 @@ func (x *ProfileSchedulerRequest) String() string {
 func (*ProfileSchedulerRequest) ProtoMessage() {}
 
 func (x *ProfileSchedulerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[45]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3617,7 +3742,7 @@ func (x *ProfileSchedulerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileSchedulerRequest.ProtoReflect.Descriptor instead.
 func (*ProfileSchedulerRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{45}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ProfileSchedulerRequest) GetDuration() *durationpb.Duration {
@@ -3639,7 +3764,7 @@ type ProfileSchedulerResponse struct {
 
 func (x *ProfileSchedulerResponse) Reset() {
 	*x = ProfileSchedulerResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3651,7 +3776,7 @@ func (x *ProfileSchedulerResponse) String() string {
 func (*ProfileSchedulerResponse) ProtoMessage() {}
 
 func (x *ProfileSchedulerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[46]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3664,7 +3789,7 @@ func (x *ProfileSchedulerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileSchedulerResponse.ProtoReflect.Descriptor instead.
 func (*ProfileSchedulerResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{46}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ProfileSchedulerResponse) GetProfile() *Profile {
@@ -3693,7 +3818,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3705,7 +3830,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[47]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3718,7 +3843,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{47}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *WatchEventsRequest) GetStartRevision() uint64 {
@@ -3767,7 +3892,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3779,7 +3904,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[48]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3792,7 +3917,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{48}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WatchEventsResponse) GetEvents() []*Event {
@@ -3833,7 +3958,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3845,7 +3970,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[49]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3858,7 +3983,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{49}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Event) GetRevision() uint64 {
@@ -3944,7 +4069,7 @@ type ReportWorkerExitRequest struct {
 
 func (x *ReportWorkerExitRequest) Reset() {
 	*x = ReportWorkerExitRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3956,7 +4081,7 @@ func (x *ReportWorkerExitRequest) String() string {
 func (*ReportWorkerExitRequest) ProtoMessage() {}
 
 func (x *ReportWorkerExitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[50]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3969,7 +4094,7 @@ func (x *ReportWorkerExitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportWorkerExitRequest.ProtoReflect.Descriptor instead.
 func (*ReportWorkerExitRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{50}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReportWorkerExitRequest) GetExit() *WorkerExit {
@@ -3995,7 +4120,7 @@ type ReportWorkerExitResponse struct {
 
 func (x *ReportWorkerExitResponse) Reset() {
 	*x = ReportWorkerExitResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4007,7 +4132,7 @@ func (x *ReportWorkerExitResponse) String() string {
 func (*ReportWorkerExitResponse) ProtoMessage() {}
 
 func (x *ReportWorkerExitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[51]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4020,7 +4145,7 @@ func (x *ReportWorkerExitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportWorkerExitResponse.ProtoReflect.Descriptor instead.
 func (*ReportWorkerExitResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{51}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{53}
 }
 
 // ReplicateDataRequest says what is to lie on how many workers.
@@ -4038,7 +4163,7 @@ type ReplicateDataRequest struct {
 
 func (x *ReplicateDataRequest) Reset() {
 	*x = ReplicateDataRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4050,7 +4175,7 @@ func (x *ReplicateDataRequest) String() string {
 func (*ReplicateDataRequest) ProtoMessage() {}
 
 func (x *ReplicateDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[52]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4063,7 +4188,7 @@ func (x *ReplicateDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateDataRequest.ProtoReflect.Descriptor instead.
 func (*ReplicateDataRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{52}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ReplicateDataRequest) GetKeys() []string {
@@ -4098,7 +4223,7 @@ type ReplicateDataResponse struct {
 
 func (x *ReplicateDataResponse) Reset() {
 	*x = ReplicateDataResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4110,7 +4235,7 @@ func (x *ReplicateDataResponse) String() string {
 func (*ReplicateDataResponse) ProtoMessage() {}
 
 func (x *ReplicateDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[53]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4123,7 +4248,7 @@ func (x *ReplicateDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateDataResponse.ProtoReflect.Descriptor instead.
 func (*ReplicateDataResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{53}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ReplicateDataResponse) GetCopied() uint64 {
@@ -4146,7 +4271,7 @@ type RebalanceDataRequest struct {
 
 func (x *RebalanceDataRequest) Reset() {
 	*x = RebalanceDataRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4158,7 +4283,7 @@ func (x *RebalanceDataRequest) String() string {
 func (*RebalanceDataRequest) ProtoMessage() {}
 
 func (x *RebalanceDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[54]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4171,7 +4296,7 @@ func (x *RebalanceDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceDataRequest.ProtoReflect.Descriptor instead.
 func (*RebalanceDataRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{54}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RebalanceDataRequest) GetKeys() []string {
@@ -4199,7 +4324,7 @@ type RebalanceDataResponse struct {
 
 func (x *RebalanceDataResponse) Reset() {
 	*x = RebalanceDataResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4211,7 +4336,7 @@ func (x *RebalanceDataResponse) String() string {
 func (*RebalanceDataResponse) ProtoMessage() {}
 
 func (x *RebalanceDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[55]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4224,7 +4349,7 @@ func (x *RebalanceDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceDataResponse.ProtoReflect.Descriptor instead.
 func (*RebalanceDataResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{55}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RebalanceDataResponse) GetMoved() uint64 {
@@ -4247,7 +4372,7 @@ type RetireWorkersRequest struct {
 
 func (x *RetireWorkersRequest) Reset() {
 	*x = RetireWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4259,7 +4384,7 @@ func (x *RetireWorkersRequest) String() string {
 func (*RetireWorkersRequest) ProtoMessage() {}
 
 func (x *RetireWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[56]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4272,7 +4397,7 @@ func (x *RetireWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireWorkersRequest.ProtoReflect.Descriptor instead.
 func (*RetireWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{56}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RetireWorkersRequest) GetWorkers() []string {
@@ -4302,7 +4427,7 @@ type RetireWorkersResponse struct {
 
 func (x *RetireWorkersResponse) Reset() {
 	*x = RetireWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4314,7 +4439,7 @@ func (x *RetireWorkersResponse) String() string {
 func (*RetireWorkersResponse) ProtoMessage() {}
 
 func (x *RetireWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[57]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4327,7 +4452,7 @@ func (x *RetireWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireWorkersResponse.ProtoReflect.Descriptor instead.
 func (*RetireWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{57}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RetireWorkersResponse) GetRetired() []string {
@@ -4355,7 +4480,7 @@ type RestartWorkersRequest struct {
 
 func (x *RestartWorkersRequest) Reset() {
 	*x = RestartWorkersRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4367,7 +4492,7 @@ func (x *RestartWorkersRequest) String() string {
 func (*RestartWorkersRequest) ProtoMessage() {}
 
 func (x *RestartWorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[58]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4380,7 +4505,7 @@ func (x *RestartWorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartWorkersRequest.ProtoReflect.Descriptor instead.
 func (*RestartWorkersRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{58}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RestartWorkersRequest) GetTimeout() *durationpb.Duration {
@@ -4406,7 +4531,7 @@ type RestartWorkersResponse struct {
 
 func (x *RestartWorkersResponse) Reset() {
 	*x = RestartWorkersResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4418,7 +4543,7 @@ func (x *RestartWorkersResponse) String() string {
 func (*RestartWorkersResponse) ProtoMessage() {}
 
 func (x *RestartWorkersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[59]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4431,7 +4556,7 @@ func (x *RestartWorkersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartWorkersResponse.ProtoReflect.Descriptor instead.
 func (*RestartWorkersResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{59}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RestartWorkersResponse) GetRestarted() []string {
@@ -4468,7 +4593,7 @@ type MissingWorker struct {
 
 func (x *MissingWorker) Reset() {
 	*x = MissingWorker{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4480,7 +4605,7 @@ func (x *MissingWorker) String() string {
 func (*MissingWorker) ProtoMessage() {}
 
 func (x *MissingWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[60]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4493,7 +4618,7 @@ func (x *MissingWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissingWorker.ProtoReflect.Descriptor instead.
 func (*MissingWorker) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{60}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *MissingWorker) GetName() string {
@@ -4521,7 +4646,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4533,7 +4658,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[61]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4546,7 +4671,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{61}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ShutdownRequest) GetReason() string {
@@ -4565,7 +4690,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4577,7 +4702,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[62]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4590,7 +4715,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{62}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{64}
 }
 
 // SynchronizeRequest states who a worker is, what it does and what it has done.
@@ -4623,7 +4748,7 @@ type SynchronizeRequest struct {
 
 func (x *SynchronizeRequest) Reset() {
 	*x = SynchronizeRequest{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4635,7 +4760,7 @@ func (x *SynchronizeRequest) String() string {
 func (*SynchronizeRequest) ProtoMessage() {}
 
 func (x *SynchronizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[63]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4648,7 +4773,7 @@ func (x *SynchronizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeRequest.ProtoReflect.Descriptor instead.
 func (*SynchronizeRequest) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{63}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SynchronizeRequest) GetHello() *WorkerHello {
@@ -4714,7 +4839,7 @@ type PlainOutcome struct {
 
 func (x *PlainOutcome) Reset() {
 	*x = PlainOutcome{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4726,7 +4851,7 @@ func (x *PlainOutcome) String() string {
 func (*PlainOutcome) ProtoMessage() {}
 
 func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[64]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4739,7 +4864,7 @@ func (x *PlainOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlainOutcome.ProtoReflect.Descriptor instead.
 func (*PlainOutcome) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{64}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PlainOutcome) GetKey() string {
@@ -4839,7 +4964,7 @@ type SynchronizeResponse struct {
 
 func (x *SynchronizeResponse) Reset() {
 	*x = SynchronizeResponse{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[65]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4851,7 +4976,7 @@ func (x *SynchronizeResponse) String() string {
 func (*SynchronizeResponse) ProtoMessage() {}
 
 func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[65]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4864,7 +4989,7 @@ func (x *SynchronizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizeResponse.ProtoReflect.Descriptor instead.
 func (*SynchronizeResponse) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{65}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *SynchronizeResponse) GetClusterId() string {
@@ -4929,7 +5054,7 @@ type SynchronizedTask struct {
 
 func (x *SynchronizedTask) Reset() {
 	*x = SynchronizedTask{}
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[66]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4941,7 +5066,7 @@ func (x *SynchronizedTask) String() string {
 func (*SynchronizedTask) ProtoMessage() {}
 
 func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
-	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[66]
+	mi := &file_gdistributed_v1_scheduler_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4954,7 +5079,7 @@ func (x *SynchronizedTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SynchronizedTask.ProtoReflect.Descriptor instead.
 func (*SynchronizedTask) Descriptor() ([]byte, []int) {
-	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{66}
+	return file_gdistributed_v1_scheduler_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SynchronizedTask) GetKey() string {
@@ -5261,7 +5386,14 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\n" +
 	"TasksEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"P\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"y\n" +
+	"\x17RecommendWorkersRequest\x12B\n" +
+	"\x0ftarget_duration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0etargetDuration\x12\x1a\n" +
+	"\bnthreads\x18\x02 \x01(\rR\bnthreads\"l\n" +
+	"\x18RecommendWorkersResponse\x12\x18\n" +
+	"\aworkers\x18\x01 \x01(\rR\aworkers\x12\x18\n" +
+	"\apresent\x18\x02 \x01(\rR\apresent\x12\x1c\n" +
+	"\tremovable\x18\x03 \x03(\tR\tremovable\"P\n" +
 	"\x17ProfileSchedulerRequest\x125\n" +
 	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\"N\n" +
 	"\x18ProfileSchedulerResponse\x122\n" +
@@ -5351,7 +5483,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\bTaskView\x12\x19\n" +
 	"\x15TASK_VIEW_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTASK_VIEW_BASIC\x10\x01\x12\x12\n" +
-	"\x0eTASK_VIEW_FULL\x10\x022\xf5\x10\n" +
+	"\x0eTASK_VIEW_FULL\x10\x022\xde\x11\n" +
 	"\tScheduler\x12K\n" +
 	"\rConnectWorker\x12\x1b.gdistributed.v1.FromWorker\x1a\x19.gdistributed.v1.ToWorker(\x010\x01\x12K\n" +
 	"\rConnectClient\x12\x1b.gdistributed.v1.FromClient\x1a\x19.gdistributed.v1.ToClient(\x010\x01\x12I\n" +
@@ -5370,6 +5502,7 @@ const file_gdistributed_v1_scheduler_proto_rawDesc = "" +
 	"\rListFunctions\x12%.gdistributed.v1.ListFunctionsRequest\x1a&.gdistributed.v1.ListFunctionsResponse\x12U\n" +
 	"\n" +
 	"GetSummary\x12\".gdistributed.v1.GetSummaryRequest\x1a#.gdistributed.v1.GetSummaryResponse\x12g\n" +
+	"\x10RecommendWorkers\x12(.gdistributed.v1.RecommendWorkersRequest\x1a).gdistributed.v1.RecommendWorkersResponse\x12g\n" +
 	"\x10ProfileScheduler\x12(.gdistributed.v1.ProfileSchedulerRequest\x1a).gdistributed.v1.ProfileSchedulerResponse\x12Z\n" +
 	"\vWatchEvents\x12#.gdistributed.v1.WatchEventsRequest\x1a$.gdistributed.v1.WatchEventsResponse0\x01\x12g\n" +
 	"\x10ReportWorkerExit\x12(.gdistributed.v1.ReportWorkerExitRequest\x1a).gdistributed.v1.ReportWorkerExitResponse\x12^\n" +
@@ -5393,7 +5526,7 @@ func file_gdistributed_v1_scheduler_proto_rawDescGZIP() []byte {
 }
 
 var file_gdistributed_v1_scheduler_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_gdistributed_v1_scheduler_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(TaskView)(0),                    // 0: gdistributed.v1.TaskView
 	(*FromClient)(nil),               // 1: gdistributed.v1.FromClient
@@ -5441,192 +5574,197 @@ var file_gdistributed_v1_scheduler_proto_goTypes = []any{
 	(*FunctionDescription)(nil),      // 43: gdistributed.v1.FunctionDescription
 	(*GetSummaryRequest)(nil),        // 44: gdistributed.v1.GetSummaryRequest
 	(*GetSummaryResponse)(nil),       // 45: gdistributed.v1.GetSummaryResponse
-	(*ProfileSchedulerRequest)(nil),  // 46: gdistributed.v1.ProfileSchedulerRequest
-	(*ProfileSchedulerResponse)(nil), // 47: gdistributed.v1.ProfileSchedulerResponse
-	(*WatchEventsRequest)(nil),       // 48: gdistributed.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),      // 49: gdistributed.v1.WatchEventsResponse
-	(*Event)(nil),                    // 50: gdistributed.v1.Event
-	(*ReportWorkerExitRequest)(nil),  // 51: gdistributed.v1.ReportWorkerExitRequest
-	(*ReportWorkerExitResponse)(nil), // 52: gdistributed.v1.ReportWorkerExitResponse
-	(*ReplicateDataRequest)(nil),     // 53: gdistributed.v1.ReplicateDataRequest
-	(*ReplicateDataResponse)(nil),    // 54: gdistributed.v1.ReplicateDataResponse
-	(*RebalanceDataRequest)(nil),     // 55: gdistributed.v1.RebalanceDataRequest
-	(*RebalanceDataResponse)(nil),    // 56: gdistributed.v1.RebalanceDataResponse
-	(*RetireWorkersRequest)(nil),     // 57: gdistributed.v1.RetireWorkersRequest
-	(*RetireWorkersResponse)(nil),    // 58: gdistributed.v1.RetireWorkersResponse
-	(*RestartWorkersRequest)(nil),    // 59: gdistributed.v1.RestartWorkersRequest
-	(*RestartWorkersResponse)(nil),   // 60: gdistributed.v1.RestartWorkersResponse
-	(*MissingWorker)(nil),            // 61: gdistributed.v1.MissingWorker
-	(*ShutdownRequest)(nil),          // 62: gdistributed.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 63: gdistributed.v1.ShutdownResponse
-	(*SynchronizeRequest)(nil),       // 64: gdistributed.v1.SynchronizeRequest
-	(*PlainOutcome)(nil),             // 65: gdistributed.v1.PlainOutcome
-	(*SynchronizeResponse)(nil),      // 66: gdistributed.v1.SynchronizeResponse
-	(*SynchronizedTask)(nil),         // 67: gdistributed.v1.SynchronizedTask
-	nil,                              // 68: gdistributed.v1.WorkerDescription.ResourcesEntry
-	nil,                              // 69: gdistributed.v1.GetSummaryResponse.TasksEntry
-	(*Function)(nil),                 // 70: gdistributed.v1.Function
-	(*TaskTemplate)(nil),             // 71: gdistributed.v1.TaskTemplate
-	(*Goodbye)(nil),                  // 72: gdistributed.v1.Goodbye
-	(*Software)(nil),                 // 73: gdistributed.v1.Software
-	(*Resume)(nil),                   // 74: gdistributed.v1.Resume
-	(*TaskSpec)(nil),                 // 75: gdistributed.v1.TaskSpec
-	(*TaskArray)(nil),                // 76: gdistributed.v1.TaskArray
-	(*Payload)(nil),                  // 77: gdistributed.v1.Payload
-	(*Welcome)(nil),                  // 78: gdistributed.v1.Welcome
-	(*Peer)(nil),                     // 79: gdistributed.v1.Peer
-	(*TaskFinished)(nil),             // 80: gdistributed.v1.TaskFinished
-	(*TaskErred)(nil),                // 81: gdistributed.v1.TaskErred
-	(*Closing)(nil),                  // 82: gdistributed.v1.Closing
-	(*TaskOutput)(nil),               // 83: gdistributed.v1.TaskOutput
-	(*durationpb.Duration)(nil),      // 84: google.protobuf.Duration
-	(*structpb.Value)(nil),           // 85: google.protobuf.Value
-	(TaskState)(0),                   // 86: gdistributed.v1.TaskState
-	(*TaskError)(nil),                // 87: gdistributed.v1.TaskError
-	(*timestamppb.Timestamp)(nil),    // 88: google.protobuf.Timestamp
-	(WorkerStatus)(0),                // 89: gdistributed.v1.WorkerStatus
-	(*WorkerMetrics)(nil),            // 90: gdistributed.v1.WorkerMetrics
-	(*FunctionOffer)(nil),            // 91: gdistributed.v1.FunctionOffer
-	(*Profile)(nil),                  // 92: gdistributed.v1.Profile
-	(*WorkerExit)(nil),               // 93: gdistributed.v1.WorkerExit
-	(*WorkerHello)(nil),              // 94: gdistributed.v1.WorkerHello
-	(*TaskAttempt)(nil),              // 95: gdistributed.v1.TaskAttempt
-	(*FromWorker)(nil),               // 96: gdistributed.v1.FromWorker
-	(*ToWorker)(nil),                 // 97: gdistributed.v1.ToWorker
+	(*RecommendWorkersRequest)(nil),  // 46: gdistributed.v1.RecommendWorkersRequest
+	(*RecommendWorkersResponse)(nil), // 47: gdistributed.v1.RecommendWorkersResponse
+	(*ProfileSchedulerRequest)(nil),  // 48: gdistributed.v1.ProfileSchedulerRequest
+	(*ProfileSchedulerResponse)(nil), // 49: gdistributed.v1.ProfileSchedulerResponse
+	(*WatchEventsRequest)(nil),       // 50: gdistributed.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),      // 51: gdistributed.v1.WatchEventsResponse
+	(*Event)(nil),                    // 52: gdistributed.v1.Event
+	(*ReportWorkerExitRequest)(nil),  // 53: gdistributed.v1.ReportWorkerExitRequest
+	(*ReportWorkerExitResponse)(nil), // 54: gdistributed.v1.ReportWorkerExitResponse
+	(*ReplicateDataRequest)(nil),     // 55: gdistributed.v1.ReplicateDataRequest
+	(*ReplicateDataResponse)(nil),    // 56: gdistributed.v1.ReplicateDataResponse
+	(*RebalanceDataRequest)(nil),     // 57: gdistributed.v1.RebalanceDataRequest
+	(*RebalanceDataResponse)(nil),    // 58: gdistributed.v1.RebalanceDataResponse
+	(*RetireWorkersRequest)(nil),     // 59: gdistributed.v1.RetireWorkersRequest
+	(*RetireWorkersResponse)(nil),    // 60: gdistributed.v1.RetireWorkersResponse
+	(*RestartWorkersRequest)(nil),    // 61: gdistributed.v1.RestartWorkersRequest
+	(*RestartWorkersResponse)(nil),   // 62: gdistributed.v1.RestartWorkersResponse
+	(*MissingWorker)(nil),            // 63: gdistributed.v1.MissingWorker
+	(*ShutdownRequest)(nil),          // 64: gdistributed.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 65: gdistributed.v1.ShutdownResponse
+	(*SynchronizeRequest)(nil),       // 66: gdistributed.v1.SynchronizeRequest
+	(*PlainOutcome)(nil),             // 67: gdistributed.v1.PlainOutcome
+	(*SynchronizeResponse)(nil),      // 68: gdistributed.v1.SynchronizeResponse
+	(*SynchronizedTask)(nil),         // 69: gdistributed.v1.SynchronizedTask
+	nil,                              // 70: gdistributed.v1.WorkerDescription.ResourcesEntry
+	nil,                              // 71: gdistributed.v1.GetSummaryResponse.TasksEntry
+	(*Function)(nil),                 // 72: gdistributed.v1.Function
+	(*TaskTemplate)(nil),             // 73: gdistributed.v1.TaskTemplate
+	(*Goodbye)(nil),                  // 74: gdistributed.v1.Goodbye
+	(*Software)(nil),                 // 75: gdistributed.v1.Software
+	(*Resume)(nil),                   // 76: gdistributed.v1.Resume
+	(*TaskSpec)(nil),                 // 77: gdistributed.v1.TaskSpec
+	(*TaskArray)(nil),                // 78: gdistributed.v1.TaskArray
+	(*Payload)(nil),                  // 79: gdistributed.v1.Payload
+	(*Welcome)(nil),                  // 80: gdistributed.v1.Welcome
+	(*Peer)(nil),                     // 81: gdistributed.v1.Peer
+	(*TaskFinished)(nil),             // 82: gdistributed.v1.TaskFinished
+	(*TaskErred)(nil),                // 83: gdistributed.v1.TaskErred
+	(*Closing)(nil),                  // 84: gdistributed.v1.Closing
+	(*TaskOutput)(nil),               // 85: gdistributed.v1.TaskOutput
+	(*durationpb.Duration)(nil),      // 86: google.protobuf.Duration
+	(*structpb.Value)(nil),           // 87: google.protobuf.Value
+	(TaskState)(0),                   // 88: gdistributed.v1.TaskState
+	(*TaskError)(nil),                // 89: gdistributed.v1.TaskError
+	(*timestamppb.Timestamp)(nil),    // 90: google.protobuf.Timestamp
+	(WorkerStatus)(0),                // 91: gdistributed.v1.WorkerStatus
+	(*WorkerMetrics)(nil),            // 92: gdistributed.v1.WorkerMetrics
+	(*FunctionOffer)(nil),            // 93: gdistributed.v1.FunctionOffer
+	(*Profile)(nil),                  // 94: gdistributed.v1.Profile
+	(*WorkerExit)(nil),               // 95: gdistributed.v1.WorkerExit
+	(*WorkerHello)(nil),              // 96: gdistributed.v1.WorkerHello
+	(*TaskAttempt)(nil),              // 97: gdistributed.v1.TaskAttempt
+	(*FromWorker)(nil),               // 98: gdistributed.v1.FromWorker
+	(*ToWorker)(nil),                 // 99: gdistributed.v1.ToWorker
 }
 var file_gdistributed_v1_scheduler_proto_depIdxs = []int32{
 	2,   // 0: gdistributed.v1.FromClient.hello:type_name -> gdistributed.v1.ClientHello
-	70,  // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
-	71,  // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
+	72,  // 1: gdistributed.v1.FromClient.functions:type_name -> gdistributed.v1.Function
+	73,  // 2: gdistributed.v1.FromClient.templates:type_name -> gdistributed.v1.TaskTemplate
 	7,   // 3: gdistributed.v1.FromClient.scattered:type_name -> gdistributed.v1.ScatteredData
 	3,   // 4: gdistributed.v1.FromClient.graphs:type_name -> gdistributed.v1.SubmitGraph
 	4,   // 5: gdistributed.v1.FromClient.hold:type_name -> gdistributed.v1.HoldKeys
 	6,   // 6: gdistributed.v1.FromClient.retry:type_name -> gdistributed.v1.RetryKeys
 	5,   // 7: gdistributed.v1.FromClient.cancel:type_name -> gdistributed.v1.CancelKeys
 	8,   // 8: gdistributed.v1.FromClient.wanted:type_name -> gdistributed.v1.WantedKeys
-	72,  // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
-	73,  // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
-	74,  // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
-	75,  // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
-	76,  // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
-	77,  // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
-	78,  // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
-	79,  // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
+	74,  // 9: gdistributed.v1.FromClient.goodbye:type_name -> gdistributed.v1.Goodbye
+	75,  // 10: gdistributed.v1.ClientHello.software:type_name -> gdistributed.v1.Software
+	76,  // 11: gdistributed.v1.ClientHello.resume:type_name -> gdistributed.v1.Resume
+	77,  // 12: gdistributed.v1.SubmitGraph.tasks:type_name -> gdistributed.v1.TaskSpec
+	78,  // 13: gdistributed.v1.SubmitGraph.arrays:type_name -> gdistributed.v1.TaskArray
+	79,  // 14: gdistributed.v1.SubmitGraph.shared:type_name -> gdistributed.v1.Payload
+	80,  // 15: gdistributed.v1.ToClient.welcome:type_name -> gdistributed.v1.Welcome
+	81,  // 16: gdistributed.v1.ToClient.peers:type_name -> gdistributed.v1.Peer
 	11,  // 17: gdistributed.v1.ToClient.refused:type_name -> gdistributed.v1.GraphRefused
-	80,  // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
-	81,  // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
+	82,  // 18: gdistributed.v1.ToClient.finished:type_name -> gdistributed.v1.TaskFinished
+	83,  // 19: gdistributed.v1.ToClient.erred:type_name -> gdistributed.v1.TaskErred
 	12,  // 20: gdistributed.v1.ToClient.cancelled:type_name -> gdistributed.v1.KeyCancelled
 	10,  // 21: gdistributed.v1.ToClient.workers:type_name -> gdistributed.v1.WorkerCount
-	82,  // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
-	83,  // 23: gdistributed.v1.ToClient.output:type_name -> gdistributed.v1.TaskOutput
+	84,  // 22: gdistributed.v1.ToClient.closing:type_name -> gdistributed.v1.Closing
+	85,  // 23: gdistributed.v1.ToClient.output:type_name -> gdistributed.v1.TaskOutput
 	14,  // 24: gdistributed.v1.SubmitRequest.tasks:type_name -> gdistributed.v1.PlainTask
-	84,  // 25: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
+	86,  // 25: gdistributed.v1.SubmitRequest.keep:type_name -> google.protobuf.Duration
 	15,  // 26: gdistributed.v1.PlainTask.arguments:type_name -> gdistributed.v1.PlainArgument
-	85,  // 27: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
-	77,  // 28: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
-	84,  // 29: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
-	86,  // 30: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
-	85,  // 31: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
-	77,  // 32: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
-	87,  // 33: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
+	87,  // 27: gdistributed.v1.PlainArgument.json:type_name -> google.protobuf.Value
+	79,  // 28: gdistributed.v1.PlainArgument.payload:type_name -> gdistributed.v1.Payload
+	86,  // 29: gdistributed.v1.GetResultRequest.timeout:type_name -> google.protobuf.Duration
+	88,  // 30: gdistributed.v1.GetResultResponse.state:type_name -> gdistributed.v1.TaskState
+	87,  // 31: gdistributed.v1.GetResultResponse.json:type_name -> google.protobuf.Value
+	79,  // 32: gdistributed.v1.GetResultResponse.payload:type_name -> gdistributed.v1.Payload
+	89,  // 33: gdistributed.v1.GetResultResponse.error:type_name -> gdistributed.v1.TaskError
 	21,  // 34: gdistributed.v1.GetTaskResponse.task:type_name -> gdistributed.v1.TaskDescription
-	86,  // 35: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
-	87,  // 36: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
-	86,  // 37: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
+	88,  // 35: gdistributed.v1.TaskDescription.state:type_name -> gdistributed.v1.TaskState
+	89,  // 36: gdistributed.v1.TaskDescription.error:type_name -> gdistributed.v1.TaskError
+	88,  // 37: gdistributed.v1.ListTasksRequest.states:type_name -> gdistributed.v1.TaskState
 	0,   // 38: gdistributed.v1.ListTasksRequest.view:type_name -> gdistributed.v1.TaskView
 	21,  // 39: gdistributed.v1.ListTasksResponse.tasks:type_name -> gdistributed.v1.TaskDescription
-	86,  // 40: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
+	88,  // 40: gdistributed.v1.ExplainTaskResponse.state:type_name -> gdistributed.v1.TaskState
 	32,  // 41: gdistributed.v1.ExplainTaskResponse.story:type_name -> gdistributed.v1.StoryLine
-	88,  // 42: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
-	83,  // 43: gdistributed.v1.GetTaskOutputResponse.output:type_name -> gdistributed.v1.TaskOutput
+	90,  // 42: gdistributed.v1.StoryLine.time:type_name -> google.protobuf.Timestamp
+	85,  // 43: gdistributed.v1.GetTaskOutputResponse.output:type_name -> gdistributed.v1.TaskOutput
 	37,  // 44: gdistributed.v1.ListWorkersResponse.workers:type_name -> gdistributed.v1.WorkerDescription
-	89,  // 45: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
-	84,  // 46: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
-	90,  // 47: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
-	68,  // 48: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
-	84,  // 49: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
-	73,  // 50: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
+	91,  // 45: gdistributed.v1.WorkerDescription.status:type_name -> gdistributed.v1.WorkerStatus
+	86,  // 46: gdistributed.v1.WorkerDescription.occupancy:type_name -> google.protobuf.Duration
+	92,  // 47: gdistributed.v1.WorkerDescription.metrics:type_name -> gdistributed.v1.WorkerMetrics
+	70,  // 48: gdistributed.v1.WorkerDescription.resources:type_name -> gdistributed.v1.WorkerDescription.ResourcesEntry
+	86,  // 49: gdistributed.v1.WorkerDescription.last_seen:type_name -> google.protobuf.Duration
+	75,  // 50: gdistributed.v1.WorkerDescription.software:type_name -> gdistributed.v1.Software
 	40,  // 51: gdistributed.v1.ListClientsResponse.clients:type_name -> gdistributed.v1.ClientDescription
 	43,  // 52: gdistributed.v1.ListFunctionsResponse.functions:type_name -> gdistributed.v1.FunctionDescription
-	91,  // 53: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
-	69,  // 54: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
-	84,  // 55: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
-	84,  // 56: gdistributed.v1.ProfileSchedulerRequest.duration:type_name -> google.protobuf.Duration
-	92,  // 57: gdistributed.v1.ProfileSchedulerResponse.profile:type_name -> gdistributed.v1.Profile
-	50,  // 58: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
-	88,  // 59: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
-	93,  // 60: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
-	84,  // 61: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	84,  // 62: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
-	61,  // 63: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
-	94,  // 64: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
-	89,  // 65: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
-	95,  // 66: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
-	65,  // 67: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
-	84,  // 68: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
-	84,  // 69: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
-	85,  // 70: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
-	77,  // 71: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
-	87,  // 72: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
-	67,  // 73: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
-	95,  // 74: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
-	84,  // 75: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
-	72,  // 76: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
-	70,  // 77: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
-	15,  // 78: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
-	96,  // 79: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
-	1,   // 80: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
-	13,  // 81: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
-	17,  // 82: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
-	19,  // 83: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
-	22,  // 84: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
-	24,  // 85: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
-	26,  // 86: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
-	28,  // 87: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
-	30,  // 88: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
-	33,  // 89: gdistributed.v1.Scheduler.GetTaskOutput:input_type -> gdistributed.v1.GetTaskOutputRequest
-	35,  // 90: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
-	38,  // 91: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
-	41,  // 92: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
-	44,  // 93: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
-	46,  // 94: gdistributed.v1.Scheduler.ProfileScheduler:input_type -> gdistributed.v1.ProfileSchedulerRequest
-	48,  // 95: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
-	51,  // 96: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
-	53,  // 97: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
-	55,  // 98: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
-	57,  // 99: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
-	59,  // 100: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
-	62,  // 101: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
-	64,  // 102: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
-	97,  // 103: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
-	9,   // 104: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
-	16,  // 105: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
-	18,  // 106: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
-	20,  // 107: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
-	23,  // 108: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
-	25,  // 109: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
-	27,  // 110: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
-	29,  // 111: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
-	31,  // 112: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
-	34,  // 113: gdistributed.v1.Scheduler.GetTaskOutput:output_type -> gdistributed.v1.GetTaskOutputResponse
-	36,  // 114: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
-	39,  // 115: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
-	42,  // 116: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
-	45,  // 117: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
-	47,  // 118: gdistributed.v1.Scheduler.ProfileScheduler:output_type -> gdistributed.v1.ProfileSchedulerResponse
-	49,  // 119: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
-	52,  // 120: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
-	54,  // 121: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
-	56,  // 122: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
-	58,  // 123: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
-	60,  // 124: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
-	63,  // 125: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
-	66,  // 126: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
-	103, // [103:127] is the sub-list for method output_type
-	79,  // [79:103] is the sub-list for method input_type
-	79,  // [79:79] is the sub-list for extension type_name
-	79,  // [79:79] is the sub-list for extension extendee
-	0,   // [0:79] is the sub-list for field type_name
+	93,  // 53: gdistributed.v1.FunctionDescription.offer:type_name -> gdistributed.v1.FunctionOffer
+	71,  // 54: gdistributed.v1.GetSummaryResponse.tasks:type_name -> gdistributed.v1.GetSummaryResponse.TasksEntry
+	86,  // 55: gdistributed.v1.GetSummaryResponse.uptime:type_name -> google.protobuf.Duration
+	86,  // 56: gdistributed.v1.RecommendWorkersRequest.target_duration:type_name -> google.protobuf.Duration
+	86,  // 57: gdistributed.v1.ProfileSchedulerRequest.duration:type_name -> google.protobuf.Duration
+	94,  // 58: gdistributed.v1.ProfileSchedulerResponse.profile:type_name -> gdistributed.v1.Profile
+	52,  // 59: gdistributed.v1.WatchEventsResponse.events:type_name -> gdistributed.v1.Event
+	90,  // 60: gdistributed.v1.Event.time:type_name -> google.protobuf.Timestamp
+	95,  // 61: gdistributed.v1.ReportWorkerExitRequest.exit:type_name -> gdistributed.v1.WorkerExit
+	86,  // 62: gdistributed.v1.RetireWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	86,  // 63: gdistributed.v1.RestartWorkersRequest.timeout:type_name -> google.protobuf.Duration
+	63,  // 64: gdistributed.v1.RestartWorkersResponse.missing:type_name -> gdistributed.v1.MissingWorker
+	96,  // 65: gdistributed.v1.SynchronizeRequest.hello:type_name -> gdistributed.v1.WorkerHello
+	91,  // 66: gdistributed.v1.SynchronizeRequest.status:type_name -> gdistributed.v1.WorkerStatus
+	97,  // 67: gdistributed.v1.SynchronizeRequest.running:type_name -> gdistributed.v1.TaskAttempt
+	67,  // 68: gdistributed.v1.SynchronizeRequest.outcomes:type_name -> gdistributed.v1.PlainOutcome
+	86,  // 69: gdistributed.v1.SynchronizeRequest.wait:type_name -> google.protobuf.Duration
+	86,  // 70: gdistributed.v1.SynchronizeRequest.lease:type_name -> google.protobuf.Duration
+	87,  // 71: gdistributed.v1.PlainOutcome.json:type_name -> google.protobuf.Value
+	79,  // 72: gdistributed.v1.PlainOutcome.payload:type_name -> gdistributed.v1.Payload
+	89,  // 73: gdistributed.v1.PlainOutcome.error:type_name -> gdistributed.v1.TaskError
+	69,  // 74: gdistributed.v1.SynchronizeResponse.run:type_name -> gdistributed.v1.SynchronizedTask
+	97,  // 75: gdistributed.v1.SynchronizeResponse.acknowledged:type_name -> gdistributed.v1.TaskAttempt
+	86,  // 76: gdistributed.v1.SynchronizeResponse.next_call:type_name -> google.protobuf.Duration
+	74,  // 77: gdistributed.v1.SynchronizeResponse.goodbye:type_name -> gdistributed.v1.Goodbye
+	72,  // 78: gdistributed.v1.SynchronizedTask.function:type_name -> gdistributed.v1.Function
+	15,  // 79: gdistributed.v1.SynchronizedTask.plain_arguments:type_name -> gdistributed.v1.PlainArgument
+	98,  // 80: gdistributed.v1.Scheduler.ConnectWorker:input_type -> gdistributed.v1.FromWorker
+	1,   // 81: gdistributed.v1.Scheduler.ConnectClient:input_type -> gdistributed.v1.FromClient
+	13,  // 82: gdistributed.v1.Scheduler.Submit:input_type -> gdistributed.v1.SubmitRequest
+	17,  // 83: gdistributed.v1.Scheduler.GetResult:input_type -> gdistributed.v1.GetResultRequest
+	19,  // 84: gdistributed.v1.Scheduler.GetTask:input_type -> gdistributed.v1.GetTaskRequest
+	22,  // 85: gdistributed.v1.Scheduler.ListTasks:input_type -> gdistributed.v1.ListTasksRequest
+	24,  // 86: gdistributed.v1.Scheduler.CancelTasks:input_type -> gdistributed.v1.CancelTasksRequest
+	26,  // 87: gdistributed.v1.Scheduler.ReleaseTasks:input_type -> gdistributed.v1.ReleaseTasksRequest
+	28,  // 88: gdistributed.v1.Scheduler.RetryTasks:input_type -> gdistributed.v1.RetryTasksRequest
+	30,  // 89: gdistributed.v1.Scheduler.ExplainTask:input_type -> gdistributed.v1.ExplainTaskRequest
+	33,  // 90: gdistributed.v1.Scheduler.GetTaskOutput:input_type -> gdistributed.v1.GetTaskOutputRequest
+	35,  // 91: gdistributed.v1.Scheduler.ListWorkers:input_type -> gdistributed.v1.ListWorkersRequest
+	38,  // 92: gdistributed.v1.Scheduler.ListClients:input_type -> gdistributed.v1.ListClientsRequest
+	41,  // 93: gdistributed.v1.Scheduler.ListFunctions:input_type -> gdistributed.v1.ListFunctionsRequest
+	44,  // 94: gdistributed.v1.Scheduler.GetSummary:input_type -> gdistributed.v1.GetSummaryRequest
+	46,  // 95: gdistributed.v1.Scheduler.RecommendWorkers:input_type -> gdistributed.v1.RecommendWorkersRequest
+	48,  // 96: gdistributed.v1.Scheduler.ProfileScheduler:input_type -> gdistributed.v1.ProfileSchedulerRequest
+	50,  // 97: gdistributed.v1.Scheduler.WatchEvents:input_type -> gdistributed.v1.WatchEventsRequest
+	53,  // 98: gdistributed.v1.Scheduler.ReportWorkerExit:input_type -> gdistributed.v1.ReportWorkerExitRequest
+	55,  // 99: gdistributed.v1.Scheduler.ReplicateData:input_type -> gdistributed.v1.ReplicateDataRequest
+	57,  // 100: gdistributed.v1.Scheduler.RebalanceData:input_type -> gdistributed.v1.RebalanceDataRequest
+	59,  // 101: gdistributed.v1.Scheduler.RetireWorkers:input_type -> gdistributed.v1.RetireWorkersRequest
+	61,  // 102: gdistributed.v1.Scheduler.RestartWorkers:input_type -> gdistributed.v1.RestartWorkersRequest
+	64,  // 103: gdistributed.v1.Scheduler.Shutdown:input_type -> gdistributed.v1.ShutdownRequest
+	66,  // 104: gdistributed.v1.Scheduler.Synchronize:input_type -> gdistributed.v1.SynchronizeRequest
+	99,  // 105: gdistributed.v1.Scheduler.ConnectWorker:output_type -> gdistributed.v1.ToWorker
+	9,   // 106: gdistributed.v1.Scheduler.ConnectClient:output_type -> gdistributed.v1.ToClient
+	16,  // 107: gdistributed.v1.Scheduler.Submit:output_type -> gdistributed.v1.SubmitResponse
+	18,  // 108: gdistributed.v1.Scheduler.GetResult:output_type -> gdistributed.v1.GetResultResponse
+	20,  // 109: gdistributed.v1.Scheduler.GetTask:output_type -> gdistributed.v1.GetTaskResponse
+	23,  // 110: gdistributed.v1.Scheduler.ListTasks:output_type -> gdistributed.v1.ListTasksResponse
+	25,  // 111: gdistributed.v1.Scheduler.CancelTasks:output_type -> gdistributed.v1.CancelTasksResponse
+	27,  // 112: gdistributed.v1.Scheduler.ReleaseTasks:output_type -> gdistributed.v1.ReleaseTasksResponse
+	29,  // 113: gdistributed.v1.Scheduler.RetryTasks:output_type -> gdistributed.v1.RetryTasksResponse
+	31,  // 114: gdistributed.v1.Scheduler.ExplainTask:output_type -> gdistributed.v1.ExplainTaskResponse
+	34,  // 115: gdistributed.v1.Scheduler.GetTaskOutput:output_type -> gdistributed.v1.GetTaskOutputResponse
+	36,  // 116: gdistributed.v1.Scheduler.ListWorkers:output_type -> gdistributed.v1.ListWorkersResponse
+	39,  // 117: gdistributed.v1.Scheduler.ListClients:output_type -> gdistributed.v1.ListClientsResponse
+	42,  // 118: gdistributed.v1.Scheduler.ListFunctions:output_type -> gdistributed.v1.ListFunctionsResponse
+	45,  // 119: gdistributed.v1.Scheduler.GetSummary:output_type -> gdistributed.v1.GetSummaryResponse
+	47,  // 120: gdistributed.v1.Scheduler.RecommendWorkers:output_type -> gdistributed.v1.RecommendWorkersResponse
+	49,  // 121: gdistributed.v1.Scheduler.ProfileScheduler:output_type -> gdistributed.v1.ProfileSchedulerResponse
+	51,  // 122: gdistributed.v1.Scheduler.WatchEvents:output_type -> gdistributed.v1.WatchEventsResponse
+	54,  // 123: gdistributed.v1.Scheduler.ReportWorkerExit:output_type -> gdistributed.v1.ReportWorkerExitResponse
+	56,  // 124: gdistributed.v1.Scheduler.ReplicateData:output_type -> gdistributed.v1.ReplicateDataResponse
+	58,  // 125: gdistributed.v1.Scheduler.RebalanceData:output_type -> gdistributed.v1.RebalanceDataResponse
+	60,  // 126: gdistributed.v1.Scheduler.RetireWorkers:output_type -> gdistributed.v1.RetireWorkersResponse
+	62,  // 127: gdistributed.v1.Scheduler.RestartWorkers:output_type -> gdistributed.v1.RestartWorkersResponse
+	65,  // 128: gdistributed.v1.Scheduler.Shutdown:output_type -> gdistributed.v1.ShutdownResponse
+	68,  // 129: gdistributed.v1.Scheduler.Synchronize:output_type -> gdistributed.v1.SynchronizeResponse
+	105, // [105:130] is the sub-list for method output_type
+	80,  // [80:105] is the sub-list for method input_type
+	80,  // [80:80] is the sub-list for extension type_name
+	80,  // [80:80] is the sub-list for extension extendee
+	0,   // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_gdistributed_v1_scheduler_proto_init() }
@@ -5652,7 +5790,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 		(*GetResultResponse_Payload)(nil),
 		(*GetResultResponse_Error)(nil),
 	}
-	file_gdistributed_v1_scheduler_proto_msgTypes[64].OneofWrappers = []any{
+	file_gdistributed_v1_scheduler_proto_msgTypes[66].OneofWrappers = []any{
 		(*PlainOutcome_Json)(nil),
 		(*PlainOutcome_Payload)(nil),
 		(*PlainOutcome_Error)(nil),
@@ -5663,7 +5801,7 @@ func file_gdistributed_v1_scheduler_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gdistributed_v1_scheduler_proto_rawDesc), len(file_gdistributed_v1_scheduler_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   69,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,6 +36,7 @@ const (
 	Scheduler_ListClients_FullMethodName      = "/gdistributed.v1.Scheduler/ListClients"
 	Scheduler_ListFunctions_FullMethodName    = "/gdistributed.v1.Scheduler/ListFunctions"
 	Scheduler_GetSummary_FullMethodName       = "/gdistributed.v1.Scheduler/GetSummary"
+	Scheduler_RecommendWorkers_FullMethodName = "/gdistributed.v1.Scheduler/RecommendWorkers"
 	Scheduler_ProfileScheduler_FullMethodName = "/gdistributed.v1.Scheduler/ProfileScheduler"
 	Scheduler_WatchEvents_FullMethodName      = "/gdistributed.v1.Scheduler/WatchEvents"
 	Scheduler_ReportWorkerExit_FullMethodName = "/gdistributed.v1.Scheduler/ReportWorkerExit"
@@ -165,6 +166,12 @@ type SchedulerClient interface {
 	//
 	// Errors: none of its own.
 	GetSummary(ctx context.Context, in *GetSummaryRequest, opts ...grpc.CallOption) (*GetSummaryResponse, error)
+	// RecommendWorkers says how many workers are worth having, and which could leave, for whoever starts
+	// and ends them. It changes nothing.
+	//
+	// Errors:
+	// - INVALID_ARGUMENT (BAD_DURATION): the target is not positive.
+	RecommendWorkers(ctx context.Context, in *RecommendWorkersRequest, opts ...grpc.CallOption) (*RecommendWorkersResponse, error)
 	// ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
 	// other times. One such call is answered at a time; others wait for it.
 	//
@@ -403,6 +410,16 @@ func (c *schedulerClient) GetSummary(ctx context.Context, in *GetSummaryRequest,
 	return out, nil
 }
 
+func (c *schedulerClient) RecommendWorkers(ctx context.Context, in *RecommendWorkersRequest, opts ...grpc.CallOption) (*RecommendWorkersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecommendWorkersResponse)
+	err := c.cc.Invoke(ctx, Scheduler_RecommendWorkers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *schedulerClient) ProfileScheduler(ctx context.Context, in *ProfileSchedulerRequest, opts ...grpc.CallOption) (*ProfileSchedulerResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ProfileSchedulerResponse)
@@ -620,6 +637,12 @@ type SchedulerServer interface {
 	//
 	// Errors: none of its own.
 	GetSummary(context.Context, *GetSummaryRequest) (*GetSummaryResponse, error)
+	// RecommendWorkers says how many workers are worth having, and which could leave, for whoever starts
+	// and ends them. It changes nothing.
+	//
+	// Errors:
+	// - INVALID_ARGUMENT (BAD_DURATION): the target is not positive.
+	RecommendWorkers(context.Context, *RecommendWorkersRequest) (*RecommendWorkersResponse, error)
 	// ProfileScheduler takes samples of the scheduler's own event loop for a while. It takes none at
 	// other times. One such call is answered at a time; others wait for it.
 	//
@@ -746,6 +769,9 @@ func (UnimplementedSchedulerServer) ListFunctions(context.Context, *ListFunction
 }
 func (UnimplementedSchedulerServer) GetSummary(context.Context, *GetSummaryRequest) (*GetSummaryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSummary not implemented")
+}
+func (UnimplementedSchedulerServer) RecommendWorkers(context.Context, *RecommendWorkersRequest) (*RecommendWorkersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecommendWorkers not implemented")
 }
 func (UnimplementedSchedulerServer) ProfileScheduler(context.Context, *ProfileSchedulerRequest) (*ProfileSchedulerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ProfileScheduler not implemented")
@@ -1043,6 +1069,24 @@ func _Scheduler_GetSummary_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Scheduler_RecommendWorkers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecommendWorkersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SchedulerServer).RecommendWorkers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Scheduler_RecommendWorkers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SchedulerServer).RecommendWorkers(ctx, req.(*RecommendWorkersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Scheduler_ProfileScheduler_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ProfileSchedulerRequest)
 	if err := dec(in); err != nil {
@@ -1256,6 +1300,10 @@ var Scheduler_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSummary",
 			Handler:    _Scheduler_GetSummary_Handler,
+		},
+		{
+			MethodName: "RecommendWorkers",
+			Handler:    _Scheduler_RecommendWorkers_Handler,
 		},
 		{
 			MethodName: "ProfileScheduler",
