@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -28,13 +27,12 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in old
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds."""
+        from gdistributed.deploy.machine import time_s
+
         try:
-            seconds = float(str(value))
-        except ValueError:
-            seconds = _seconds_in(str(value))
-        if not 0 <= seconds < math.inf:
-            self.fail(f"{value!r} is no time: write 90s, 30m or 12h", param, ctx)
-        return seconds
+            return time_s(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Runtime(click.ParamType):  # type: ignore[type-arg]
@@ -52,15 +50,6 @@ class Runtime(click.ParamType):  # type: ignore[type-arg]
         if name == PYTHON:
             self.fail("Python runs in the worker itself; see --functions", param, ctx)
         return name, command
-
-
-def _seconds_in(words: str) -> float:
-    from dask.utils import parse_timedelta  # takes a quarter of a second to import
-
-    try:
-        return float(parse_timedelta(words))
-    except (KeyError, TypeError, ValueError):
-        return math.nan
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions

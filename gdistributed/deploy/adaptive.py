@@ -61,8 +61,9 @@ class AdaptiveOptions:
             )
         if self.interval_s <= 0 or self.wait_count < 1 or self.target_duration_s <= 0:
             raise UsageError(
-                "interval and target_duration are seconds, more than 0, and wait_count is at"
-                f" least 1: got {self.interval_s}, {self.target_duration_s} and {self.wait_count}"
+                "interval and target_duration are more than 0 seconds, and wait_count is at"
+                f" least 1: got {self.interval_s:g}, {self.target_duration_s:g} and"
+                f" {self.wait_count}"
             )
 
 

@@ -17,7 +17,7 @@ import grpc.aio
 
 from gdistributed.client.html import dashboard, facts, framed, listing
 from gdistributed.deploy.adaptive import AdaptiveOptions, adapt
-from gdistributed.deploy.machine import CORES, size_nbytes, workers_and_threads
+from gdistributed.deploy.machine import CORES, size_nbytes, time_s, workers_and_threads
 from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, ProcessParts
 from gdistributed.errors import UsageError, WaitTimeout
 from gdistributed.security.certificates import Security, take_part
@@ -187,9 +187,9 @@ class AsyncLocalCluster:
         minimum: int = 0,
         maximum: int | None = None,
         *,
-        interval: float = 1.0,
+        interval: float | str = 1.0,
         wait_count: int = 3,
-        target_duration: float = 5.0,
+        target_duration: float | str = 5.0,
     ) -> None:
         """Have as many workers as the tasks are worth, from now on; see `LocalCluster.adapt`."""
         self._must_run()
@@ -198,9 +198,9 @@ class AsyncLocalCluster:
         options = AdaptiveOptions(
             minimum=minimum,
             maximum=usual if maximum is None else maximum,
-            interval_s=interval,
+            interval_s=time_s(interval),
             wait_count=wait_count,
-            target_duration_s=target_duration,
+            target_duration_s=time_s(target_duration),
             nthreads=nthreads,
         )
         former, self._adapting = self._adapting, None

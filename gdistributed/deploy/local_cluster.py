@@ -181,9 +181,9 @@ class LocalCluster:
         minimum: int = 0,
         maximum: int | None = None,
         *,
-        interval: float = 1.0,
+        interval: float | str = 1.0,
         wait_count: int = 3,
-        target_duration: float = 5.0,
+        target_duration: float | str = 5.0,
     ) -> None:
         """Have as many workers as the tasks are worth, from now on, until `scale` or `close`.
 
@@ -197,18 +197,18 @@ class LocalCluster:
             Bounds of the number of workers: 0, and as many as the machine has processors for, or as
             the cluster was made with, by default.
         interval
-            Seconds between two looks; 1 by default.
+            Between two looks: seconds, or a text like "500ms"; 1 s by default.
         wait_count
             So many looks in a row have to find fewer workers enough before any leaves; 3 by
             default.
         target_duration
-            In so many seconds all that can run is to be done, if the maximum allows it; 5 by
-            default. The shorter, the more workers.
+            In this time all that can run is to be done, if the maximum allows it: seconds, or a
+            text; 5 s by default. The shorter, the more workers.
 
         Raises
         ------
         UsageError
-            If the cluster does not run, or the bounds make no sense.
+            If the cluster does not run, or if these make no sense.
 
         Examples
         --------

@@ -107,6 +107,32 @@ def _parsed(text: str, refusal: str) -> int:
         raise UsageError(refusal) from error
 
 
+def time_s(time: str | float) -> float:
+    """Return a time in seconds: of a number, or of a text like "500ms" or "30m".
+
+    Raises
+    ------
+    UsageError
+        If it says no time, or one below zero.
+    """
+    try:
+        seconds = float(time)
+    except ValueError:
+        seconds = _parsed_time_s(str(time))
+    if not 0 <= seconds < math.inf:
+        raise UsageError(f"{time!r} is no time: write 90s, 30m or 12h")
+    return seconds
+
+
+def _parsed_time_s(text: str) -> float:
+    from dask.utils import parse_timedelta  # takes a quarter of a second to import
+
+    try:
+        return float(parse_timedelta(text))
+    except (KeyError, TypeError, ValueError):
+        return math.nan
+
+
 def workers_and_threads(n_workers: int | None, threads_per_worker: int | None) -> tuple[int, int]:
     """How many workers of how many threads make good use of this machine, where not said.
 

@@ -22,7 +22,7 @@ def test_workers_come_for_tasks_and_go_afterwards(processes: bool, tmp_path: Pat
         LocalCluster(0, threads_per_worker=1, processes=processes) as cluster,
         Client(cluster) as client,
     ):
-        cluster.adapt(maximum=3, interval=0.1, target_duration=0.1)
+        cluster.adapt(maximum=3, interval="100ms", target_duration="100ms")
         futures = client.map(wait_for, [tmp_path / "gate"] * 6, pure=False)
         until(lambda: len(cluster.workers) == 3)
         (tmp_path / "gate").touch()

@@ -42,12 +42,13 @@ def test_bounds_are_kept() -> None:
     [
         ({"minimum": 3, "maximum": 2}, "at least 3 and at most 2 workers makes no sense"),
         ({"minimum": -1}, "at least -1"),
-        ({"interval": 0}, "interval and target_duration are seconds"),
-        ({"target_duration": -5}, "target_duration are seconds"),
+        ({"interval": 0}, "interval and target_duration are more than 0 seconds"),
+        ({"target_duration": "-5s"}, "'-5s' is no time: write 90s"),
+        ({"interval": "soon"}, "'soon' is no time"),
         ({"wait_count": 0}, "wait_count is at least 1"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options: dict[str, int], words: str) -> None:
+def test_what_makes_no_sense_is_refused(options: dict[str, int | str], words: str) -> None:
     with LocalCluster(1, processes=False) as cluster, pytest.raises(UsageError, match=words):
         cluster.adapt(**options)
 
