@@ -179,8 +179,9 @@ class AsyncLocalCluster:
         """
         self._must_run()
         await self._stop_adapting()
-        names = self._parts.living()
-        await self._change(names[n:], n - len(names))
+        async with self._changing:
+            names = self._parts.living()
+            await self._replace(names[n:], n - len(names))
 
     def adapt(
         self,
@@ -221,13 +222,17 @@ class AsyncLocalCluster:
             await asyncio.wait([adapting])
 
     async def _change(self, leaving: list[str], count: int) -> None:
-        """Have workers leave, and start so many new ones; one change after the other."""
+        """Have workers leave that are still there, and start so many new ones."""
         async with self._changing:
-            new = [next(self._names) for _ in range(count)]
-            async with self._time_limit(leaving + new):
-                await self._parts.add(new)
-                await self._parts.remove(leaving)
-                await self._wait_for(new, leaving)
+            there = self._parts.living()
+            await self._replace([name for name in leaving if name in there], count)
+
+    async def _replace(self, leaving: list[str], count: int) -> None:
+        new = [next(self._names) for _ in range(count)]
+        async with self._time_limit(new, leaving):
+            await self._parts.add(new)
+            await self._parts.remove(leaving)
+            await self._wait_for(new, leaving)
 
     def get_client(self) -> AsyncClient:
         """Return a client of this cluster, to be awaited: that of the last time if it is open."""
@@ -246,17 +251,17 @@ class AsyncLocalCluster:
         await self._parts.close()
 
     @asynccontextmanager
-    async def _time_limit(self, names: list[str]) -> AsyncIterator[None]:
+    async def _time_limit(self, new: list[str], gone: Sequence[str] = ()) -> AsyncIterator[None]:
         timeout_s = self._options.start_timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 yield
         except TimeoutError as error:
-            missing = ", ".join(sorted(self._joined.symmetric_difference(names)))
+            late = ", ".join(sorted(set(new) - self._joined | self._joined.intersection(gone)))
             where = f" at {self._address}" if self._address else ""
             raise WaitTimeout(
                 f"the scheduler{where} and its workers did not find each other within"
-                f" {timeout_s:g} s; workers concerned: {missing or 'none'}"
+                f" {timeout_s:g} s; workers concerned: {late or 'none'}"
             ) from error
 
     async def _wait_for(self, new: list[str], gone: Sequence[str] = ()) -> None:

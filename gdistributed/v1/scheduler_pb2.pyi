@@ -1919,8 +1919,9 @@ class RecommendWorkersResponse(_message.Message):
     REMOVABLE_FIELD_NUMBER: _builtins.int
     workers: _builtins.int
     """workers: how many are worth having. Enough threads to do in the target what can run now, by how
-    long tasks of its kinds have taken, but no more than there are tasks; and twice as many workers as
-    there are where results fill more than six tenths of their memory.
+    long tasks of its kinds have taken, but no more than there are tasks; one if there are only tasks
+    that nobody there can run; and twice as many workers as there are where results fill more than six
+    tenths of their memory.
     """
     present: _builtins.int
     """present: how many there are, without those that are leaving."""

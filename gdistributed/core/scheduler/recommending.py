@@ -69,32 +69,37 @@ def recommend(
     if not nthreads:
         total = sum(worker.nthreads for worker in staying)
         nthreads = max(round(total / len(staying)), 1) if staying else 1
-    by_tasks = ceil(_threads_of_use(brain, now, target_s) / nthreads)
+    by_tasks = ceil(_threads_of_use(brain, staying, now, target_s) / nthreads)
     held = sum(worker.held_nbytes for worker in staying)
     is_full = held > FULL * sum(map(_memory_nbytes, staying))
     by_memory = 2 * len(staying) if is_full else 0
     return Recommendation(max(by_tasks, by_memory), len(staying), _removable(brain, staying))
 
 
-def _threads_of_use(brain: SchedulerBrain, now: float, target_s: float) -> int:
+def _threads_of_use(
+    brain: SchedulerBrain, staying: list[WorkerRecord], now: float, target_s: float
+) -> int:
     """Count the threads that would do in a time all that can run now."""
-    books = brain.books
+    workers = brain.books.workers.values()
     waiting = Counter(  # without a thread, for what they have asked for
         task.template.prefix
-        for worker in books.workers.values()
+        for worker in workers
         for task in worker.seceded
         if task.template is not None
     )
-    lasting = _lasting_ns(books.workers.values(), now)
+    lasting = _lasting_ns(workers, now)
     unknown_ns = brain.settings.unknown_duration_s * NS
-    tasks, work_ns = 0, 0.0
-    for prefix in books.prefixes.values():
+    tasks, stuck, work_ns = 0, 0, 0.0
+    for prefix in brain.books.prefixes.values():
         count = prefix.counts[QUEUED] + prefix.counts[PROCESSING] - waiting[prefix]
-        if not books.workers:
-            count += prefix.counts[NO_WORKER]  # else more like those that are there are no help
+        if staying:
+            stuck += prefix.counts[NO_WORKER]  # more like those that are there would be no help
+        else:
+            count += prefix.counts[NO_WORKER]
         tasks += count
         work_ns += count * max(prefix.duration_ns or unknown_ns, lasting.get(prefix, 0))
-    return min(tasks, ceil(work_ns / (target_s * NS)))
+    # One for those that are stuck, or it would come again and again to see that it cannot help.
+    return max(min(tasks, ceil(work_ns / (target_s * NS))), int(stuck > 0))
 
 
 def _lasting_ns(workers: Iterable[WorkerRecord], now: float) -> dict[PrefixRecord, float]:

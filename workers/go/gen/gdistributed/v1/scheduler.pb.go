@@ -3642,8 +3642,9 @@ func (x *RecommendWorkersRequest) GetNthreads() uint32 {
 type RecommendWorkersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// workers: how many are worth having. Enough threads to do in the target what can run now, by how
-	// long tasks of its kinds have taken, but no more than there are tasks; and twice as many workers as
-	// there are where results fill more than six tenths of their memory.
+	// long tasks of its kinds have taken, but no more than there are tasks; one if there are only tasks
+	// that nobody there can run; and twice as many workers as there are where results fill more than six
+	// tenths of their memory.
 	Workers uint32 `protobuf:"varint,1,opt,name=workers,proto3" json:"workers,omitempty"`
 	// present: how many there are, without those that are leaving.
 	Present uint32 `protobuf:"varint,2,opt,name=present,proto3" json:"present,omitempty"`
