@@ -10,8 +10,8 @@ import grpc
 
 from gdistributed.security.certificates import Identity, Security
 
-# A hundred times what it took for none of 1,200 connections to fail, with something new for each;
-# a server that did not wait died of half as many.
+# A hundred times what it took for none of 1,200 connections to fail, with something new for each; a
+# server that waited a tenth of that died.
 CONNECTIONS_PASS_S: Final = 0.1
 
 

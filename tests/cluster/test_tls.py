@@ -246,7 +246,7 @@ asyncio.run(main())
 def test_many_connect_at_once_and_while_certificates_are_renewed(
     gd: Start, keys: Path, tmp_path: Path
 ) -> None:
-    """gRPC's servers died of it, of half as many, when told of the same certificates again."""
+    """gRPC's servers died of it when they were told of the same certificates again."""
     for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
         shutil.copy(keys / name, tmp_path)
     options = ("--no-dashboard", "--tls", str(tmp_path))
