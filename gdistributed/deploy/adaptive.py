@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
 
 from gdistributed.errors import ClusterError, UsageError
 from gdistributed.settings import NS
 from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
 from gdistributed.wire.channel import open_channel
+from gdistributed.wire.status import error_from_call
 
 logger = logging.getLogger("gdistributed.adaptive")
 
@@ -111,11 +111,8 @@ async def adapt(
         Has workers leave, by name, and starts so many new ones.
     """
     patience = Patience(options)
-    target = Duration()
-    target.FromNanoseconds(int(options.target_duration_s * NS))
-    request = scheduler_pb2.RecommendWorkersRequest(
-        target_duration=target, nthreads=options.nthreads
-    )
+    request = scheduler_pb2.RecommendWorkersRequest(nthreads=options.nthreads)
+    request.target_duration.FromNanoseconds(int(options.target_duration_s * NS))
     async with open_channel(scheduler_address) as channel:
         scheduler: Any = scheduler_pb2_grpc.SchedulerStub(channel)
         is_troubled = False
@@ -130,6 +127,13 @@ async def adapt(
                 is_troubled = False
             except (grpc.aio.AioRpcError, ClusterError) as error:
                 if not is_troubled:
-                    logger.warning("no workers are added or removed", extra={"cause": str(error)})
+                    cause = _in_words(error, scheduler_address)
+                    logger.warning("no workers are added or removed", extra={"cause": cause})
                 is_troubled = True
             await asyncio.sleep(options.interval_s)
+
+
+def _in_words(error: grpc.aio.AioRpcError | ClusterError, scheduler_address: str) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return str(error_from_call(error, scheduler_address, "asking the scheduler"))
+    return str(error)

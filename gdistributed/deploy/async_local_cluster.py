@@ -22,9 +22,10 @@ from gdistributed.deploy.parts import ClusterOptions, LocalParts, Parts, Process
 from gdistributed.errors import UsageError, WaitTimeout
 from gdistributed.security.certificates import Security, take_part
 from gdistributed.settings import LOOPBACK
-from gdistributed.v1 import scheduler_pb2, scheduler_pb2_grpc
+from gdistributed.v1 import scheduler_pb2_grpc
 from gdistributed.wire.channel import open_channel
 from gdistributed.wire.hosts import link_to
+from gdistributed.wire.pages import all_workers
 
 if TYPE_CHECKING:
     from gdistributed.client.async_client import AsyncClient
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 WORKERS_POLL_S: Final = 0.01
 START_TIMEOUT_S: Final = 60.0
-PAGE_SIZE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,8 @@ class AsyncLocalCluster:
             target_duration_s=time_s(target_duration),
             nthreads=nthreads,
         )
-        former, self._adapting = self._adapting, None
-        if former is not None:
-            former.cancel()
+        if self._adapting is not None:
+            self._adapting.cancel()
         self._adapting = asyncio.create_task(
             adapt(self._address, options, self._parts.living, self._change)
         )
@@ -268,23 +267,24 @@ class AsyncLocalCluster:
         """Wait until the scheduler has some workers and does not have others."""
         async with open_channel(self._address) as channel:
             scheduler: Any = scheduler_pb2_grpc.SchedulerStub(channel)
-            while True:
-                await self._list_workers(scheduler)
-                if self._joined.issuperset(new) and self._joined.isdisjoint(gone):
-                    return
+            while not await self._are_joined(new, gone, scheduler):
                 self._parts.check()
                 await asyncio.sleep(WORKERS_POLL_S)
 
-    async def _list_workers(self, scheduler: scheduler_pb2_grpc.SchedulerAsyncStub) -> None:
-        request = scheduler_pb2.ListWorkersRequest(page_size=PAGE_SIZE)
+    async def _are_joined(
+        self,
+        new: list[str],
+        gone: Sequence[str],
+        scheduler: scheduler_pb2_grpc.SchedulerAsyncStub,
+    ) -> bool:
         try:
-            answer = await scheduler.ListWorkers(request)
+            workers = await all_workers(scheduler, self._options.start_timeout_s)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
-            self._joined = set()  # its process has ended: the parts are looked at next
-        else:
-            self._joined = {worker.name for worker in answer.workers}
+            return False  # its process has ended: the parts are looked at next
+        self._joined = {worker.name for worker in workers}
+        return self._joined.issuperset(new) and self._joined.isdisjoint(gone)
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.start().__await__()

@@ -114,17 +114,29 @@ def test_the_error_of_a_part_that_cannot_start_reaches_the_user() -> None:
             LocalCluster(1, scheduler_port=port)
 
 
+def kill_scheduler_beside(others: list[psutil.Process]) -> None:
+    for child in set(psutil.Process().children()).difference(others):
+        if "scheduler" in child.cmdline():
+            child.kill()
+
+
 async def test_a_scheduler_that_dies_while_workers_start_is_an_error_at_once() -> None:
     others = psutil.Process().children()
     cluster = LocalCluster(1, asynchronous=True)
     starting = asyncio.ensure_future(cluster.start())
     while not cluster.scheduler_address:
         await asyncio.sleep(0)
-    for child in set(psutil.Process().children()).difference(others):
-        if "scheduler" in child.cmdline():
-            child.kill()
+    kill_scheduler_beside(others)
     with pytest.raises(ClusterError, match="the scheduler was ended by signal 9 while the cluster"):
         await starting
+
+
+def test_a_cluster_whose_scheduler_has_died_cannot_be_scaled() -> None:
+    others = psutil.Process().children()
+    with LocalCluster(1, threads_per_worker=1) as cluster:
+        kill_scheduler_beside(others)
+        with pytest.raises(ClusterError, match="the scheduler was ended by signal 9"):
+            cluster.scale(1)
 
 
 def test_workers_import_from_where_the_program_does(tmp_path: Path) -> None:
