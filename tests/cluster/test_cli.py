@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from gdistributed.version import __version__
+from tests.ports import free_port
 from tests.processes import Cluster, GdProcess, address_of
 
 Start = Callable[..., GdProcess]
@@ -29,12 +30,6 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | variables,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_help_names_the_commands_and_loads_nothing_heavy() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from gdistributed import Client
 from tests.cluster.proxy import proxy_to
-from tests.cluster.test_cli import Start, free_port, run
+from tests.cluster.test_cli import Start, run
+from tests.ports import free_port
 from tests.processes import address_of
 
 MIB = 1 << 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from gdistributed import Client, wait
 from gdistributed.v1 import worker_pb2, worker_pb2_grpc
 from tests.client.functions import append_line
 from tests.cluster.proxy import Proxy, proxy_to
+from tests.ports import free_port
 from tests.processes import TIMEOUT_S, Cluster, running_cluster
 
 MIB = 2**20
@@ -64,8 +64,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def victim(cluster: Cluster) -> Iterator[Victim]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     with proxy_to(f"127.0.0.1:{port}") as proxy:
         victim = Victim(cluster.address, port, proxy)
         try:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gdistributed import Client, Future, wait
-from tests.cluster.test_cli import free_port, run
+from tests.cluster.test_cli import run
+from tests.ports import free_port
 from tests.processes import GD, Cluster, GdProcess
 from tests.terminals import Terminal
 from tests.waiting import until

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from gdistributed.dashboard.server import Dashboard
 from gdistributed.errors import AddressInUse, UsageError
 from tests.dashboard.asking import Listening, ask, call
 from tests.dashboard.conftest import Start, link_of
+from tests.ports import free_port
 from tests.processes import Cluster, address_of
 
 WITHOUT = (
@@ -146,8 +146,7 @@ def test_the_center_leads_to_the_scheduler(gd: Start, tmp_path: Path) -> None:
 
 
 def test_nobody_at_the_address_is_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     done = run("dashboard", address, "--timeout", "0.5")
     assert done.returncode == 1
     assert address in done.stderr

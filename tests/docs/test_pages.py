@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import pytest
 
 from gdistributed.cli.main import main
 from tests.docs.blocks import Block, Command, blocks_of, commands_of, difference, is_as_shown
+from tests.ports import free_port
 from tests.processes import GdProcess, started
 from tests.tools import ROOT, TOOLS, require
 
@@ -95,8 +95,7 @@ class Console:
         self._cwd = cwd
         for entry in ROOT.iterdir():
             (cwd / entry.name).symlink_to(entry)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._address = f"127.0.0.1:{free_port()}"
 
     def run(self, command: Command) -> None:
         line = command.line.replace(ADDRESS_OF_THE_PAGES, self._address)
